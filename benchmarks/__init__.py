@@ -1,0 +1,1 @@
+"""Measurements: each prints a table; none is part of the tests."""

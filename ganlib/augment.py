@@ -1,0 +1,76 @@
+"""Differentiable augmentation of what D sees (Zhao et al. 2020, "Differentiable augmentation for GANs").
+
+Each function takes and returns images (N, 3, H, W), draws for every picture by itself, and lets
+gradients through, twice if need be.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ganlib.errors import GanlibError
+
+
+def flip(images: Tensor) -> Tensor:
+    """Mirror every second picture, by chance, left to right."""
+    chosen = _uniform(images) < 0
+    return torch.where(chosen, images.flip(3), images)
+
+
+def translate(images: Tensor, reach: float = 0.125) -> Tensor:
+    """Move each picture by up to `reach` of its side in both directions; what comes in is grey (0)."""
+    n, channels, height, width = images.shape
+    margin = round(height * reach), round(width * reach)
+    padded = pad(images, (margin[1], margin[1], margin[0], margin[0]))
+    rows = _windows(n, height, margin[0], images.device)[:, None, :, None]
+    columns = _windows(n, width, margin[1], images.device)[:, None, None, :]
+    moved = padded.gather(2, rows.expand(n, channels, height, padded.shape[3]))
+    return moved.gather(3, columns.expand(n, channels, height, width))
+
+
+def colour(images: Tensor) -> Tensor:
+    """Change brightness by up to 0.5, saturation 0 to 2 times, contrast 0.5 to 1.5 times."""
+    images = images + 0.5 * _uniform(images)
+    grey = images.mean(1, keepdim=True)
+    images = grey + (images - grey) * (1 + _uniform(images))
+    middle = images.mean((1, 2, 3), keepdim=True)
+    return middle + (images - middle) * (1 + 0.5 * _uniform(images))
+
+
+def _uniform(images: Tensor) -> Tensor:
+    """One number a picture, (N, 1, 1, 1), drawn evenly from [-1, 1)."""
+    return torch.rand(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * 2 - 1
+
+
+def _windows(n: int, length: int, margin: int, device: torch.device) -> Tensor:
+    """For each picture the indices (N, length) of a window into a side padded by `margin`."""
+    start = torch.randint(0, 2 * margin + 1, (n, 1), device=device)
+    return start + torch.arange(length, device=device)
+
+
+AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "flip": flip,
+    "translate": translate,
+    "colour": colour,
+}
+
+
+class Augment:
+    """The named augmentations, one after the other; none leaves the images as they are."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        """Raise `GanlibError` if a name is not known."""
+        unknown = [name for name in names if name not in AUGMENTATIONS]
+        if unknown:
+            raise GanlibError(
+                f"There is no augmentation '{unknown[0]}': choose among {', '.join(AUGMENTATIONS)}."
+            )
+        self.steps = [AUGMENTATIONS[name] for name in names]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W), each changed by chance."""
+        for step in self.steps:
+            images = step(images)
+        return images

@@ -1,0 +1,132 @@
+"""The command line: train, sample, animate, doctor."""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ganlib.errors import GanlibError
+
+_USER_MISTAKE = 2
+_AUTO = "auto"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit code is 0, or 2 for a mistake that a sentence on stderr explains."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.verb(options)
+    except GanlibError as error:
+        print(f"ganlib: {error}", file=sys.stderr)
+        return _USER_MISTAKE
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ganlib", description="Train a GAN on pictures, and paint with it.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_train(verbs)
+    _add_sample(verbs)
+    _add_animate(verbs)
+    doctor = verbs.add_parser("doctor", help="say what this machine has and what is missing")
+    doctor.set_defaults(verb=_doctor)
+    return parser
+
+
+def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = verbs.add_parser(
+        "train",
+        help="train a recipe, or go on where the run folder stands",
+        description="Train a recipe on pictures. Run again with the same folder, it goes on where it stood. "
+        "Epochs and kimg count from the start of the run, minutes from now.",
+    )
+    train.add_argument("recipe", help="a recipe's name, or 'auto': what suits this machine")
+    train.add_argument("--data", default="portraits", help="'portraits', 'patchwork' or a folder of pictures")
+    train.add_argument(
+        "--run", type=Path, required=True, metavar="FOLDER", help="where everything is written"
+    )
+    train.add_argument("--epochs", type=float, help="stop after so many passes over the pictures")
+    train.add_argument("--kimg", type=float, help="stop after so many thousand pictures")
+    train.add_argument("--minutes", type=float, help="stop after so many minutes")
+    train.add_argument("--device", choices=["cpu", "cuda", "mps"], help="the best there is, unless told")
+    train.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change fields of the recipe, such as width=32 batch_size=16",
+    )
+    train.set_defaults(verb=_train)
+
+
+def _add_sample(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sample = verbs.add_parser("sample", help="paint pictures with a trained generator")
+    sample.add_argument(
+        "source", nargs="?", default="portraits64", help="a run folder, a weights file or bundled weights"
+    )
+    sample.add_argument("--count", type=int, default=16, help="how many pictures (16)")
+    sample.add_argument("--seed", type=int, default=0, help="the first picture's seed; the next has seed + 1")
+    sample.add_argument("--scale", type=int, default=2, help="how many pixels wide each pixel is drawn (2)")
+    sample.add_argument("--out", type=Path, default=Path("samples.png"), help="PNG, WebP or JPEG to write")
+    sample.set_defaults(verb=_sample)
+
+
+def _add_animate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    animate = verbs.add_parser("animate", help="make a GIF of a run's samples")
+    animate.add_argument("run", type=Path, help="the run folder")
+    animate.add_argument("--out", type=Path, help="the GIF to write (training.gif in the run folder)")
+    animate.add_argument("--seconds", type=float, default=8.0, help="how long it plays (8)")
+    animate.set_defaults(verb=_animate)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from ganlib.machine import detect
+    from ganlib.recipes import default_recipe, get_recipe, override
+    from ganlib.run import Run
+    from ganlib.show.animation import animate
+    from ganlib.training.trainer import Trainer
+
+    if options.recipe != _AUTO:
+        recipe = get_recipe(options.recipe)
+    elif Run(options.run).recipe_file.exists():
+        recipe = Run(options.run).recipe()
+    else:
+        recipe = default_recipe(detect(options.device))
+    recipe = override(recipe, options.settings)
+    trainer = Trainer(recipe, options.data, options.run, device=options.device)
+    run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
+    animate(run)
+    print(f"sample grid  {run.samples()[-1]}")
+    print(f"film         {run.animation_file}")
+    print(f"generator    {run.generator_file}")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from ganlib.latent import paint, sample_latent
+    from ganlib.run import load_generator
+    from ganlib.show.grids import grid
+
+    generator, recipe = load_generator(options.source)
+    z = sample_latent(options.count, recipe.latent_dim, options.seed)
+    columns = math.ceil(math.sqrt(options.count))
+    figure = grid(paint(generator, z), columns=columns, scale=options.scale)
+    print(f"{options.count} pictures, seeds {options.seed} to {options.seed + options.count - 1}: ", end="")
+    print(figure.save(options.out))
+
+
+def _animate(options: argparse.Namespace) -> None:
+    from ganlib.run import Run
+    from ganlib.show.animation import animate
+
+    run = Run(options.run)
+    animate(run, options.out, options.seconds)
+    print(options.out or run.animation_file)
+
+
+def _doctor(_: argparse.Namespace) -> None:
+    from ganlib.doctor import report
+
+    print(report())

@@ -1,0 +1,63 @@
+"""Writing files so that nothing is ever lost: whole or not at all."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganlib.errors import GanlibError
+
+_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def disk_errors_explained(path: Path) -> Iterator[None]:
+    """Turn a failed write of `path` into a sentence.
+
+    Raises:
+        GanlibError: the disk is full, or the place may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_IS_FULL:
+            raise GanlibError(
+                f"The disk is full: '{path}' was not written, and what stood there before is untouched. "
+                "Free some space and run the same command again."
+            ) from error
+        if error.errno in _NOT_ALLOWED:
+            raise GanlibError(f"'{path}' may not be written ({error.strerror}): choose another.") from error
+        if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+            raise GanlibError(f"'{path}' cannot be a folder, a file stands there: choose another.") from error
+        raise
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder `path` and those above it, if they are not there.
+
+    Raises:
+        GanlibError: the disk is full, the place may not be written, or a file stands there.
+    """
+    with disk_errors_explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, then put it in its place in one step.
+
+    Raises:
+        GanlibError: the disk is full or the place may not be written; `path` is as it was.
+    """
+    make_folder(path.parent)
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    try:
+        with disk_errors_explained(path):
+            write(part)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

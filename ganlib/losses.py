@@ -1,0 +1,84 @@
+"""Adversarial losses: pure functions of logits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, relu
+
+from ganlib.errors import GanlibError
+
+LOSSES = ("bce", "hinge")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels D learns, each drawn evenly from a range, and the noise added to them.
+
+    A range such as (0.9, 1.0) is label smoothing (Salimans et al. 2016); `noise` adds U(0, noise).
+    """
+
+    real: tuple[float, float] = (1.0, 1.0)
+    fake: tuple[float, float] = (0.0, 0.0)
+    generator: tuple[float, float] = (1.0, 1.0)
+    noise: float = 0.0
+
+    def draw(self, bounds: tuple[float, float], logits: Tensor) -> Tensor:
+        """Labels (N,) for logits (N,), drawn evenly from `bounds`, noise added."""
+        low, high = bounds
+        labels = torch.full_like(logits, low)
+        if high > low:
+            labels += (high - low) * torch.rand_like(logits)
+        if self.noise:
+            labels += self.noise * torch.rand_like(logits)
+        return labels
+
+
+HARD = Labels()
+
+
+def bce_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, labels: Labels = HARD) -> Tensor:
+    """-log D(x) - log(1 - D(G(z))), batch means, of logits (N,) and (N,) (Goodfellow et al. 2014)."""
+    real = binary_cross_entropy_with_logits(real_logits, labels.draw(labels.real, real_logits))
+    fake = binary_cross_entropy_with_logits(fake_logits, labels.draw(labels.fake, fake_logits))
+    return real + fake
+
+
+def bce_generator_loss(fake_logits: Tensor, labels: Labels = HARD) -> Tensor:
+    """-log D(G(z)), batch mean, of logits (N,): the non-saturating loss (Goodfellow et al. 2014)."""
+    return binary_cross_entropy_with_logits(fake_logits, labels.draw(labels.generator, fake_logits))
+
+
+def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), batch means, of logits (N,) and (N,) (Lim & Ye 2017)."""
+    return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
+
+
+def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
+    """-D(G(z)), batch mean, of logits (N,) (Lim & Ye 2017)."""
+    return -fake_logits.mean()
+
+
+class AdversarialLoss(NamedTuple):
+    """What D minimises, of real and fake logits, and what G minimises, of fake logits."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+
+
+def adversarial_loss(name: str, labels: Labels = HARD) -> AdversarialLoss:
+    """The pair of losses called `name`: "bce" (which alone has labels) or "hinge".
+
+    Raises:
+        GanlibError: there is no such loss.
+    """
+    if name == "bce":
+        return AdversarialLoss(
+            lambda real, fake: bce_discriminator_loss(real, fake, labels),
+            lambda fake: bce_generator_loss(fake, labels),
+        )
+    if name == "hinge":
+        return AdversarialLoss(hinge_discriminator_loss, hinge_generator_loss)
+    raise GanlibError(f"There is no loss '{name}': choose one of {', '.join(LOSSES)}.")

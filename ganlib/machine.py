@@ -1,0 +1,91 @@
+"""What am I running on: device, precision, Colab or not, and the tiny switch for tests."""
+
+import os
+import platform
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganlib.errors import GanlibError
+
+TINY_STEPS = 6
+_FIRST_CAPABILITY_WITH_BF16 = (8, 0)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device a run uses and how it computes there.
+
+    `precision` is accelerate's word: "no" (fp32), "bf16" or "fp16".
+    """
+
+    device: torch.device
+    precision: str
+    name: str
+    memory_gib: float
+
+    def __str__(self) -> str:
+        """One line for a log or a notebook."""
+        arithmetic = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}[self.precision]
+        return f"{self.device.type}: {self.name}, {self.memory_gib:.0f} GiB, {arithmetic}"
+
+
+def detect(device: str | None = None) -> Machine:
+    """Describe the best device here, or the one asked for ("cuda", "mps", "cpu").
+
+    Raises:
+        GanlibError: the device asked for is unknown or not there.
+    """
+    kind = device or _best_device()
+    if kind == "cuda" and torch.cuda.is_available():
+        return _cuda()
+    if kind == "mps" and torch.backends.mps.is_available():
+        return Machine(torch.device("mps"), "no", platform.processor() or "Apple GPU", _memory_gib())
+    if kind == "cpu":
+        cores = f"{os.cpu_count()} cores ({platform.machine()})"
+        return Machine(torch.device("cpu"), "no", cores, _memory_gib())
+    raise GanlibError(f"There is no device '{kind}' here; this machine has '{_best_device()}'.")
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _cuda() -> Machine:
+    properties = torch.cuda.get_device_properties(0)
+    native_bf16 = torch.cuda.get_device_capability(0) >= _FIRST_CAPABILITY_WITH_BF16
+    precision = "bf16" if native_bf16 else "fp16"
+    return Machine(torch.device("cuda"), precision, properties.name, properties.total_memory / 2**30)
+
+
+def _memory_gib() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError):  # Windows has no sysconf
+        return float("nan")
+
+
+def in_colab() -> bool:
+    """Whether this is a Google Colab runtime."""
+    return "COLAB_RELEASE_TAG" in os.environ
+
+
+def is_tiny() -> bool:
+    """Whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
+    return os.environ.get("GANLIB_TINY") == "1"
+
+
+def budget(full: int, tiny: int) -> int:
+    """`full`, or `tiny` when every run is to be as short as can be."""
+    return tiny if is_tiny() else full
+
+
+def run_folder(name: str) -> Path:
+    """Where a notebook keeps the run `name`: `runs/name`, or a fresh folder in a tiny run."""
+    if is_tiny():
+        return Path(tempfile.mkdtemp(prefix="ganlib-")) / name
+    return Path("runs") / name

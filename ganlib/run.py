@@ -1,0 +1,198 @@
+"""The run folder as an object: training writes it, everything else reads it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from ganlib.bundled import bundled_folder
+from ganlib.errors import GanlibError
+from ganlib.files import disk_errors_explained, make_folder, write_atomically
+from ganlib.nets.dcgan import Generator
+from ganlib.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder; nothing is written until `start`."""
+
+    folder: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """What is computed: the recipe as JSON."""
+        return self.folder / "recipe.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What was measured: one JSON object a line."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """The whole state of training."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def generator_file(self) -> Path:
+        """The generator that one shares."""
+        return self.folder / "generator.safetensors"
+
+    @property
+    def animation_file(self) -> Path:
+        """The samples as a film."""
+        return self.folder / "training.gif"
+
+    @property
+    def samples_folder(self) -> Path:
+        """Grids of samples, named by step."""
+        return self.folder / "samples"
+
+    def start(self, recipe: Recipe) -> None:
+        """Make the folder for `recipe`, or find that it was made for the same one.
+
+        Raises:
+            GanlibError: the folder belongs to another recipe, or cannot be written.
+        """
+        if self.recipe_file.exists():
+            self._check_same(recipe)
+            return
+        make_folder(self.samples_folder)
+        text = json.dumps(recipe.to_json(), indent=2) + "\n"
+        write_atomically(self.recipe_file, lambda part: part.write_text(text, encoding="utf-8"))
+
+    def _check_same(self, recipe: Recipe) -> None:
+        here = self.recipe()
+        different = here.differences(recipe)
+        if different:
+            field = different[0]
+            raise GanlibError(
+                f"The run folder '{self.folder}' belongs to another recipe: its {field} is "
+                f"{getattr(here, field)!r}, not {getattr(recipe, field)!r}. Choose another folder."
+            )
+
+    def recipe(self) -> Recipe:
+        """The recipe of this run.
+
+        Raises:
+            GanlibError: there is none, or it cannot be read.
+        """
+        if not self.recipe_file.is_file():
+            raise GanlibError(f"'{self.folder}' is no run folder: it has no recipe.json.")
+        try:
+            return Recipe.from_json(json.loads(self.recipe_file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise GanlibError(f"'{self.recipe_file}' is damaged: {error}.") from error
+
+    def log(self) -> list[dict[str, Any]]:
+        """The rows of the log, oldest first; a last line cut short is left out."""
+        if not self.log_file.exists():
+            return []
+        lines = self.log_file.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def append_log(self, row: dict[str, Any]) -> None:
+        """Add one row to the log.
+
+        Raises:
+            GanlibError: the disk is full.
+        """
+        with disk_errors_explained(self.log_file), self.log_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def sample_file(self, step: int) -> Path:
+        """The grid of samples painted after `step` steps."""
+        return self.samples_folder / f"{step:06d}.png"
+
+    def samples(self) -> list[Path]:
+        """The grids of samples, oldest first."""
+        return sorted(self.samples_folder.glob("[0-9]*.png"), key=lambda path: int(path.stem))
+
+    def forget_after(self, step: int) -> None:
+        """Drop log rows and samples later than `step`: they will be made again."""
+        rows = [row for row in self.log() if row["step"] <= step]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        write_atomically(self.log_file, lambda part: part.write_text(text, encoding="utf-8"))
+        for sample in self.samples():
+            if int(sample.stem) > step:
+                sample.unlink()
+
+    def save_generator(self, generator: nn.Module, kimg: float) -> None:
+        """Write the generator, its recipe and its age into `generator.safetensors`.
+
+        Raises:
+            GanlibError: the disk is full or the place may not be written.
+        """
+        save_generator(generator, self.recipe(), kimg, self.generator_file)
+
+
+def save_generator(
+    generator: nn.Module, recipe: Recipe, kimg: float, path: Path, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a generator that can be loaded with no other file, its floats as `dtype`.
+
+    Raises:
+        GanlibError: the disk is full or the place may not be written.
+    """
+    weights = {name: _as_stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
+    metadata = {"recipe": json.dumps(recipe.to_json()), "kimg": f"{kimg:.3f}"}
+    write_atomically(path, lambda part: part.write_bytes(save(weights, metadata)))
+
+
+def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    floats = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    return floats.detach().cpu().contiguous()
+
+
+def load_generator(source: str | Path) -> tuple[Generator, Recipe]:
+    """Load a generator from a run folder, a weights file, or the name of bundled weights.
+
+    Returns the generator in eval mode, on the CPU, in fp32, and its recipe.
+
+    Raises:
+        GanlibError: there is no such thing, or it is damaged or not a generator of ganlib.
+    """
+    path = _weights_file(source)
+    recipe, weights = _read_weights(path)
+    with torch.device("meta"):
+        wanted = {name: tensor.shape for name, tensor in recipe.generator().state_dict().items()}
+    if wanted != {name: tensor.shape for name, tensor in weights.items()}:
+        raise GanlibError(f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for.")
+    generator = recipe.generator()
+    generator.load_state_dict(weights)
+    return generator.eval(), recipe
+
+
+def _weights_file(source: str | Path) -> Path:
+    path = Path(source)
+    bundled = bundled_folder() / "weights" / f"{source}.safetensors"
+    if path.is_dir():
+        path = Run(path).generator_file
+        if not path.is_file():
+            raise GanlibError(f"'{source}' holds no generator.safetensors: train there first.")
+        return path
+    if path.is_file():
+        return path
+    if bundled.is_file():
+        return bundled
+    names = ", ".join(sorted(file.stem for file in bundled.parent.glob("*.safetensors")))
+    raise GanlibError(
+        f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: {names}."
+    )
+
+
+def _read_weights(path: Path) -> tuple[Recipe, dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            recipe = Recipe.from_json(json.loads(metadata["recipe"]))
+            return recipe, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+    except KeyError as error:
+        raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error

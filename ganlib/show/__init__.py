@@ -1,0 +1,1 @@
+"""Pictures of pictures: grids, curves and films."""

@@ -1,0 +1,46 @@
+"""A picture with its description, shown by Jupyter and kept as a file."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from ganlib.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An encoded picture and its alternative text; a notebook shows it, anything else prints the text."""
+
+    data: bytes
+    alt: str
+    mimetype: str = "image/png"
+
+    @classmethod
+    def from_image(cls, image: Image.Image, alt: str) -> "Figure":
+        """Encode a Pillow image as PNG."""
+        buffer = BytesIO()
+        image.save(buffer, "PNG")
+        return cls(buffer.getvalue(), alt)
+
+    def __repr__(self) -> str:
+        """The alternative text."""
+        return self.alt
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, object]]:
+        return {self.mimetype: self.data, "text/plain": self.alt}, {self.mimetype: {"alt": self.alt}}
+
+    def image(self) -> Image.Image:
+        """The picture as a Pillow image."""
+        return Image.open(BytesIO(self.data))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as PNG, WebP or JPEG, by the name's ending, and return the path.
+
+        Raises:
+            GanlibError: the disk is full or the place may not be written.
+        """
+        path = Path(path)
+        write_atomically(path, lambda part: self.image().convert("RGB").save(part))
+        return path

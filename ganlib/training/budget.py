@@ -1,0 +1,58 @@
+"""How long a run may be."""
+
+from dataclasses import dataclass
+
+from ganlib.errors import GanlibError
+from ganlib.machine import TINY_STEPS, is_tiny
+from ganlib.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Epochs and kimg count from the start of the run, minutes from now; the first reached ends it."""
+
+    epochs: float | None = None
+    kimg: float | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `GanlibError` if a limit is not above zero."""
+        for name in ("epochs", "kimg", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise GanlibError(f"{name} must be above zero, not {value}.")
+
+
+class Countdown:
+    """How far a budget is spent, from the state and seconds at which it began."""
+
+    def __init__(self, budget: Budget, state: TrainingState) -> None:
+        """Begin now."""
+        self.budget = budget
+        self.first_step = state.step
+        self.first_images = state.images
+
+    def spent(self, state: TrainingState, seconds: float) -> float:
+        """The share of the budget that is spent, from 0 to 1; `seconds` since the beginning."""
+        shares = [0.0]
+        if self.budget.epochs:
+            shares.append(state.epochs / self.budget.epochs)
+        if self.budget.kimg:
+            shares.append(state.kimg / self.budget.kimg)
+        if self.budget.minutes:
+            shares.append(seconds / 60 / self.budget.minutes)
+        if is_tiny():
+            shares.append((state.step - self.first_step) / TINY_STEPS)
+        return min(1.0, max(shares))
+
+    def seconds_left(self, state: TrainingState, seconds: float) -> float:
+        """Seconds until the budget is spent, at the speed so far."""
+        speed = (state.images - self.first_images) / max(seconds, 1e-9)  # pictures a second
+        ends = [float("inf")]
+        if self.budget.epochs:
+            ends.append((self.budget.epochs * len(state.batches) - state.images) / max(speed, 1e-9))
+        if self.budget.kimg:
+            ends.append((self.budget.kimg * 1000 - state.images) / max(speed, 1e-9))
+        if self.budget.minutes:
+            ends.append(60 * self.budget.minutes - seconds)
+        return max(0.0, min(ends))

@@ -1,0 +1,231 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from ganlib.augment import Augment
+from ganlib.data.batches import Batches
+from ganlib.data.imageset import ImageSet
+from ganlib.data.sources import load_art
+from ganlib.errors import GanlibError
+from ganlib.files import write_atomically
+from ganlib.latent import paint, sample_latent
+from ganlib.machine import detect
+from ganlib.recipes import Recipe, get_recipe
+from ganlib.run import Run
+from ganlib.training.budget import Budget, Countdown
+from ganlib.training.callbacks import Callback, ProgressBar
+from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
+from ganlib.training.state import TrainingState
+from ganlib.training.steps import discriminator_step, generator_step
+
+_LARGEST_SIZE_OF_MANY_SAMPLES = 128
+_KIMG_OF_DENSE_SAMPLES = 32
+
+
+class Trainer:
+    """Train a recipe on pictures, in a run folder in which it starts or goes on.
+
+    Every sample and the shared generator are the moving average of G, in eval mode.
+    """
+
+    def __init__(
+        self,
+        recipe: str | Recipe,
+        art: str | Path | ImageSet,
+        run: str | Path,
+        *,
+        device: str | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        save_minutes: float = 5.0,
+    ) -> None:
+        """Build the nets, or restore them from the run folder; nothing is trained yet.
+
+        `recipe` and `art` may be names; `callbacks` are a progress bar unless told.
+
+        Raises:
+            GanlibError: recipe and pictures do not fit, or the folder belongs to another recipe.
+        """
+        self.recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
+        self.run = Run(Path(run).expanduser())
+        self.machine = detect(device)
+        self.callbacks = [ProgressBar()] if callbacks is None else list(callbacks)
+        self.save_minutes = save_minutes
+        images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
+        self.state = self._new_state(images)
+        self.run.start(self.recipe)
+        if self.run.checkpoint_file.exists():
+            load_checkpoint(self.state, self.run.checkpoint_file)
+        self.loss = self.recipe.adversarial_loss()
+        self.augment = Augment(self.recipe.augment)
+        self._sample_latent = sample_latent(_sample_count(self.recipe.size), self.recipe.latent_dim)
+
+    def _new_state(self, images: ImageSet) -> TrainingState:
+        if images.size != self.recipe.size:
+            raise GanlibError(
+                f"The recipe '{self.recipe.name}' wants pictures of {self.recipe.size} px, "
+                f"'{images.name}' has {images.size} px: load it with size={self.recipe.size}."
+            )
+        on_cpu = self.machine.device.type == "cpu"
+        accelerator = Accelerator(mixed_precision=self.machine.precision, cpu=on_cpu)
+        recipe = self.recipe
+        batches = Batches(images, recipe.batch_size, accelerator.device, recipe.seed, recipe.mirror)
+        return TrainingState.new(recipe, batches, accelerator)
+
+    def fit(
+        self, epochs: float | None = None, kimg: float | None = None, minutes: float | None = None
+    ) -> Run:
+        """Train until the budget is spent; the recipe's epochs if none is given.
+
+        `epochs` and `kimg` count from the start of the run, `minutes` from now. An interrupt (Ctrl-C, or
+        a notebook's stop button) saves everything and returns; call again to go on.
+
+        Raises:
+            GanlibError: the budget is not above zero, or the disk is full.
+        """
+        if epochs is None and kimg is None and minutes is None:
+            epochs = self.recipe.epochs
+        self._countdown = Countdown(Budget(epochs, kimg, minutes), self.state)
+        self._begin()
+        try:
+            while self.spent() < 1:
+                self._step()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self._end()
+        return self.run
+
+    def _begin(self) -> None:
+        self.run.forget_after(self.state.step)
+        self._began = self._saved = time.monotonic()
+        self._seconds_before = self.state.seconds
+        self.steps_now = 0
+        self.interrupted = False
+        self._images_before = self.state.images
+        self._last_values = torch.zeros(4)
+        for callback in self.callbacks:
+            callback.on_start(self)
+        if self.state.step == 0:
+            self._sample()
+
+    def _end(self) -> None:
+        self._sample()
+        self._save()
+        for callback in self.callbacks:
+            callback.on_end(self)
+
+    def _step(self) -> None:
+        kimg_before = math.floor(self.state.kimg)
+        self._last_values = self._play(self.state.batches.next())
+        self.state.totals += self._last_values
+        self.state.counted += 1
+        self.steps_now += 1
+        self.state.seconds = self._seconds_before + self.seconds_now()
+        kimg = math.floor(self.state.kimg)
+        if kimg > kimg_before:
+            self._log()
+            if kimg % _kimg_between_samples(kimg) == 0:
+                self._sample()
+        if time.monotonic() - self._saved > 60 * self.save_minutes:
+            self._save()
+        for callback in self.callbacks:
+            callback.on_step(self)
+
+    def _play(self, real: Tensor) -> Tensor:
+        """One step of D, then one of G on the same fakes; returns both losses, D(x) and D(G(z)), (4,)."""
+        state = self.state
+        z = torch.randn(len(real), self.recipe.latent_dim, device=real.device)
+        fake = state.generator(z)
+        backward = state.accelerator.backward
+        d_loss, real_logits, fake_logits = discriminator_step(
+            state.discriminator, state.d_optimizer, self.loss, real, fake, self.augment, backward
+        )
+        g_loss = generator_step(
+            state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward
+        )
+        state.step += 1
+        state.images += len(real)
+        state.average.update(state.accelerator.unwrap_model(state.generator), len(real), state.kimg)
+        return torch.stack([d_loss, g_loss, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()])
+
+    def _log(self) -> None:
+        means = (self.state.totals / self.state.counted).tolist()
+        names = ("d_loss", "g_loss", "real_probability", "fake_probability")
+        row = {
+            "step": self.state.step,
+            "kimg": self.state.kimg,
+            "epoch": self.state.epochs,
+            "seconds": self.state.seconds,
+            "images_per_second": self.speed(),
+            **dict(zip(names, means, strict=True)),
+        }
+        self.state.totals.zero_()
+        self.state.counted = 0
+        self.run.append_log(row)
+        for callback in self.callbacks:
+            callback.on_log(self, row)
+
+    def _sample(self) -> None:
+        from torchvision.utils import save_image
+
+        path = self.run.sample_file(self.state.step)
+        if not path.exists():
+            pictures = paint(self.state.average.generator, self._sample_latent)
+            columns = round(len(pictures) ** 0.5)
+            write_atomically(
+                path,
+                lambda part: save_image(pictures, part, nrow=columns, normalize=True, value_range=(-1, 1)),
+            )
+        for callback in self.callbacks:
+            callback.on_sample(self, path)
+
+    def _save(self) -> None:
+        save_checkpoint(self.state, self.run.checkpoint_file)
+        self.run.save_generator(self.state.average.generator, self.state.kimg)
+        self._saved = time.monotonic()
+
+    def seconds_now(self) -> float:
+        """Seconds since this call of `fit` began."""
+        return time.monotonic() - self._began
+
+    def spent(self) -> float:
+        """The share of the budget that is spent, from 0 to 1."""
+        return self._countdown.spent(self.state, self.seconds_now())
+
+    def seconds_left(self) -> float:
+        """Seconds until the budget is spent."""
+        return self._countdown.seconds_left(self.state, self.seconds_now())
+
+    def speed(self) -> float:
+        """Pictures a second since this call of `fit` began."""
+        return (self.state.images - self._images_before) / self.seconds_now()
+
+    def last_losses(self) -> tuple[float, float]:
+        """The losses of D and G in the last step; asking makes the device wait."""
+        d_loss, g_loss, _, _ = self._last_values.tolist()
+        return d_loss, g_loss
+
+    def forecast(self) -> str:
+        """How long this call of `fit` will take and how far it will come, in a sentence."""
+        seconds = self.seconds_left()
+        kimg = self.state.kimg + seconds * self.speed() / 1000
+        epochs = 1000 * kimg / len(self.state.batches)
+        return (
+            f"{self.speed():.0f} pictures a second: about {seconds / 60:.1f} minutes, "
+            f"to {kimg:.0f} kimg ({epochs:.0f} epochs)."
+        )
+
+
+def _sample_count(size: int) -> int:
+    return 36 if size <= _LARGEST_SIZE_OF_MANY_SAMPLES else 9
+
+
+def _kimg_between_samples(kimg: int) -> int:
+    """1 up to 32 kimg, then twice as many at each doubling: a film shows the early change in full."""
+    return 2 ** max(0, math.floor(math.log2(max(kimg, 1) / _KIMG_OF_DENSE_SAMPLES)) + 1)

@@ -1,0 +1,49 @@
+"""Run notebooks and store them as the repository keeps them.
+
+Every output and execution count is dropped but those of cells tagged `nbval-check-output`, which the tests
+compare: `python notebooks/refresh.py notebooks/*.ipynb`, with GANLIB_TINY=1 as in the tests.
+"""
+
+import argparse
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+METADATA = {
+    "accelerator": "GPU",
+    "colab": {"gpuType": "T4", "provenance": []},
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def refresh(path: Path) -> None:
+    """Execute the notebook at `path` in its own folder and write it back, stripped."""
+    page = nbformat.read(path, as_version=4)
+    NotebookClient(page, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell in page.cells:
+        _strip(cell)
+    page.metadata = nbformat.from_dict(METADATA)
+    nbformat.write(page, path)
+
+
+def _strip(cell: nbformat.NotebookNode) -> None:
+    tags = cell.metadata.get("tags", [])
+    cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    if cell.cell_type == "code" and "nbval-check-output" not in tags:
+        cell.outputs = []
+        cell.execution_count = None
+
+
+def main() -> None:
+    """Refresh the notebooks named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    for path in parser.parse_args().notebooks:
+        print(path)
+        refresh(path)
+
+
+if __name__ == "__main__":
+    main()

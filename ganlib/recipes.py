@@ -92,7 +92,10 @@ def _as_type_of(default: object, value: Any, name: str) -> Any:
                 f"{name} takes a list, such as [{', '.join(map(repr, default))}], not {value!r}."
             )
         kind = float if default else str
-        return tuple(kind(part) for part in value)
+        try:
+            return tuple(kind(part) for part in value)
+        except (TypeError, ValueError) as error:
+            raise GanlibError(f"{name} takes a list of numbers, not {value!r}.") from error
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):

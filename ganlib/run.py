@@ -59,14 +59,17 @@ class Run:
         Raises:
             GanlibError: the folder belongs to another recipe, or cannot be written.
         """
+        self.check(recipe)
         if self.recipe_file.exists():
-            self._check_same(recipe)
             return
         make_folder(self.samples_folder)
         text = json.dumps(recipe.to_json(), indent=2) + "\n"
         write_atomically(self.recipe_file, lambda part: part.write_text(text, encoding="utf-8"))
 
-    def _check_same(self, recipe: Recipe) -> None:
+    def check(self, recipe: Recipe) -> None:
+        """Raise `GanlibError` if the folder belongs to another recipe."""
+        if not self.recipe_file.exists():
+            return
         here = self.recipe()
         different = here.differences(recipe)
         if different:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ganlib.data.imageset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.files import make_folder, write_atomically
-from ganlib.nets.dcgan import SIZES
+from ganlib.nets.dcgan import check_size
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 
@@ -75,8 +75,7 @@ def default_place(folder: Path, size: int) -> Path:
 
 
 def _picture_files(folder: Path, size: int) -> list[Path]:
-    if size not in SIZES:
-        raise GanlibError(f"An image size of {size} px does not fit: choose a power of two from 32 to 512.")
+    check_size(size)
     if not folder.is_dir():
         raise GanlibError(f"There is no folder '{folder}'.")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())

@@ -12,6 +12,7 @@ from ganlib.bundled import bundled_folder
 from ganlib.data.imageset import ImageSet
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
+from ganlib.nets.dcgan import check_size
 
 PORTRAITS = "portraits"
 PATCHWORK = "patchwork"
@@ -25,6 +26,8 @@ def load_art(source: str | Path, size: int | None = None) -> ImageSet:
     Raises:
         GanlibError: there is no such source, it holds no pictures, or `size` does not fit.
     """
+    if size is not None:
+        check_size(size)
     if source == PORTRAITS:
         return _portraits(size)
     if source == PATCHWORK:

@@ -18,14 +18,19 @@ _WIDEST = 8  # layers grow to eight times the width, as in the paper's 64 px net
 _LEAK = 0.2
 
 
+def check_size(size: int) -> None:
+    """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
+    if size not in SIZES:
+        raise GanlibError(f"An image size of {size} px does not fit: choose a power of two from 32 to 512.")
+
+
 def channels_by_resolution(size: int, width: int) -> list[int]:
     """Channels of the feature maps from 4x4 up to size/2 x size/2; 64 px, width 64: 512, 256, 128, 64.
 
     Raises:
         GanlibError: `size` is not a power of two from 32 to 512.
     """
-    if size not in SIZES:
-        raise GanlibError(f"An image size of {size} px does not fit: choose a power of two from 32 to 512.")
+    check_size(size)
     halvings = size.bit_length() - 4
     return [width * min(2**k, _WIDEST) for k in range(halvings, -1, -1)]
 

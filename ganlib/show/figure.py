@@ -6,7 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from ganlib.errors import GanlibError
 from ganlib.files import write_atomically
+
+_ENDINGS = {".png", ".webp", ".jpg", ".jpeg"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,12 @@ class Figure:
         """Write the picture as PNG, WebP or JPEG, by the name's ending, and return the path.
 
         Raises:
-            GanlibError: the disk is full or the place may not be written.
+            GanlibError: the ending is another, the disk is full, or the place may not be written.
         """
         path = Path(path)
+        if path.suffix.lower() not in _ENDINGS:
+            raise GanlibError(
+                f"'{path}' names no picture format: end it in .png, .webp or .jpg (PNG, WebP or JPEG)."
+            )
         write_atomically(path, lambda part: self.image().convert("RGB").save(part))
         return path

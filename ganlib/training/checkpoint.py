@@ -1,8 +1,8 @@
 """The whole state of a run on disk."""
 
 import pickle
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,12 +17,9 @@ def save_checkpoint(state: TrainingState, path: Path) -> None:
     Raises:
         GanlibError: the disk is full or the place may not be written; `path` is as it was.
     """
-    write_atomically(path, lambda part: _save(state.state_dict(), part))
-
-
-def _save(values: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as file:  # an open file, so that a failed write is an OSError
-        torch.save(values, file)
+    buffer = BytesIO()  # torch hides an error of the disk behind one of its own
+    torch.save(state.state_dict(), buffer)
+    write_atomically(path, lambda part: part.write_bytes(buffer.getbuffer()))
 
 
 def load_checkpoint(state: TrainingState, path: Path) -> None:

@@ -33,7 +33,7 @@ class GeneratorAverage:
     @torch.no_grad()
     def _average(self, averages: Sequence[Tensor], values: Sequence[Tensor], _: object) -> None:
         if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, values, 1 - self._decay)
+            torch._foreach_lerp_(list(averages), list(values), 1 - self._decay)
             return
         for average, value in zip(averages, values, strict=True):  # BatchNorm's count of batches
             average.copy_(value)

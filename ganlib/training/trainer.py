@@ -45,7 +45,7 @@ class Trainer:
         callbacks: Sequence[Callback] | None = None,
         save_minutes: float = 5.0,
     ) -> None:
-        """Build the nets, or restore them from the run folder; nothing is trained yet.
+        """Build the nets, or restore them from the run folder; nothing is trained or written yet.
 
         `recipe` and `art` may be names; `callbacks` are a progress bar unless told.
 
@@ -59,7 +59,7 @@ class Trainer:
         self.save_minutes = save_minutes
         images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
         self.state = self._new_state(images)
-        self.run.start(self.recipe)
+        self.run.check(self.recipe)
         if self.run.checkpoint_file.exists():
             load_checkpoint(self.state, self.run.checkpoint_file)
         self.loss = self.recipe.adversarial_loss()
@@ -102,6 +102,7 @@ class Trainer:
         return self.run
 
     def _begin(self) -> None:
+        self.run.start(self.recipe)
         self.run.forget_after(self.state.step)
         self._began = self._saved = time.monotonic()
         self._seconds_before = self.state.seconds

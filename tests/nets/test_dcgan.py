@@ -1,0 +1,129 @@
+import pytest
+import torch
+from torch import nn
+
+from ganlib.errors import GanlibError
+from ganlib.nets.dcgan import SIZES, Discriminator, Generator, channels_by_resolution
+
+
+def count(net: nn.Module) -> int:
+    return sum(weights.numel() for weights in net.parameters())
+
+
+def test_the_parameters_at_64_px_are_those_of_the_reference():
+    assert count(Generator()) == 3_576_704
+    assert count(Discriminator()) == 2_765_568
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_paints_and_judges(size):
+    generator, discriminator = Generator(size, 10, 2), Discriminator(size, 2)
+    images = generator(torch.randn(3, 10))
+    assert images.shape == (3, 3, size, size)
+    assert -1 <= images.min() < images.max() <= 1
+    assert discriminator(images).shape == (3,)
+
+
+def test_layers_widen_to_eight_times_and_no_further():
+    assert channels_by_resolution(64, 64) == [512, 256, 128, 64]
+    assert channels_by_resolution(32, 64) == [256, 128, 64]
+    assert channels_by_resolution(512, 16) == [128, 128, 128, 128, 64, 32, 16]
+
+
+def test_z_may_be_flat_or_have_sides_of_one():
+    generator = Generator(32, 10, 4).eval()
+    z = torch.randn(2, 10)
+    assert torch.equal(generator(z), generator(z[:, :, None, None]))
+
+
+@pytest.mark.parametrize("shape", [(10,), (2, 9), (2, 10, 1), (2, 10, 2, 2), (2, 1, 10)])
+def test_any_other_z_is_told_what_is_wanted(shape):
+    with pytest.raises(GanlibError, match=r"\(N, 10\) or \(N, 10, 1, 1\)"):
+        Generator(32, 10, 4)(torch.randn(shape))
+
+
+@pytest.mark.parametrize("size", [0, 16, 48, 63, 100, 1024])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(GanlibError, match="power of two from 32 to 512"):
+        Generator(size)
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(GanlibError, match="batch, spectral, none"):
+        Discriminator(norm="layer")
+
+
+def test_probability_is_the_sigmoid_of_the_logits():
+    discriminator = Discriminator(32, 4).eval()
+    images = torch.rand(5, 3, 32, 32) * 2 - 1
+    assert torch.equal(discriminator.probability(images), discriminator(images).sigmoid())
+
+
+def test_initial_weights_are_drawn_as_the_paper_says():
+    generator = Generator()
+    convolution, norm = generator.main[3], generator.main[4]
+    assert convolution.weight.mean().item() == pytest.approx(0, abs=2e-4)
+    assert convolution.weight.std().item() == pytest.approx(0.02, rel=0.01)
+    assert norm.weight.mean().item() == pytest.approx(1, abs=0.005)
+    assert norm.weight.std().item() == pytest.approx(0.02, rel=0.15)
+    assert not norm.bias.any()
+
+
+def test_the_discriminator_leaves_the_first_and_last_layer_without_batchnorm():
+    kinds = [type(layer) for layer in Discriminator().main]
+    middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU] * 3
+    assert kinds == [nn.Conv2d, nn.LeakyReLU, *middle, nn.Conv2d]
+    assert {layer.negative_slope for layer in Discriminator().main if isinstance(layer, nn.LeakyReLU)} == {
+        0.2
+    }
+
+
+def test_spectral_norm_holds_every_layer_at_one():
+    discriminator = Discriminator(32, 4, norm="spectral")
+    for _ in range(200):
+        discriminator(torch.randn(2, 3, 32, 32))
+    for layer in discriminator.main:
+        if isinstance(layer, nn.Conv2d):
+            largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+            assert largest.item() == pytest.approx(1, abs=0.01)
+
+
+def example_state_dict(
+    convolutions: dict[int, tuple[int, ...]], norms: dict[int, int]
+) -> dict[str, torch.Tensor]:
+    """A state dict with the names and shapes that the official PyTorch DCGAN example saves."""
+    state = {f"main.{place}.weight": torch.randn(shape) for place, shape in convolutions.items()}
+    for place, channels in norms.items():
+        state[f"main.{place}.weight"] = torch.rand(channels)
+        state[f"main.{place}.bias"] = torch.randn(channels)
+        state[f"main.{place}.running_mean"] = torch.randn(channels)
+        state[f"main.{place}.running_var"] = torch.rand(channels)
+        state[f"main.{place}.num_batches_tracked"] = torch.tensor(7)
+    return state
+
+
+def test_weights_of_the_official_example_load_unchanged(tmp_path):
+    shapes = {
+        0: (100, 512, 4, 4),
+        3: (512, 256, 4, 4),
+        6: (256, 128, 4, 4),
+        9: (128, 64, 4, 4),
+        12: (64, 3, 4, 4),
+    }
+    saved = example_state_dict(shapes, {1: 512, 4: 256, 7: 128, 10: 64})
+    torch.save(saved, tmp_path / "netG_epoch_24.pth")
+    generator = Generator(64, 100, 64)
+    generator.load_state_dict(torch.load(tmp_path / "netG_epoch_24.pth", weights_only=True))
+    assert all(torch.equal(saved[name], tensor) for name, tensor in generator.state_dict().items())
+
+    shapes = {
+        0: (64, 3, 4, 4),
+        2: (128, 64, 4, 4),
+        5: (256, 128, 4, 4),
+        8: (512, 256, 4, 4),
+        11: (1, 512, 4, 4),
+    }
+    saved = example_state_dict(shapes, {3: 128, 6: 256, 9: 512})
+    discriminator = Discriminator(64, 64)
+    discriminator.load_state_dict(saved)
+    assert all(torch.equal(saved[name], tensor) for name, tensor in discriminator.state_dict().items())

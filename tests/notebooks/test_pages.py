@@ -1,0 +1,93 @@
+"""The notebooks as files; that they run is tested by nbval, which compares the cells counted here."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parent.parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NAMES = ["01_dataset", "02_gan_theory", "03_generator", "04_discriminator", "05_training", "06_inference"]
+COMPARED = "nbval-check-output"
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def test_the_course_is_complete():
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+
+
+@each
+def test_at_least_three_cells_are_really_compared(path):
+    """nbval passes over a cell without a count, so a stripped notebook would test nothing."""
+    compared = [cell for cell in code_cells(path) if COMPARED in tags(cell)]
+    assert len(compared) >= 3
+    for cell in compared:
+        assert cell.execution_count, f"{cell.id} has no execution count"
+        text = "".join(output.get("text", "") + str(output.get("data", "")) for output in cell.outputs)
+        assert text.strip(), f"{cell.id} has no output to compare"
+
+
+@each
+def test_nothing_else_is_stored(path):
+    page = nbformat.read(path, as_version=4)
+    assert "widgets" not in page.metadata
+    assert page.metadata.kernelspec.name == "python3"
+    assert page.metadata.accelerator == "GPU"
+    assert page.metadata.colab.gpuType == "T4"
+    for cell in code_cells(path):
+        if COMPARED not in tags(cell):
+            assert cell.outputs == []
+            assert cell.execution_count is None
+        assert all(output.output_type != "error" for output in cell.outputs)
+
+
+@each
+def test_the_file_is_well_formed_and_cells_have_telling_ids(path):
+    page = nbformat.read(path, as_version=4)
+    nbformat.validate(page)
+    assert (page.nbformat, page.nbformat_minor) == (4, 5)
+    ids = [cell.id for cell in page.cells]
+    assert len(set(ids)) == len(ids)
+    assert all(not (len(name) == 8 and all(c in "0123456789abcdef" for c in name)) for name in ids)
+
+
+@each
+def test_no_cell_skips_its_test(path):
+    for cell in code_cells(path):
+        assert not {"nbval-skip", "raises-exception", "nbval-raises-exception"} & set(tags(cell))
+
+
+@each
+def test_the_setup_cell_is_the_same_in_all(path):
+    first = code_cells(NOTEBOOKS[0])[0].source
+    assert "import ganlib" in first
+    assert code_cells(path)[0].source == first
+
+
+@each
+def test_links_lead_somewhere(path):
+    page = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in page.cells if cell.cell_type == "markdown")
+    targets = [part.split(")")[0] for part in text.split("](")[1:]]
+    assert targets
+    for target in targets:
+        if not target.startswith(("http", "#")):
+            assert (FOLDER / target).exists(), target
+
+
+@each
+def test_an_exercise_has_a_folded_solution(path):
+    page = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in page.cells if cell.cell_type == "markdown")
+    assert "xercise" in text
+    assert "<details>" in text
+    assert "What to try next" in text

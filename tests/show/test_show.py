@@ -1,0 +1,107 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganlib.data.imageset import to_bytes
+from ganlib.errors import GanlibError
+from ganlib.run import Run
+from ganlib.show.animation import animate
+from ganlib.show.curves import curves
+from ganlib.show.grids import grid
+
+IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def pixels(figure):
+    return np.asarray(figure.image().convert("RGB"))
+
+
+def test_a_grid_shows_every_picture_as_it_is():
+    shown = pixels(grid(IMAGES))
+    assert shown.shape == (2 * 34 + 2, 3 * 34 + 2, 3)
+    wanted = to_bytes(IMAGES).numpy()
+    for index in range(5):
+        y, x = 2 + 34 * (index // 3), 2 + 34 * (index % 3)
+        assert np.array_equal(shown[y : y + 32, x : x + 32], wanted[index])
+
+
+def test_a_grid_can_be_enlarged_and_have_columns():
+    assert pixels(grid(IMAGES, columns=5, scale=3)).shape == (3 * 36, 3 * (5 * 34 + 2), 3)
+
+
+def test_a_figure_has_alternative_text_wherever_it_is_shown():
+    figure = grid(IMAGES, alt="five squares")
+    data, metadata = figure._repr_mimebundle_()
+    assert data["text/plain"] == repr(figure) == "five squares"
+    assert metadata["image/png"]["alt"] == "five squares"
+    assert Image.open(BytesIO(data["image/png"])).format == "PNG"
+    assert "5 pictures" in repr(grid(IMAGES))
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_a_figure_is_saved_in_the_format_of_its_name(tmp_path, ending):
+    path = grid(IMAGES).save(tmp_path / f"grid.{ending}")
+    assert Image.open(path).size == (104, 70)
+
+
+def test_a_figure_of_an_unknown_format_is_a_sentence(tmp_path):
+    with pytest.raises(GanlibError, match="PNG, WebP or JPEG"):
+        grid(IMAGES).save(tmp_path / "grid.xyz")
+
+
+@pytest.fixture
+def run(tmp_path, recipe):
+    run = Run(tmp_path / "run")
+    run.start(recipe)
+    for index in range(5):
+        Image.new("RGB", (40, 40), (index * 50, 0, 0)).save(run.sample_file(index * 16))
+        row = {"step": index, "kimg": index + 1.0, "d_loss": 1.4 - index / 10, "g_loss": 0.7 + index}
+        run.append_log({**row, "real_probability": 0.6, "fake_probability": 0.4})
+    return run
+
+
+def test_the_film_holds_every_sample_in_order_and_rests_on_the_last(run):
+    figure = animate(run)
+    film = Image.open(run.animation_file)
+    assert film.n_frames == 5
+    reds, durations = [], []
+    for index in range(5):
+        film.seek(index)
+        reds.append(film.convert("RGB").getpixel((20, 20))[0])
+        durations.append(film.info["duration"])
+    assert np.allclose(reds, [0, 50, 100, 150, 200], atol=4)
+    assert durations == [1600] * 4 + [3600]
+    assert film.info["loop"] == 0
+    assert figure.mimetype == "image/gif"
+    assert "5 grids" in figure.alt
+
+
+def test_a_long_run_is_thinned(run):
+    for index in range(5, 200):
+        Image.new("RGB", (4, 4), (index, 0, 0)).save(run.sample_file(index * 16))
+    for index in range(5):
+        run.sample_file(index * 16).unlink()
+    animate(run)
+    assert Image.open(run.animation_file).n_frames == 80
+
+
+def test_curves_draw_and_describe(run):
+    figure = curves(run)
+    shown = pixels(figure)
+    assert shown.shape[1] == 1000
+    for colour in ((0, 114, 178), (213, 94, 0)):
+        assert (np.abs(shown.astype(int) - colour).sum(2) < 30).sum() > 100
+    assert "from 1.40 to 1.00" in figure.alt
+    assert "D(G(z)) at 0.40" in figure.alt
+
+
+def test_nothing_to_show_is_a_sentence(tmp_path, recipe):
+    run = Run(tmp_path / "empty")
+    run.start(recipe)
+    with pytest.raises(GanlibError, match="no samples"):
+        animate(run)
+    with pytest.raises(GanlibError, match="too short"):
+        curves(run)

@@ -1,0 +1,41 @@
+"""Under CI=true a skipped test fails the run, but for those that need a GPU."""
+
+from pathlib import Path
+
+import pytest
+
+SKIPS = """
+import pytest
+
+{mark}
+def test_it():
+    pytest.skip("not today")
+"""
+
+
+def run(pytester: pytest.Pytester, source: str) -> dict[str, int]:
+    pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
+    pytester.makeini("[pytest]\nmarkers = gpu: needs an accelerator")
+    pytester.makepyfile(source)
+    return pytester.runpytest("-p", "no:cacheprovider").parseoutcomes()
+
+
+def test_a_skipped_test_fails_under_ci(pytester, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    assert run(pytester, SKIPS.format(mark="")) == {"failed": 1}
+
+
+def test_a_skipped_module_fails_under_ci(pytester, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    outcomes = run(pytester, "import pytest\npytest.importorskip('no_such_package')\ndef test_it(): pass")
+    assert outcomes == {"errors": 1}
+
+
+def test_a_gpu_test_may_be_skipped_under_ci(pytester, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    assert run(pytester, SKIPS.format(mark="@pytest.mark.gpu")) == {"skipped": 1}
+
+
+def test_a_test_may_be_skipped_at_home(pytester, monkeypatch):
+    monkeypatch.setenv("CI", "false")
+    assert run(pytester, SKIPS.format(mark="")) == {"skipped": 1}

@@ -1,0 +1,127 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from ganlib.cli import main
+from ganlib.run import Run
+
+QUICK = ["--device", "cpu", "--kimg", "0.03", "--set", "width=2", "batch_size=8"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    assert main(["train", "portraits64", "--run", str(tmp_path / "run"), *QUICK]) == 0
+    return Run(tmp_path / "run")
+
+
+def test_train_says_where_the_pictures_are(tmp_path, capsys):
+    run = Run(tmp_path / "run")
+    assert main(["train", "portraits64", "--run", str(run.folder), *QUICK]) == 0
+    shown = capsys.readouterr().out
+    for path in (run.samples()[-1], run.animation_file, run.generator_file):
+        assert str(path) in shown
+        assert path.exists()
+    assert json.loads(run.recipe_file.read_text())["batch_size"] == 8
+
+
+def test_train_goes_on_where_it_stood(run, capsys):
+    command = ["train", "auto", "--run", str(run.folder), "--device", "cpu", "--kimg", "0.05"]
+    assert main(command) == 0
+    assert "goes on at 0.0 kimg" in capsys.readouterr().out
+    assert [int(path.stem) for path in run.samples()] == [0, 4, 7]
+
+
+def test_sample_paints_a_grid(run, tmp_path, capsys):
+    out = tmp_path / "grid.png"
+    assert main(["sample", str(run.folder), "--count", "5", "--seed", "7", "--out", str(out)]) == 0
+    assert Image.open(out).size == (2 * (3 * 66 + 2), 2 * (2 * 66 + 2))
+    assert "seeds 7 to 11" in capsys.readouterr().out
+
+
+def test_animate_writes_a_gif(run, tmp_path):
+    assert main(["animate", str(run.folder), "--out", str(tmp_path / "film.gif")]) == 0
+    assert Image.open(tmp_path / "film.gif").n_frames == 2
+
+
+def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):
+    import ganlib.doctor
+
+    monkeypatch.setattr(ganlib.doctor, "_NOTEBOOKS", ("jupyterlab", "no-such-package"))
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("Python", "torch", "machine", "GiB free", "jupyterlab", "python -m ganlib train"):
+        assert word in shown
+    assert "missing; type: pip install" in shown.split("no-such-package")[1].split("\n")[0]
+
+
+def broken_weights(tmp_path):
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "portrait", "--run", "{tmp}/r"], "portraits64"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--data", "{tmp}/nowhere"], "There is no art"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--data", "{tmp}/empty"], "holds no pictures"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--set", "batch_size=9000"], "larger than the"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--set", "size=48"], "power of two"),
+        (["train", "portraits64", "--run", "{tmp}/taken"], "a file stands there"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--minutes", "-1"], "above zero"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--device", "mps"], "no device 'mps'"),
+        (["sample", "{tmp}/broken.safetensors"], "damaged or cut short"),
+        (["sample", "{tmp}/empty"], "train there first"),
+        (["sample", "{tmp}/broken.safetensors", "--count", "0"], "damaged"),
+        (["animate", "{tmp}/empty"], "no samples"),
+    ],
+)
+def test_a_user_s_mistake_is_one_sentence_and_exit_code_two(arguments, message, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "taken").write_text("mine")
+    broken_weights(tmp_path)
+    before = sorted(path for path in tmp_path.rglob("*") if "cache" not in path.parts)
+    assert main([argument.format(tmp=tmp_path) for argument in arguments]) == 2
+    shown = capsys.readouterr().err.strip().split("\n")[-1]
+    assert shown.startswith("ganlib: ")
+    assert message in shown
+    after = sorted(path for path in tmp_path.rglob("*") if "cache" not in path.parts)
+    assert [path for path in after if path not in before and path.is_file()] == []
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_run_folder_of_another_recipe_is_refused(run, capsys):
+    before = run.checkpoint_file.read_bytes()
+    assert main(["train", "portraits64", "--run", str(run.folder), "--device", "cpu", "--kimg", "1"]) == 2
+    assert "belongs to another recipe" in capsys.readouterr().err
+    assert run.checkpoint_file.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes")
+def test_a_full_disk_is_a_sentence_and_keeps_the_last_checkpoint(run):
+    before = {path: path.read_bytes() for path in (run.checkpoint_file, run.generator_file)}
+    code = f"""
+import resource, sys
+from ganlib.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(main(["train", "auto", "--run", {str(run.folder)!r}, "--device", "cpu", "--kimg", "0.06"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "The disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    for path, content in before.items():
+        assert path.read_bytes() == content
+    assert list(run.folder.rglob("*.part*")) == []
+
+
+def test_help_helps(capsys):
+    for arguments in (["--help"], ["train", "--help"], ["sample", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+    assert "FIELD=VALUE" in capsys.readouterr().out

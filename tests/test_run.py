@@ -1,0 +1,105 @@
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from ganlib.errors import GanlibError
+from ganlib.run import Run, load_generator, save_generator
+
+
+@pytest.fixture
+def run(tmp_path, recipe):
+    run = Run(tmp_path / "run")
+    run.start(recipe)
+    return run
+
+
+def test_a_generator_comes_back_as_it_went(run, recipe):
+    generator = recipe.generator()
+    run.save_generator(generator, kimg=1.5)
+    loaded, same_recipe = load_generator(run.folder)
+    assert same_recipe == recipe
+    assert not loaded.training
+    for name, tensor in generator.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name])
+
+
+def test_the_weights_file_needs_no_other(run, recipe, tmp_path):
+    run.save_generator(recipe.generator(), kimg=1.5)
+    alone = run.generator_file.rename(tmp_path / "alone.safetensors")
+    assert load_generator(alone)[1] == recipe
+    with safe_open(alone, framework="pt") as file:
+        assert file.metadata()["kimg"] == "1.500"
+
+
+def test_half_precision_on_disk_is_fp32_in_memory(recipe, tmp_path):
+    generator = recipe.generator()
+    save_generator(generator, recipe, 1.0, tmp_path / "half.safetensors", torch.float16)
+    loaded, _ = load_generator(tmp_path / "half.safetensors")
+    weight = loaded.main[0].weight
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, generator.main[0].weight.half().float())
+
+
+def test_a_run_folder_of_another_recipe_is_left_alone(run, recipe):
+    from dataclasses import replace
+
+    before = run.recipe_file.read_bytes()
+    with pytest.raises(GanlibError, match="its width is 4, not 8"):
+        run.start(replace(recipe, width=8))
+    assert run.recipe_file.read_bytes() == before
+    run.start(recipe)
+
+
+def test_a_truncated_weights_file_is_a_sentence(run, recipe):
+    run.save_generator(recipe.generator(), kimg=1.0)
+    whole = run.generator_file.read_bytes()
+    for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
+        run.generator_file.write_bytes(whole[:length])
+        with pytest.raises(GanlibError, match="damaged or cut short"):
+            load_generator(run.folder)
+
+
+def test_weights_that_do_not_fit_their_recipe_are_refused(tmp_path, recipe):
+    weights = {"main.0.weight": torch.zeros(2, 2)}
+    path = tmp_path / "odd.safetensors"
+    save_file(weights, path, {"recipe": json.dumps(recipe.to_json())})
+    with pytest.raises(GanlibError, match="does not hold the weights"):
+        load_generator(path)
+    save_file(weights, path)
+    with pytest.raises(GanlibError, match="names no recipe"):
+        load_generator(path)
+
+
+def test_a_missing_generator_is_a_sentence(run, tmp_path):
+    with pytest.raises(GanlibError, match="train there first"):
+        load_generator(run.folder)
+    with pytest.raises(GanlibError, match="portraits64"):
+        load_generator("no-such-model")
+    with pytest.raises(GanlibError, match="no run folder"):
+        Run(tmp_path).recipe()
+
+
+def test_a_damaged_recipe_is_a_sentence(run):
+    run.recipe_file.write_text("{")
+    with pytest.raises(GanlibError, match="damaged"):
+        run.recipe()
+
+
+def test_the_log_forgets_what_will_be_done_again(run):
+    for step in (1, 2, 3):
+        run.append_log({"step": step})
+        run.sample_file(step).write_bytes(b"")
+    with run.log_file.open("a") as file:
+        file.write('{"step": 4')  # a line that a crash cut short
+    run.forget_after(2)
+    assert run.log() == [{"step": 1}, {"step": 2}]
+    assert [path.name for path in run.samples()] == ["000001.png", "000002.png"]
+
+
+def test_samples_are_in_the_order_of_steps(run):
+    for step in (1_000_000, 999_999, 5):
+        run.sample_file(step).write_bytes(b"")
+    assert [int(path.stem) for path in run.samples()] == [5, 999_999, 1_000_000]

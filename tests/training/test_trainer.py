@@ -1,0 +1,204 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganlib.data.imageset import ImageSet
+from ganlib.errors import GanlibError
+from ganlib.latent import paint, sample_latent
+from ganlib.run import load_generator
+from ganlib.training.callbacks import Callback
+from ganlib.training.trainer import Trainer, _kimg_between_samples
+
+pytestmark = pytest.mark.usefixtures("full_length")
+
+
+def train(recipe, art, folder, kimg, **settings):
+    trainer = Trainer(recipe, art, folder, device="cpu", callbacks=settings.pop("callbacks", []), **settings)
+    trainer.fit(kimg=kimg)
+    return trainer
+
+
+def weights(trainer):
+    state = trainer.state.state_dict()
+    nets = [state["generator"], state["discriminator"], state["average"]]
+    moments = [
+        values
+        for key in ("g_optimizer", "d_optimizer")
+        for values in state[key]["state"].values()
+    ]  # fmt: skip
+    return [tensor for values in nets + moments for tensor in values.values()]
+
+
+def test_training_changes_every_weight_and_fills_the_run_folder(recipe, art, tmp_path):
+    trainer = train(recipe, art, tmp_path / "run", kimg=3)
+    fresh = recipe.generator()
+    run = trainer.run
+    assert run.recipe() == recipe
+    assert [round(row["kimg"]) for row in run.log()] == [1, 2, 3]
+    assert run.log()[-1]["step"] == trainer.state.step
+    assert {"d_loss", "g_loss", "real_probability", "fake_probability", "images_per_second"} <= set(
+        run.log()[0]
+    )
+    assert all(0 <= row["real_probability"] <= 1 for row in run.log())
+    assert len(run.samples()) == 4
+    assert Image.open(run.samples()[-1]).size == (6 * 34 + 2, 6 * 34 + 2)
+    loaded, _ = load_generator(run.folder)
+    assert not torch.equal(loaded.main[0].weight, fresh.main[0].weight)
+    assert trainer.state.images >= 3000
+
+
+def test_samples_are_the_average_in_eval_mode_from_the_first_seeds(recipe, art, tmp_path):
+    run = train(recipe, art, tmp_path / "run", kimg=1).run
+    generator, _ = load_generator(run.folder)
+    images = paint(generator, sample_latent(36, recipe.latent_dim, seed=0))
+    grid = np.asarray(Image.open(run.samples()[-1]).convert("RGB")).astype(int)
+    tile = grid[2 + 34 : 2 + 34 + 32, 2 + 68 : 2 + 68 + 32]  # second row, third column
+    painted = ((images[8].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(int)
+    assert np.abs(tile - painted).max() <= 1
+
+
+def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(recipe, art, tmp_path):
+    recipe = replace(recipe, augment=("flip", "translate", "colour"), mirror=True, real_labels=(0.9, 1.0))
+    whole = train(recipe, art, tmp_path / "whole", kimg=2)
+    for kimg in (0.3, 0.31, 1.5, 2):
+        parts = train(recipe, art, tmp_path / "parts", kimg=kimg)
+    assert parts.state.step == whole.state.step
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(parts), strict=True))
+
+    def without_time(rows):
+        return [{k: v for k, v in row.items() if "second" not in k} for row in rows]
+
+    assert without_time(parts.run.log()) == without_time(whole.run.log())
+
+
+def test_another_seed_gives_other_weights(recipe, art, tmp_path):
+    first = train(recipe, art, tmp_path / "a", kimg=0.1)
+    same = train(recipe, art, tmp_path / "b", kimg=0.1)
+    other = train(replace(recipe, seed=1), art, tmp_path / "c", kimg=0.1)
+    assert torch.equal(first.state.generator.main[0].weight, same.state.generator.main[0].weight)
+    assert not torch.equal(first.state.generator.main[0].weight, other.state.generator.main[0].weight)
+
+
+def test_an_interrupt_saves_everything_and_the_run_goes_on(recipe, art, tmp_path):
+    class Stop(Callback):
+        def on_step(self, trainer):
+            if trainer.state.step == 7:
+                raise KeyboardInterrupt
+
+    trainer = train(recipe, art, tmp_path / "run", kimg=5, callbacks=[Stop()])
+    assert trainer.interrupted
+    again = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
+    assert again.state.step == 7
+    assert load_generator(tmp_path / "run")
+
+
+def test_held_out_pictures_are_never_shown(recipe, art, tmp_path):
+    shown = set()
+
+    class Watch(Callback):
+        def on_start(self, trainer):
+            play = trainer._play
+
+            def watched(real):
+                shown.update(picture.numpy().tobytes() for picture in real)
+                return play(real)
+
+            trainer._play = watched
+
+    train(recipe, art, tmp_path / "run", kimg=0.2, callbacks=[Watch()])
+    assert shown == {picture.numpy().tobytes() for picture in art.tensor(art.train)}
+
+
+def test_callbacks_hear_of_everything(recipe, art, tmp_path):
+    heard = []
+
+    class Listen(Callback):
+        def on_start(self, trainer):
+            heard.append("start")
+
+        def on_step(self, trainer):
+            heard.append("step")
+
+        def on_log(self, trainer, row):
+            heard.append("log")
+
+        def on_sample(self, trainer, path):
+            assert path.exists()
+            heard.append("sample")
+
+        def on_end(self, trainer):
+            assert trainer.run.checkpoint_file.exists()
+            heard.append("end")
+
+    trainer = train(recipe, art, tmp_path / "run", kimg=1, callbacks=[Listen()])
+    assert heard.count("step") == trainer.state.step
+    assert (heard[0], heard[1], heard[-1]) == ("start", "sample", "end")
+    assert heard.count("log") == 1
+
+
+def test_the_progress_bar_says_what_is_asked_of_it(recipe, art, tmp_path, capsys):
+    Trainer(recipe, art, tmp_path / "run", device="cpu").fit(kimg=0.2)
+    shown = capsys.readouterr()
+    for word in ("kimg", "pictures/s", " D ", " G ", "left", "100%"):
+        assert word in shown.err
+    assert "test starts on cpu" in shown.out
+    assert "pictures a second: about" in shown.out
+    Trainer(recipe, art, tmp_path / "run", device="cpu").fit(kimg=0.3)
+    assert "goes on at 0.2 kimg" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kimg", "gap"), [(1, 1), (31, 1), (32, 2), (63, 2), (64, 4), (1000, 32), (1024, 64)]
+)
+def test_samples_grow_sparse_with_length(kimg, gap):
+    assert _kimg_between_samples(kimg) == gap
+
+
+def test_pictures_of_another_size_are_a_sentence(art, tmp_path):
+    with pytest.raises(GanlibError, match="wants pictures of 64 px, 'blocks' has 32 px"):
+        Trainer("portraits64", art, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_another_recipe_or_other_pictures_is_left_alone(recipe, art, tmp_path):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
+    before = trainer.run.checkpoint_file.read_bytes()
+    with pytest.raises(GanlibError, match="another recipe"):
+        Trainer(replace(recipe, g_lr=1e-3), art, tmp_path / "run", device="cpu")
+    fewer = ImageSet(art.images[:40], "fewer")
+    with pytest.raises(GanlibError, match="this set has"):
+        Trainer(recipe, fewer, tmp_path / "run", device="cpu")
+    assert trainer.run.checkpoint_file.read_bytes() == before
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_a_damaged_checkpoint_is_a_sentence(recipe, art, tmp_path, share):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.05)
+    whole = trainer.run.checkpoint_file.read_bytes()
+    trainer.run.checkpoint_file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(GanlibError, match="damaged"):
+        Trainer(recipe, art, tmp_path / "run", device="cpu")
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(recipe, art, tmp_path):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.05)
+    torch.save({"data": Trainer}, trainer.run.checkpoint_file)
+    with pytest.raises(GanlibError, match="damaged"):
+        Trainer(recipe, art, tmp_path / "run", device="cpu")
+
+
+def test_an_unknown_device_is_a_sentence(recipe, art, tmp_path):
+    with pytest.raises(GanlibError, match="no device 'tpu'"):
+        Trainer(recipe, art, tmp_path / "run", device="tpu")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_step_on_a_gpu_uses_its_precision_and_gives_finite_weights(recipe, art, tmp_path):
+    trainer = Trainer(recipe, art, tmp_path / "run", device="cuda", callbacks=[])
+    trainer.fit(kimg=0.2)
+    assert trainer.machine.precision in {"bf16", "fp16"}
+    assert all(tensor.isfinite().all() for tensor in weights(trainer))

@@ -65,7 +65,7 @@ def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def _add_sample(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     sample = verbs.add_parser("sample", help="paint pictures with a trained generator")
     sample.add_argument(
-        "source", nargs="?", default="portraits64", help="a run folder, a weights file or bundled weights"
+        "source", nargs="?", default="portraits", help="a run folder, a weights file or bundled weights"
     )
     sample.add_argument("--count", type=int, default=16, help="how many pictures (16)")
     sample.add_argument("--seed", type=int, default=0, help="the first picture's seed; the next has seed + 1")

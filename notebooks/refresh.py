@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 METADATA = {
     "accelerator": "GPU",
@@ -22,6 +23,7 @@ def refresh(path: Path) -> None:
     """Execute the notebook at `path` in its own folder and write it back, stripped."""
     page = nbformat.read(path, as_version=4)
     NotebookClient(page, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    page, _ = CoalesceStreamsPreprocessor().preprocess(page, {})
     for cell in page.cells:
         _strip(cell)
     page.metadata = nbformat.from_dict(METADATA)

@@ -56,7 +56,8 @@ class ImageSet:
 
     def tensor(self, indices: NDArray[np.int64] | slice = slice(None)) -> Tensor:
         """Pictures as floats, (N, 3, size, size) in [-1, 1]."""
-        return to_float(torch.from_numpy(np.ascontiguousarray(self.images[indices])))
+        chosen = np.array(self.images[indices])  # a copy, because a mapped file is read-only
+        return to_float(torch.from_numpy(chosen))
 
 
 def to_float(pictures: Tensor) -> Tensor:

@@ -123,6 +123,8 @@ def prepare_picture(path: Path, size: int) -> Prepared:
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # sixteen bits of grey, which Pillow would clip
+        return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     white = Image.new("RGBA", picture.size, "white")

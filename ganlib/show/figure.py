@@ -1,6 +1,8 @@
 """A picture with its description, shown by Jupyter and kept as a file."""
 
+from base64 import b64encode
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -31,8 +33,13 @@ class Figure:
         """The alternative text."""
         return self.alt
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, object]]:
-        return {self.mimetype: self.data, "text/plain": self.alt}, {self.mimetype: {"alt": self.alt}}
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        source = f"data:{self.mimetype};base64,{b64encode(self.data).decode()}"
+        image = f'<img src="{source}" alt="{escape(self.alt)}" style="max-width: 100%">'
+        return {
+            "text/html": image,
+            "text/plain": self.alt,
+        }  # HTML, because image/png keeps no alternative text
 
     def image(self) -> Image.Image:
         """The picture as a Pillow image."""

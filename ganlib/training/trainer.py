@@ -16,12 +16,13 @@ from ganlib.data.sources import load_art
 from ganlib.errors import GanlibError
 from ganlib.files import write_atomically
 from ganlib.latent import paint, sample_latent
-from ganlib.machine import detect
+from ganlib.machine import Machine, detect
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run
 from ganlib.training.budget import Budget, Countdown
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
+from ganlib.training.interrupt import Interrupt
 from ganlib.training.state import TrainingState
 from ganlib.training.steps import discriminator_step, generator_step
 
@@ -72,8 +73,7 @@ class Trainer:
                 f"The recipe '{self.recipe.name}' wants pictures of {self.recipe.size} px, "
                 f"'{images.name}' has {images.size} px: load it with size={self.recipe.size}."
             )
-        on_cpu = self.machine.device.type == "cpu"
-        accelerator = Accelerator(mixed_precision=self.machine.precision, cpu=on_cpu)
+        accelerator = _accelerator(self.machine)
         recipe = self.recipe
         batches = Batches(images, recipe.batch_size, accelerator.device, recipe.seed, recipe.mirror)
         return TrainingState.new(recipe, batches, accelerator)
@@ -93,11 +93,10 @@ class Trainer:
             epochs = self.recipe.epochs
         self._countdown = Countdown(Budget(epochs, kimg, minutes), self.state)
         self._begin()
-        try:
-            while self.spent() < 1:
+        with Interrupt() as interrupt:
+            while self.spent() < 1 and not interrupt.requested:
                 self._step()
-        except KeyboardInterrupt:
-            self.interrupted = True
+            self.interrupted = interrupt.requested
         self._end()
         return self.run
 
@@ -221,6 +220,16 @@ class Trainer:
             f"{self.speed():.0f} pictures a second: about {seconds / 60:.1f} minutes, "
             f"to {kimg:.0f} kimg ({epochs:.0f} epochs)."
         )
+
+
+def _accelerator(machine: Machine) -> Accelerator:
+    try:
+        return Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
+    except ValueError as error:  # accelerate keeps one device and precision a process
+        raise GanlibError(
+            f"This Python process has already trained elsewhere than on {machine}: start it anew "
+            "(in a notebook: restart the kernel) to change the device."
+        ) from error
 
 
 def _sample_count(size: int) -> int:

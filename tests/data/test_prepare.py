@@ -68,6 +68,20 @@ def test_a_set_without_its_manifest_is_made_again(folder):
     assert len(prepare(folder, 32)) == 4
 
 
+def test_sixteen_bits_of_grey_keep_their_tones(tmp_path):
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)
+    Image.fromarray(np.broadcast_to(ramp, (64, 64)).copy()).save(tmp_path / "deep.png")
+    image = prepare_picture(tmp_path / "deep.png", 64).image
+    assert image.mean() == pytest.approx(127.5, abs=1)
+    assert np.abs(image[0, :, 0] - np.linspace(0, 255, 64)).max() <= 1.5
+
+
+def test_a_prepared_set_gives_tensors_without_a_warning(folder, recwarn):
+    assert prepare(folder, 32).tensor().shape == (4, 3, 32, 32)
+    assert prepare(folder, 32).tensor(slice(1, 3)).shape == (2, 3, 32, 32)
+    assert not list(recwarn)
+
+
 def test_transparency_becomes_white(tmp_path):
     Image.new("RGBA", (40, 40), (200, 0, 0, 0)).save(tmp_path / "clear.png")
     assert (prepare_picture(tmp_path / "clear.png", 32).image == 255).all()

@@ -1,3 +1,4 @@
+from base64 import b64decode
 from io import BytesIO
 
 import numpy as np
@@ -33,11 +34,12 @@ def test_a_grid_can_be_enlarged_and_have_columns():
 
 
 def test_a_figure_has_alternative_text_wherever_it_is_shown():
-    figure = grid(IMAGES, alt="five squares")
-    data, metadata = figure._repr_mimebundle_()
-    assert data["text/plain"] == repr(figure) == "five squares"
-    assert metadata["image/png"]["alt"] == "five squares"
-    assert Image.open(BytesIO(data["image/png"])).format == "PNG"
+    figure = grid(IMAGES, alt='five "squares"')
+    shown = figure._repr_mimebundle_()
+    assert shown["text/plain"] == repr(figure) == 'five "squares"'
+    assert 'alt="five &quot;squares&quot;"' in shown["text/html"]
+    encoded = shown["text/html"].split("data:image/png;base64,")[1].split('"')[0]
+    assert np.array_equal(np.asarray(Image.open(BytesIO(b64decode(encoded)))), np.asarray(figure.image()))
     assert "5 pictures" in repr(grid(IMAGES))
 
 

@@ -1,3 +1,4 @@
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from ganlib.data.imageset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.latent import paint, sample_latent
+from ganlib.machine import detect
 from ganlib.run import load_generator
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer, _kimg_between_samples
@@ -86,10 +88,11 @@ def test_an_interrupt_saves_everything_and_the_run_goes_on(recipe, art, tmp_path
     class Stop(Callback):
         def on_step(self, trainer):
             if trainer.state.step == 7:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
 
     trainer = train(recipe, art, tmp_path / "run", kimg=5, callbacks=[Stop()])
     assert trainer.interrupted
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     again = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
     assert again.state.step == 7
     assert load_generator(tmp_path / "run")
@@ -193,6 +196,14 @@ def test_a_checkpoint_that_would_run_code_is_refused(recipe, art, tmp_path):
 def test_an_unknown_device_is_a_sentence(recipe, art, tmp_path):
     with pytest.raises(GanlibError, match="no device 'tpu'"):
         Trainer(recipe, art, tmp_path / "run", device="tpu")
+
+
+def test_another_precision_in_the_same_process_is_a_sentence(recipe, art, tmp_path, monkeypatch):
+    Trainer(recipe, art, tmp_path / "run", device="cpu")
+    other = replace(detect("cpu"), precision="bf16")
+    monkeypatch.setattr("ganlib.training.trainer.detect", lambda _: other)
+    with pytest.raises(GanlibError, match="restart the kernel"):
+        Trainer(recipe, art, tmp_path / "run", device="cpu")
 
 
 @pytest.mark.gpu

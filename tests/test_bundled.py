@@ -1,0 +1,41 @@
+"""The weights that come with ganlib."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from ganlib.bundled import bundled_folder
+from ganlib.data.imageset import to_bytes
+from ganlib.data.sources import load_art
+from ganlib.latent import paint, sample_latent
+from ganlib.recipes import Recipe
+from ganlib.run import load_generator
+
+WEIGHTS = sorted((bundled_folder() / "weights").glob("*.safetensors"))
+
+
+def test_there_are_bundled_weights():
+    assert [path.stem for path in WEIGHTS] == ["portraits"]
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=[path.stem for path in WEIGHTS])
+def test_they_are_small_and_documented(path):
+    facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert path.stat().st_size <= 8_000_000
+    assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert Recipe.from_json(facts["recipe"]) == load_generator(path.stem)[1]
+    assert facts["minutes"] > 0
+    assert facts["command"].startswith("python -m ganlib train")
+
+
+def test_they_paint_varied_portraits_with_the_colours_of_the_real_ones():
+    generator, recipe = load_generator("portraits")
+    painted = to_bytes(paint(generator, sample_latent(64, recipe.latent_dim))).numpy().astype(float)
+    real = load_art("portraits").images[:500].astype(float)
+    assert np.abs(painted.mean((0, 1, 2)) - real.mean((0, 1, 2))).max() < 25
+    variety = painted.std(0).mean() / real.std(0).mean()
+    assert 0.6 < variety < 1.4
+    apart = np.abs(painted[:, None] - painted[None, :]).mean((2, 3, 4))
+    assert apart[~np.eye(64, dtype=bool)].min() > 5

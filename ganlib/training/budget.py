@@ -30,7 +30,6 @@ class Countdown:
         """Begin now."""
         self.budget = budget
         self.first_step = state.step
-        self.first_images = state.images
 
     def spent(self, state: TrainingState, seconds: float) -> float:
         """The share of the budget that is spent, from 0 to 1; `seconds` since the beginning."""
@@ -45,9 +44,8 @@ class Countdown:
             shares.append((state.step - self.first_step) / TINY_STEPS)
         return min(1.0, max(shares))
 
-    def seconds_left(self, state: TrainingState, seconds: float) -> float:
-        """Seconds until the budget is spent, at the speed so far."""
-        speed = (state.images - self.first_images) / max(seconds, 1e-9)  # pictures a second
+    def seconds_left(self, state: TrainingState, seconds: float, speed: float) -> float:
+        """Seconds until the budget is spent, at `speed` pictures a second."""
         ends = [float("inf")]
         if self.budget.epochs:
             ends.append((self.budget.epochs * len(state.batches) - state.images) / max(speed, 1e-9))

@@ -106,8 +106,8 @@ class Trainer:
         self._began = self._saved = time.monotonic()
         self._seconds_before = self.state.seconds
         self.steps_now = 0
+        self._warm = (self._began, self.state.images)
         self.interrupted = False
-        self._images_before = self.state.images
         self._last_values = torch.zeros(4)
         for callback in self.callbacks:
             callback.on_start(self)
@@ -126,6 +126,9 @@ class Trainer:
         self.state.totals += self._last_values
         self.state.counted += 1
         self.steps_now += 1
+        if self.steps_now == 1:  # the first step warms everything up, speed is measured from its end
+            self._wait_for_device()
+            self._warm = (time.monotonic(), self.state.images)
         self.state.seconds = self._seconds_before + self.seconds_now()
         kimg = math.floor(self.state.kimg)
         if kimg > kimg_before:
@@ -200,19 +203,24 @@ class Trainer:
 
     def seconds_left(self) -> float:
         """Seconds until the budget is spent."""
-        return self._countdown.seconds_left(self.state, self.seconds_now())
+        return self._countdown.seconds_left(self.state, self.seconds_now(), self.speed())
 
     def speed(self) -> float:
-        """Pictures a second since this call of `fit` began."""
-        return (self.state.images - self._images_before) / self.seconds_now()
+        """Pictures a second in this call of `fit`, after its first step."""
+        seconds = time.monotonic() - self._warm[0]
+        return (self.state.images - self._warm[1]) / max(seconds, 1e-9)
 
     def last_losses(self) -> tuple[float, float]:
-        """The losses of D and G in the last step; asking makes the device wait."""
+        """The losses of D and G in the last step; asking waits for the device."""
         d_loss, g_loss, _, _ = self._last_values.tolist()
         return d_loss, g_loss
 
+    def _wait_for_device(self) -> None:
+        self.last_losses()
+
     def forecast(self) -> str:
         """How long this call of `fit` will take and how far it will come, in a sentence."""
+        self._wait_for_device()
         seconds = self.seconds_left()
         kimg = self.state.kimg + seconds * self.speed() / 1000
         epochs = 1000 * kimg / len(self.state.batches)

@@ -24,7 +24,7 @@ def test_epochs_and_kimg_count_from_the_start_of_the_run():
 def test_minutes_count_from_now():
     countdown = Countdown(Budget(minutes=2), state(1000))
     assert countdown.spent(state(9000), 30) == pytest.approx(0.25)
-    assert countdown.seconds_left(state(9000), 30) == pytest.approx(90)
+    assert countdown.seconds_left(state(9000), 30, 50.0) == pytest.approx(90)
 
 
 def test_the_first_limit_reached_ends_it():
@@ -35,8 +35,8 @@ def test_the_first_limit_reached_ends_it():
 
 def test_the_time_left_follows_from_the_speed():
     countdown = Countdown(Budget(kimg=3), state(1000))
-    assert countdown.seconds_left(state(1500), 10) == pytest.approx(30)
-    assert Countdown(Budget(epochs=6), state(1000)).seconds_left(state(1500), 10) == pytest.approx(30)
+    assert countdown.seconds_left(state(1500), 10, 50.0) == pytest.approx(30)
+    assert Countdown(Budget(epochs=6), state(1000)).seconds_left(state(1500), 10, 50.0) == pytest.approx(30)
 
 
 def test_a_tiny_run_ends_after_a_few_steps(monkeypatch):

@@ -42,10 +42,9 @@ def detect(device: str | None = None) -> Machine:
     if kind == "cuda" and torch.cuda.is_available():
         return _cuda()
     if kind == "mps" and torch.backends.mps.is_available():
-        return Machine(torch.device("mps"), "no", platform.processor() or "Apple GPU", _memory_gib())
+        return Machine(torch.device("mps"), "no", _processor(), _memory_gib())
     if kind == "cpu":
-        cores = f"{os.cpu_count()} cores ({platform.machine()})"
-        return Machine(torch.device("cpu"), "no", cores, _memory_gib())
+        return Machine(torch.device("cpu"), "no", f"{_processor()}, {os.cpu_count()} cores", _memory_gib())
     raise GanlibError(f"There is no device '{kind}' here; this machine has '{_best_device()}'.")
 
 
@@ -60,6 +59,15 @@ def _cuda() -> Machine:
     native_bf16 = torch.cuda.get_device_capability(0) >= _FIRST_CAPABILITY_WITH_BF16
     precision = "bf16" if native_bf16 else "fp16"
     return Machine(torch.device("cuda"), precision, properties.name, properties.total_memory / 2**30)
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")  # Linux; elsewhere the platform module knows a name
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _memory_gib() -> float:

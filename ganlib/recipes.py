@@ -128,8 +128,10 @@ _RECIPES = (
         "portraits64-cpu",
         about="Recognisable portraits in ten minutes on two CPU cores.",
         width=32,
-        loss="hinge",
         d_norm="spectral",
+        batch_size=16,
+        g_lr=4e-4,
+        d_lr=4e-4,
     ),
 )
 

@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import json
 import platform
+import shlex
 from pathlib import Path
 
 import torch
@@ -21,21 +22,21 @@ WEIGHTS = Path(__file__).parent / "weights"
 def bundle(run: Run, name: str, art: str, threads: int) -> Path:
     """Write the generator of `run` as `name`, and return the path of its weights."""
     generator, recipe = load_generator(run.folder)
-    last = run.log()[-1]
+    counters = torch.load(run.checkpoint_file, weights_only=True)["counters"]
+    kimg = counters["images"] / 1000
     path = WEIGHTS / f"{name}.safetensors"
-    save_generator(generator, recipe, last["kimg"], path, torch.float16)
+    save_generator(generator, recipe, kimg, path, torch.float16)
     facts = {
         "name": name,
         "art": art,
         "licence": "CC0 1.0",
         "recipe": recipe.to_json(),
-        "kimg": round(last["kimg"], 1),
-        "epochs": round(last["epoch"], 1),
-        "minutes": round(last["seconds"] / 60, 1),
+        "kimg": kimg,
+        "minutes": round(counters["seconds"] / 60, 1),
         "machine": f"{detect()}; {threads} thread{'s' if threads > 1 else ''} used",
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "command": command(run, art, last["kimg"]),
+        "command": command(run, art, kimg),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
@@ -46,9 +47,19 @@ def command(run: Run, art: str, kimg: float) -> str:
     """What to type to train it again: every field that differs from the defaults is named."""
     recipe = run.recipe()
     changed = recipe.differences(get_recipe(recipe.name))
-    settings = [f"{name}={getattr(recipe, name)!r}".replace(" ", "") for name in changed]
-    override = f" --set {' '.join(settings)}" if settings else ""
-    return f"python -m ganlib train {recipe.name} --data {art} --run runs/{art} --kimg {kimg:.0f}{override}"
+    words = ["python", "-m", "ganlib", "train", recipe.name, "--data", art, "--run", f"runs/{art}"]
+    words += ["--kimg", f"{kimg:g}"]
+    if changed:
+        words += ["--set", *(f"{name}={_as_typed(getattr(recipe, name))}" for name in changed)]
+    return shlex.join(words)
+
+
+def _as_typed(value: object) -> str:
+    """A recipe's value as it is typed after --set."""
+    if isinstance(value, tuple):
+        listed = ",".join(str(part) for part in value)
+        return listed if all(isinstance(part, str) for part in value) else f"[{listed}]"
+    return str(value)
 
 
 def main() -> None:

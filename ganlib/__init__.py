@@ -1,36 +1,39 @@
 """Learn how a GAN paints, and train one on your own pictures."""
 
-from ganlib.data.imageset import ImageSet
-from ganlib.data.sources import load_art
-from ganlib.errors import GanlibError
-from ganlib.latent import paint, sample_latent
-from ganlib.machine import budget, detect, run_folder
-from ganlib.nets.dcgan import Discriminator, Generator
-from ganlib.recipes import Recipe, default_recipe, get_recipe
-from ganlib.run import Run, load_generator
-from ganlib.show.animation import animate
-from ganlib.show.curves import curves
-from ganlib.show.grids import grid
-from ganlib.training.trainer import Trainer
+from importlib import import_module
 
-__all__ = [
-    "Discriminator",
-    "GanlibError",
-    "Generator",
-    "ImageSet",
-    "Recipe",
-    "Run",
-    "Trainer",
-    "animate",
-    "budget",
-    "curves",
-    "default_recipe",
-    "detect",
-    "get_recipe",
-    "grid",
-    "load_art",
-    "load_generator",
-    "paint",
-    "run_folder",
-    "sample_latent",
-]
+_HOMES = {
+    "Discriminator": "ganlib.nets.dcgan",
+    "GanlibError": "ganlib.errors",
+    "Generator": "ganlib.nets.dcgan",
+    "ImageSet": "ganlib.data.imageset",
+    "Recipe": "ganlib.recipes",
+    "Run": "ganlib.run",
+    "Trainer": "ganlib.training.trainer",
+    "animate": "ganlib.show.animation",
+    "budget": "ganlib.machine",
+    "curves": "ganlib.show.curves",
+    "default_recipe": "ganlib.recipes",
+    "detect": "ganlib.machine",
+    "get_recipe": "ganlib.recipes",
+    "grid": "ganlib.show.grids",
+    "load_art": "ganlib.data.sources",
+    "load_generator": "ganlib.run",
+    "paint": "ganlib.latent",
+    "run_folder": "ganlib.machine",
+    "sample_latent": "ganlib.latent",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that `--help` and `doctor` do not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganlib' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return __all__

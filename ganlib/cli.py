@@ -1,7 +1,6 @@
 """The command line: train, sample, animate, doctor."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,14 +106,14 @@ def _train(options: argparse.Namespace) -> None:
 def _sample(options: argparse.Namespace) -> None:
     from ganlib.latent import paint, sample_latent
     from ganlib.run import load_generator
-    from ganlib.show.grids import grid
+    from ganlib.show.grids import check_grid, grid, square
 
     generator, recipe = load_generator(options.source)
-    z = sample_latent(options.count, recipe.latent_dim, options.seed)
-    columns = math.ceil(math.sqrt(options.count))
-    figure = grid(paint(generator, z), columns=columns, scale=options.scale)
-    print(f"{options.count} pictures, seeds {options.seed} to {options.seed + options.count - 1}: ", end="")
-    print(figure.save(options.out))
+    count, seed = options.count, options.seed
+    check_grid(count, recipe.size, square(max(count, 1)), options.scale)
+    z = sample_latent(count, recipe.latent_dim, seed)
+    path = grid(paint(generator, z), scale=options.scale).save(options.out)
+    print(f"{count} pictures, seeds {seed} to {seed + count - 1}: {path}")
 
 
 def _animate(options: argparse.Namespace) -> None:

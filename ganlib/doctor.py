@@ -3,10 +3,8 @@
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
-
-from ganlib.machine import detect
-from ganlib.recipes import default_recipe
 
 _CORE = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors", "tqdm")
 _SHOW = ("matplotlib", "imageio", "ipywidgets")
@@ -15,17 +13,26 @@ _RUN_GIB = 1.0
 
 
 def report() -> str:
-    """A table of Python, packages, device, memory and disk, with a remedy for each thing missing."""
-    machine = detect()
-    rows = [("Python", platform.python_version()), ("machine", str(machine))]
-    rows.append(("disk", _disk()))
+    """A table of Python, packages, device, memory and disk, with a remedy for each thing missing.
+
+    It is made with what is there, even if torch itself is missing.
+    """
+    rows = [("Python", platform.python_version()), *_machine(), ("disk", _disk())]
     rows += [(name, _state(name, "pip install -r requirements.txt")) for name in _CORE + _SHOW]
     rows += [(name, _state(name, "pip install -e '.[lab]'")) for name in _NOTEBOOKS]
-    rows.append(
-        ("recipe", f"python -m ganlib train {default_recipe(machine).name} --run runs/first --minutes 10")
-    )
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def _machine() -> list[tuple[str, str]]:
+    if find_spec("torch") is None:
+        return []
+    from ganlib.machine import detect, memory_gib
+    from ganlib.recipes import default_recipe
+
+    machine = detect()
+    command = f"python -m ganlib train {default_recipe(machine).name} --run runs/first --minutes 10"
+    return [("machine", str(machine)), ("memory", f"{memory_gib():.0f} GiB"), ("try", command)]
 
 
 def _disk() -> str:

@@ -9,7 +9,11 @@ from pathlib import Path
 from ganlib.errors import GanlibError
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def expand_home(path: str | Path) -> Path:
+    """`path` with a leading ~ replaced by the home folder, or left as it is where there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
 
 
 @contextmanager
@@ -27,11 +31,11 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
                 f"The disk is full: '{path}' was not written, and what stood there before is untouched. "
                 "Free some space and run the same command again."
             ) from error
-        if error.errno in _NOT_ALLOWED:
-            raise GanlibError(f"'{path}' may not be written ({error.strerror}): choose another.") from error
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:
             raise GanlibError(f"'{path}' cannot be a folder, a file stands there: choose another.") from error
-        raise
+        raise GanlibError(
+            f"'{path}' cannot be written ({error.strerror or error}): choose another."
+        ) from error
 
 
 def make_folder(path: Path) -> Path:
@@ -52,12 +56,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         GanlibError: the disk is full or the place may not be written; `path` is as it was.
     """
     make_folder(path.parent)
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    try:
-        with disk_errors_explained(path):
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    with disk_errors_explained(path):
+        try:
             write(part)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        finally:
+            part.unlink(missing_ok=True)

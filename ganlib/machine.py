@@ -42,9 +42,9 @@ def detect(device: str | None = None) -> Machine:
     if kind == "cuda" and torch.cuda.is_available():
         return _cuda()
     if kind == "mps" and torch.backends.mps.is_available():
-        return Machine(torch.device("mps"), "no", _processor(), _memory_gib())
+        return Machine(torch.device("mps"), "no", _processor(), memory_gib())
     if kind == "cpu":
-        return Machine(torch.device("cpu"), "no", f"{_processor()}, {os.cpu_count()} cores", _memory_gib())
+        return Machine(torch.device("cpu"), "no", f"{_processor()}, {os.cpu_count()} cores", memory_gib())
     raise GanlibError(f"There is no device '{kind}' here; this machine has '{_best_device()}'.")
 
 
@@ -70,16 +70,14 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _memory_gib() -> float:
+def memory_gib() -> float:
+    """The memory of this machine in GiB."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (AttributeError, ValueError):  # Windows has no sysconf
-        return float("nan")
+        import psutil
 
-
-def in_colab() -> bool:
-    """Whether this is a Google Colab runtime."""
-    return "COLAB_RELEASE_TAG" in os.environ
+        return psutil.virtual_memory().total / 2**30
 
 
 def is_tiny() -> bool:

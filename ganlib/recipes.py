@@ -1,6 +1,7 @@
 """Recipes: everything that decides what a training run computes, under a name."""
 
 import ast
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -109,14 +110,37 @@ def _check(recipe: Recipe) -> None:
     adversarial_loss(recipe.loss)
     if recipe.d_norm not in NORMS:
         raise GanlibError(f"There is no d_norm '{recipe.d_norm}': choose one of {', '.join(NORMS)}.")
+    _check_numbers(recipe)
+    _check_pairs(recipe)
+
+
+def _check_numbers(recipe: Recipe) -> None:
     for name in ("latent_dim", "width", "batch_size", "g_lr", "d_lr", "epochs"):
         if getattr(recipe, name) <= 0:
             raise GanlibError(f"{name} must be above zero, not {getattr(recipe, name)}.")
-    for name in ("real_labels", "fake_labels", "generator_labels", "betas"):
-        if len(getattr(recipe, name)) != len(("low", "high")):
-            raise GanlibError(f"{name} takes two numbers, not {getattr(recipe, name)}.")
-    if not all(0 <= beta < 1 for beta in recipe.betas):
+    for name in ("g_lr", "d_lr", "epochs", "ema_kimg", "label_noise"):
+        if not 0 <= getattr(recipe, name) < math.inf:
+            raise GanlibError(f"{name} must be a number of 0 or more, not {getattr(recipe, name)}.")
+    for name, most in (("seed", 2**40), ("width", 1024), ("latent_dim", 4096)):
+        if not 0 <= getattr(recipe, name) <= most:
+            raise GanlibError(f"{name} must lie between 0 and {most}, not {getattr(recipe, name)}.")
+
+
+def _check_pairs(recipe: Recipe) -> None:
+    for name in ("real_labels", "fake_labels", "generator_labels"):
+        low, high = _pair(recipe, name)
+        if not 0 <= low <= high <= 1:
+            raise GanlibError(f"{name} must be a range within [0, 1], not {getattr(recipe, name)}.")
+    if not all(0 <= beta < 1 for beta in _pair(recipe, "betas")):
         raise GanlibError(f"betas must lie in [0, 1), not {recipe.betas}.")
+
+
+def _pair(recipe: Recipe, name: str) -> tuple[float, float]:
+    try:
+        low, high = getattr(recipe, name)
+    except ValueError as error:
+        raise GanlibError(f"{name} takes two numbers, not {getattr(recipe, name)}.") from error
+    return low, high
 
 
 _RECIPES = (

@@ -10,11 +10,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from ganlib.bundled import bundled_folder
+from ganlib.assets import bundled_folder
 from ganlib.errors import GanlibError
 from ganlib.files import disk_errors_explained, make_folder, write_atomically
 from ganlib.nets.dcgan import Generator
 from ganlib.recipes import Recipe
+
+_NOT_COMPUTED = {"name", "about", "epochs"}  # fields that change nothing in what is computed
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,21 @@ class Run:
         write_atomically(self.recipe_file, lambda part: part.write_text(text, encoding="utf-8"))
 
     def check(self, recipe: Recipe) -> None:
-        """Raise `GanlibError` if the folder belongs to another recipe."""
+        """Raise `GanlibError` if a run of `recipe` cannot begin or go on in this folder."""
+        if self.generator_file.exists() and not self.checkpoint_file.exists():
+            raise GanlibError(
+                f"The run folder '{self.folder}' holds a trained generator but no checkpoint.pt: going on "
+                "would lose it. Put the checkpoint back, or choose another folder."
+            )
         if not self.recipe_file.exists():
             return
         here = self.recipe()
-        different = here.differences(recipe)
-        if different:
-            field = different[0]
-            raise GanlibError(
-                f"The run folder '{self.folder}' belongs to another recipe: its {field} is "
-                f"{getattr(here, field)!r}, not {getattr(recipe, field)!r}. Choose another folder."
-            )
+        for name in here.differences(recipe):
+            if name not in _NOT_COMPUTED:
+                raise GanlibError(
+                    f"The run folder '{self.folder}' belongs to another recipe: its {name} is "
+                    f"{getattr(here, name)!r}, not {getattr(recipe, name)!r}. Choose another folder."
+                )
 
     def recipe(self) -> Recipe:
         """The recipe of this run.
@@ -93,11 +99,20 @@ class Run:
             raise GanlibError(f"'{self.recipe_file}' is damaged: {error}.") from error
 
     def log(self) -> list[dict[str, Any]]:
-        """The rows of the log, oldest first; a last line cut short is left out."""
+        """The rows of the log, oldest first; a last line cut short is left out.
+
+        Raises:
+            GanlibError: another line is damaged.
+        """
         if not self.log_file.exists():
             return []
         lines = self.log_file.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        try:
+            return [json.loads(line) for line in lines[:-1]]
+        except ValueError as error:
+            raise GanlibError(
+                f"The log '{self.log_file}' is damaged ({error}): mend or remove it."
+            ) from error
 
     def append_log(self, row: dict[str, Any]) -> None:
         """Add one row to the log.
@@ -174,15 +189,11 @@ def load_generator(source: str | Path) -> tuple[Generator, Recipe]:
 def _weights_file(source: str | Path) -> Path:
     path = Path(source)
     bundled = bundled_folder() / "weights" / f"{source}.safetensors"
+    for candidate in (Run(path).generator_file, path, bundled):
+        if candidate.is_file():
+            return candidate
     if path.is_dir():
-        path = Run(path).generator_file
-        if not path.is_file():
-            raise GanlibError(f"'{source}' holds no generator.safetensors: train there first.")
-        return path
-    if path.is_file():
-        return path
-    if bundled.is_file():
-        return bundled
+        raise GanlibError(f"'{source}' holds no generator.safetensors: train there first.")
     names = ", ".join(sorted(file.stem for file in bundled.parent.glob("*.safetensors")))
     raise GanlibError(
         f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: {names}."

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks.layout import LAYOUTS, seconds_a_step
 from benchmarks.throughput import make_jpegs, rates_of, table
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 
@@ -41,3 +42,8 @@ def test_the_table_compares_medians():
 def test_the_tutorial_loop_trains_on_a_gpu(recipe):
     batch = torch.rand(8, 3, 32, 32)
     assert len(epoch_rates([(batch, batch)], recipe, "cuda", epochs=2)) == 2
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
+def test_both_layouts_train(recipe, layout):
+    assert len(seconds_a_step(recipe, layout, torch.device("cpu"), steps=2)) == 2

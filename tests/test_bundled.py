@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import shlex
 
 import numpy as np
 import pytest
 
-from ganlib.bundled import bundled_folder
+from ganlib.assets import bundled_folder
+from ganlib.cli import _parser
 from ganlib.data.imageset import to_bytes
 from ganlib.data.sources import load_art
 from ganlib.latent import paint, sample_latent
-from ganlib.recipes import Recipe
+from ganlib.recipes import Recipe, get_recipe, override
 from ganlib.run import load_generator
 
 WEIGHTS = sorted((bundled_folder() / "weights").glob("*.safetensors"))
@@ -27,7 +29,9 @@ def test_they_are_small_and_documented(path):
     assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert Recipe.from_json(facts["recipe"]) == load_generator(path.stem)[1]
     assert facts["minutes"] > 0
-    assert facts["command"].startswith("python -m ganlib train")
+    typed = _parser().parse_args(shlex.split(facts["command"])[3:])
+    assert override(get_recipe(typed.recipe), typed.settings) == Recipe.from_json(facts["recipe"])
+    assert (typed.kimg, typed.data) == (facts["kimg"], facts["art"])
 
 
 def test_they_paint_varied_portraits_with_the_colours_of_the_real_ones():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
 SKIPS = """
@@ -14,7 +15,7 @@ def test_it():
 
 
 def run(pytester: pytest.Pytester, source: str) -> dict[str, int]:
-    pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
+    pytester.makeconftest((Path(__file__).parent.parent / "conftest.py").read_text())
     pytester.makeini("[pytest]\nmarkers = gpu: needs an accelerator")
     pytester.makepyfile(source)
     return pytester.runpytest("-p", "no:cacheprovider").parseoutcomes()
@@ -29,6 +30,17 @@ def test_a_skipped_module_fails_under_ci(pytester, monkeypatch):
     monkeypatch.setenv("CI", "true")
     outcomes = run(pytester, "import pytest\npytest.importorskip('no_such_package')\ndef test_it(): pass")
     assert outcomes == {"errors": 1}
+
+
+def test_the_rule_holds_for_notebooks_too(pytester, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    page = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    page.cells = [nbformat.v4.new_code_cell("1", metadata={"tags": ["nbval-skip"]})]
+    folder = pytester.mkdir("notebooks")
+    nbformat.write(page, folder / "skips.ipynb")
+    pytester.makeconftest((Path(__file__).parent.parent / "conftest.py").read_text())
+    outcomes = pytester.runpytest("-p", "no:cacheprovider", "--nbval-lax", "notebooks").parseoutcomes()
+    assert outcomes == {"failed": 1}
 
 
 def test_a_gpu_test_may_be_skipped_under_ci(pytester, monkeypatch):

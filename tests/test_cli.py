@@ -57,6 +57,25 @@ def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):
     assert "missing; type: pip install" in shown.split("no-such-package")[1].split("\n")[0]
 
 
+def test_doctor_works_where_torch_is_missing():
+    code = """
+import importlib.metadata, importlib.util, sys
+find_spec, version = importlib.util.find_spec, importlib.metadata.version
+def version_of(name):
+    if name == "torch":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = version_of
+importlib.util.find_spec = lambda name, *rest: None if name == "torch" else find_spec(name, *rest)
+sys.modules["torch"] = None
+from ganlib.cli import main
+sys.exit(main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "torch        missing; type: pip install" in done.stdout
+
+
 def broken_weights(tmp_path):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
@@ -76,7 +95,14 @@ def broken_weights(tmp_path):
         (["train", "portraits64", "--run", "{tmp}/r", "--device", "mps"], "no device 'mps'"),
         (["sample", "{tmp}/broken.safetensors"], "damaged or cut short"),
         (["sample", "{tmp}/empty"], "train there first"),
-        (["sample", "{tmp}/broken.safetensors", "--count", "0"], "damaged"),
+        (["sample", "portraits", "--count", "0", "--out", "{tmp}/a.png"], "at least 1"),
+        (["sample", "portraits", "--count", "1000000000", "--out", "{tmp}/a.png"], "fewer pictures"),
+        (["sample", "portraits", "--scale", "0", "--out", "{tmp}/a.png"], "1 or more"),
+        (["sample", "portraits", "--seed", "-1", "--out", "{tmp}/a.png"], "out of range"),
+        (["sample", "portraits", "--out", "{tmp}/empty"], "names no picture format"),
+        (["sample", "portraits", "--out", "{tmp}/taken/a.png"], "a file stands there"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--kimg", "inf"], "number above zero"),
+        (["train", "portraits64", "--run", "{tmp}/r", "--data", "~nouser/x"], "There is no art"),
         (["animate", "{tmp}/empty"], "no samples"),
     ],
 )

@@ -49,6 +49,20 @@ except GanlibError as error:
     assert list(tmp_path.glob("*.part*")) == []
 
 
+@pytest.mark.parametrize("name", ["folder", "x" * 300])
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(GanlibError, match="cannot be written"):
+        write_atomically(tmp_path / name, lambda part: part.write_bytes(b"new"))
+
+
+def test_a_user_s_own_file_beside_it_is_left_alone(tmp_path):
+    mine = tmp_path / "grid.part.png"
+    mine.write_bytes(b"mine")
+    write_atomically(tmp_path / "grid.png", lambda part: part.write_bytes(b"new"))
+    assert mine.read_bytes() == b"mine"
+
+
 def test_a_file_in_the_place_of_a_folder_is_a_sentence(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(GanlibError, match="a file stands there"):

@@ -41,10 +41,3 @@ def test_the_tiny_switch_shortens_budgets_and_makes_fresh_run_folders(monkeypatc
     monkeypatch.delenv("GANLIB_TINY")
     assert machine.budget(100, tiny=3) == 100
     assert str(machine.run_folder("a")).replace("\\", "/") == "runs/a"
-
-
-def test_colab_is_known_by_its_environment(monkeypatch):
-    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
-    assert not machine.in_colab()
-    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
-    assert machine.in_colab()

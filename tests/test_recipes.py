@@ -82,6 +82,14 @@ def test_settings_are_put_in_with_the_type_of_their_field():
         ("betas=['a', 'b']", "numbers"),
         ("batch_size=-1", "above zero"),
         ("g_lr=nan", "takes a value such as"),
+        ("g_lr=1e999", "0 or more"),
+        ("ema_kimg=-1", "0 or more"),
+        ("label_noise=-0.1", "0 or more"),
+        ("real_labels=[2, -3]", "within"),
+        ("real_labels=[1.0, 0.9]", "within"),
+        ("seed=99999999999999999999", "between 0 and"),
+        ("width=99999", "between 0 and 1024"),
+        ("latent_dim=1000000000", "between 0 and 4096"),
     ],
 )
 def test_a_bad_setting_is_a_sentence(setting, message):

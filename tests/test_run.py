@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -44,13 +45,30 @@ def test_half_precision_on_disk_is_fp32_in_memory(recipe, tmp_path):
 
 
 def test_a_run_folder_of_another_recipe_is_left_alone(run, recipe):
-    from dataclasses import replace
-
     before = run.recipe_file.read_bytes()
     with pytest.raises(GanlibError, match="its width is 4, not 8"):
         run.start(replace(recipe, width=8))
     assert run.recipe_file.read_bytes() == before
-    run.start(recipe)
+    run.start(replace(recipe, name="renamed", about="reworded", epochs=7.0))
+    assert run.recipe_file.read_bytes() == before
+
+
+def test_a_lost_checkpoint_does_not_cost_the_generator(run, recipe):
+    run.save_generator(recipe.generator(), kimg=1.0)
+    with pytest.raises(GanlibError, match=r"no checkpoint\.pt"):
+        run.check(recipe)
+
+
+def test_a_damaged_log_is_a_sentence(run):
+    run.log_file.write_text('{"step": 1}\n{"step"\n{"step": 3}\n')
+    with pytest.raises(GanlibError, match="damaged"):
+        run.log()
+
+
+def test_a_folder_of_the_same_name_does_not_hide_bundled_weights(tmp_path, monkeypatch):
+    (tmp_path / "portraits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_generator("portraits")[1].size == 64
 
 
 def test_a_truncated_weights_file_is_a_sentence(run, recipe):

@@ -1,5 +1,7 @@
 """Shuffled batches of training pictures, kept as bytes on the device."""
 
+import zlib
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,9 @@ class Batches:
                 f"A batch of {batch_size} is larger than the {len(images.train)} pictures to train on in "
                 f"'{images.name}': use more pictures or a smaller batch_size."
             )
-        self.pictures = torch.from_numpy(images.images[images.train]).to(device)  # (N, S, S, 3) bytes
+        pictures = images.images[images.train]  # (N, S, S, 3) bytes
+        self.fingerprint = zlib.crc32(pictures.data)
+        self.pictures = torch.from_numpy(pictures).to(device)
         self.batch_size = batch_size
         self.seed = seed
         self.mirror = mirror

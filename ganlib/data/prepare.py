@@ -118,7 +118,7 @@ def prepare_picture(path: Path, size: int) -> Prepared:
             return Prepared(np.asarray(image), "")
     except UnidentifiedImageError:
         return Prepared(None, "not a picture")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # a decoder that meets a damaged file may raise anything
         return Prepared(None, f"cannot be decoded: {error}")
 
 

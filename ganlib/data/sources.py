@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlib.bundled import bundled_folder
+from ganlib.assets import bundled_folder
 from ganlib.data.imageset import ImageSet
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
+from ganlib.files import expand_home
 from ganlib.nets.dcgan import check_size
 
 PORTRAITS = "portraits"
@@ -32,7 +33,7 @@ def load_art(source: str | Path, size: int | None = None) -> ImageSet:
         return _portraits(size)
     if source == PATCHWORK:
         return ImageSet(prepare(bundled_folder() / PATCHWORK, size or 512).images, PATCHWORK)
-    folder = Path(source).expanduser()
+    folder = expand_home(source)
     if not folder.is_dir():
         raise GanlibError(
             f"There is no art '{source}': name a folder of pictures, '{PORTRAITS}' or '{PATCHWORK}'."

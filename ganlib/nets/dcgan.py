@@ -98,6 +98,7 @@ class Discriminator(nn.Module):
     def __init__(self, size: int = 64, width: int = 64, norm: str = "batch") -> None:
         """Raise `GanlibError` if `size` or `norm` is not among those known."""
         super().__init__()
+        self.size = size
         if norm not in NORMS:
             raise GanlibError(f"There is no norm '{norm}': choose one of {', '.join(NORMS)}.")
         channels = channels_by_resolution(size, width)[::-1]
@@ -119,7 +120,16 @@ class Discriminator(nn.Module):
                     spectral_norm(layer)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N,) of images (N, 3, size, size): above zero means "real"."""
+        """Logits (N,) of images (N, 3, size, size): above zero means "real".
+
+        Raises:
+            GanlibError: the images have another shape.
+        """
+        if images.shape[1:] != (3, self.size, self.size):
+            raise GanlibError(
+                f"This discriminator wants images of shape (N, 3, {self.size}, {self.size}), "
+                f"not {tuple(images.shape)}."
+            )
         return self.main(images).flatten()
 
     def probability(self, images: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ganlib.errors import GanlibError
@@ -12,19 +13,24 @@ from ganlib.show.figure import Figure
 
 _MOST_FRAMES = 80
 _HOLD_SECONDS = 2.0
+_LONGEST = 600
 
 
 def animate(run: Run, out: str | Path | None = None, seconds: float = 8.0) -> Figure:
     """Write the samples of a run as a looping GIF of about `seconds`, the last grid held for two more.
 
     Raises:
-        GanlibError: the run has no samples, or the disk is full.
+        GanlibError: the run has no samples or a damaged one, `out` is no .gif, or the disk is full.
     """
     samples = run.samples()
     if not samples:
         raise GanlibError(f"'{run.folder}' has no samples to animate: train there first.")
+    if not 0 < seconds <= _LONGEST:
+        raise GanlibError(f"A film lasts more than 0 and at most {_LONGEST} seconds, not {seconds}.")
     path = Path(out) if out else run.animation_file
-    frames = [Image.open(sample).convert("RGB") for sample in _evenly(samples, _MOST_FRAMES)]
+    if path.suffix.lower() != ".gif":
+        raise GanlibError(f"'{path}' is no GIF: end the name in .gif.")
+    frames = [_frame(sample) for sample in _evenly(samples, _MOST_FRAMES)]
     write_atomically(path, lambda part: _write_gif(frames, part, seconds))
     alt = f"A film of {len(frames)} grids: the same {_name(run)} samples from the first step to the last."
     return Figure(path.read_bytes(), alt, "image/gif")
@@ -39,9 +45,17 @@ def _evenly(samples: list[Path], most: int) -> list[Path]:
     return [samples[index] for index in chosen]
 
 
-def _write_gif(frames: list[Image.Image], path: Path, seconds: float) -> None:
+def _frame(sample: Path) -> NDArray[np.uint8]:
+    try:
+        return np.asarray(Image.open(sample).convert("RGB"))
+    except OSError as error:
+        raise GanlibError(f"The sample '{sample}' is damaged: remove it ({error}).") from error
+
+
+def _write_gif(frames: list[NDArray[np.uint8]], path: Path, seconds: float) -> None:
     import imageio.v3 as imageio
 
     durations = [1000 * seconds / len(frames)] * len(frames)  # milliseconds a frame
     durations[-1] += 1000 * _HOLD_SECONDS
-    imageio.imwrite(path, np.stack([np.asarray(frame) for frame in frames]), duration=durations, loop=0)
+    duration = durations if len(frames) > 1 else durations[0]
+    imageio.imwrite(path, frames, duration=duration, loop=0)

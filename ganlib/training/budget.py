@@ -1,5 +1,6 @@
 """How long a run may be."""
 
+import math
 from dataclasses import dataclass
 
 from ganlib.errors import GanlibError
@@ -16,11 +17,11 @@ class Budget:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if a limit is not above zero."""
+        """Raise `GanlibError` if a limit is not a number above zero."""
         for name in ("epochs", "kimg", "minutes"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise GanlibError(f"{name} must be above zero, not {value}.")
+            if value is not None and not 0 < value < math.inf:
+                raise GanlibError(f"{name} must be a number above zero, not {value}.")
 
 
 class Countdown:
@@ -45,12 +46,12 @@ class Countdown:
         return min(1.0, max(shares))
 
     def seconds_left(self, state: TrainingState, seconds: float, speed: float) -> float:
-        """Seconds until the budget is spent, at `speed` pictures a second."""
-        ends = [float("inf")]
-        if self.budget.epochs:
-            ends.append((self.budget.epochs * len(state.batches) - state.images) / max(speed, 1e-9))
-        if self.budget.kimg:
-            ends.append((self.budget.kimg * 1000 - state.images) / max(speed, 1e-9))
+        """Seconds until the budget is spent, at `speed` pictures a second; infinite if that is not known."""
+        ends = [math.inf]
+        if self.budget.epochs and speed:
+            ends.append((self.budget.epochs * len(state.batches) - state.images) / speed)
+        if self.budget.kimg and speed:
+            ends.append((self.budget.kimg * 1000 - state.images) / speed)
         if self.budget.minutes:
             ends.append(60 * self.budget.minutes - seconds)
         return max(0.0, min(ends))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,8 @@ class ProgressBar(Callback):
 
     def _draw(self, trainer: Trainer) -> None:
         d_loss, g_loss = trainer.last_losses()
-        left = tqdm.format_interval(trainer.seconds_left())
+        seconds = trainer.seconds_left()
+        left = tqdm.format_interval(seconds) if math.isfinite(seconds) else "?"
         self._bar.n = round(trainer.spent() * _FULL)
         self._bar.set_postfix_str(
             f"{trainer.state.kimg:.1f} kimg, {trainer.speed():.0f} pictures/s, "

@@ -10,6 +10,17 @@ from ganlib.errors import GanlibError
 from ganlib.files import write_atomically
 from ganlib.training.state import TrainingState
 
+_DAMAGE = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+
 
 def save_checkpoint(state: TrainingState, path: Path) -> None:
     """Write the state to `path`, whole or not at all.
@@ -30,12 +41,13 @@ def load_checkpoint(state: TrainingState, path: Path) -> None:
     """
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
-        pictures = values["data"]["pictures"]
-        if pictures != len(state.batches):
+        data = values["data"]
+        if data["fingerprint"] != state.batches.fingerprint:
             raise GanlibError(
-                f"The run '{path.parent}' was trained on {pictures} pictures, this set has "
-                f"{len(state.batches)}: name the same pictures, or another run folder."
+                f"The run '{path.parent}' was trained on {data['pictures']} other pictures than the "
+                f"{len(state.batches)} of this set: name the same pictures, or another run folder."
             )
         state.load_state_dict(values)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
-        raise GanlibError(f"The checkpoint '{path}' is damaged or of another recipe: {error}") from error
+    except _DAMAGE as error:
+        reason = str(error).partition("\n")[0]
+        raise GanlibError(f"The checkpoint '{path}' is damaged or of other nets: {reason}") from error

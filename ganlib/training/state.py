@@ -34,7 +34,7 @@ class TrainingState:
     def new(cls, recipe: Recipe, batches: Batches, accelerator: Accelerator) -> "TrainingState":
         """The state before the first step, drawn from the recipe's seed."""
         torch.manual_seed(recipe.seed)
-        layout = torch.channels_last
+        layout = _memory_format(accelerator.device)
         generator = recipe.generator().to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
         discriminator = recipe.discriminator().to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
         average = GeneratorAverage(generator, recipe.ema_kimg)
@@ -71,10 +71,11 @@ class TrainingState:
             "counted": self.counted,
             "data": {
                 "pictures": len(self.batches),
+                "fingerprint": self.batches.fingerprint,
                 "epoch": self.batches.epoch,
                 "position": self.batches.position,
             },
-            "random": {"cpu": torch.get_rng_state(), "cuda": _cuda_rng_states()},
+            "random": self._random_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -92,13 +93,27 @@ class TrainingState:
         self.totals.copy_(state["totals"])
         self.counted = state["counted"]
         self.batches.start_epoch(state["data"]["epoch"], state["data"]["position"])
-        torch.set_rng_state(state["random"]["cpu"])
-        if torch.cuda.is_available() and state["random"]["cuda"]:
-            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+        self._set_random_state(state["random"])
+
+    def _random_state(self) -> dict[str, Any]:
+        kind = self.accelerator.device.type
+        state = {"cpu": torch.get_rng_state()}
+        if kind != "cpu":
+            state[kind] = torch.get_device_module(kind).get_rng_state()
+        return state
+
+    def _set_random_state(self, state: dict[str, Any]) -> None:
+        kind = self.accelerator.device.type
+        torch.set_rng_state(state["cpu"])
+        if (
+            kind != "cpu" and kind in state
+        ):  # a run that came from another kind of device has no state for this
+            torch.get_device_module(kind).set_rng_state(state[kind])
 
     def _plain(self, net: nn.Module) -> nn.Module:
         return self.accelerator.unwrap_model(net)
 
 
-def _cuda_rng_states() -> list[Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+def _memory_format(device: torch.device) -> torch.memory_format:
+    """Channels last where it is faster: `python -m benchmarks.layout` measures it."""
+    return torch.channels_last if device.type in {"cpu", "cuda"} else torch.contiguous_format

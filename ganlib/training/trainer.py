@@ -14,7 +14,7 @@ from ganlib.data.batches import Batches
 from ganlib.data.imageset import ImageSet
 from ganlib.data.sources import load_art
 from ganlib.errors import GanlibError
-from ganlib.files import write_atomically
+from ganlib.files import expand_home, write_atomically
 from ganlib.latent import paint, sample_latent
 from ganlib.machine import Machine, detect
 from ganlib.recipes import Recipe, get_recipe
@@ -54,7 +54,7 @@ class Trainer:
             GanlibError: recipe and pictures do not fit, or the folder belongs to another recipe.
         """
         self.recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
-        self.run = Run(Path(run).expanduser())
+        self.run = Run(expand_home(run))
         self.machine = detect(device)
         self.callbacks = [ProgressBar()] if callbacks is None else list(callbacks)
         self.save_minutes = save_minutes
@@ -113,6 +113,7 @@ class Trainer:
             callback.on_start(self)
         if self.state.step == 0:
             self._sample()
+        self._began = self._saved = time.monotonic()
 
     def _end(self) -> None:
         self._sample()
@@ -159,6 +160,7 @@ class Trainer:
 
     def _log(self) -> None:
         means = (self.state.totals / self.state.counted).tolist()
+        self._check_finite(means)
         names = ("d_loss", "g_loss", "real_probability", "fake_probability")
         row = {
             "step": self.state.step,
@@ -188,7 +190,15 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_sample(self, path)
 
+    def _check_finite(self, values: list[float]) -> None:
+        if not all(math.isfinite(value) for value in values):
+            raise GanlibError(
+                f"The losses are no longer numbers at step {self.state.step}: training diverged. "
+                "Nothing of it was saved and the last checkpoint is as it was: try a lower g_lr and d_lr."
+            )
+
     def _save(self) -> None:
+        self._check_finite(self._last_values.tolist())
         save_checkpoint(self.state, self.run.checkpoint_file)
         self.run.save_generator(self.state.average.generator, self.state.kimg)
         self._saved = time.monotonic()
@@ -208,7 +218,7 @@ class Trainer:
     def speed(self) -> float:
         """Pictures a second in this call of `fit`, after its first step."""
         seconds = time.monotonic() - self._warm[0]
-        return (self.state.images - self._warm[1]) / max(seconds, 1e-9)
+        return (self.state.images - self._warm[1]) / seconds if seconds > 0 else 0.0
 
     def last_losses(self) -> tuple[float, float]:
         """The losses of D and G in the last step; asking waits for the device."""

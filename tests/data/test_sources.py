@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.bundled import bundled_folder
+from ganlib.assets import bundled_folder
 from ganlib.data.sources import load_art
 from ganlib.errors import GanlibError
 

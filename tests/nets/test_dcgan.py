@@ -42,6 +42,11 @@ def test_any_other_z_is_told_what_is_wanted(shape):
         Generator(32, 10, 4)(torch.randn(shape))
 
 
+def test_a_discriminator_refuses_pictures_of_another_size():
+    with pytest.raises(GanlibError, match=r"\(N, 3, 32, 32\), not \(2, 3, 64, 64\)"):
+        Discriminator(32, 4)(torch.zeros(2, 3, 64, 64))
+
+
 @pytest.mark.parametrize("size", [0, 16, 48, 63, 100, 1024])
 def test_other_sizes_are_refused(size):
     with pytest.raises(GanlibError, match="power of two from 32 to 512"):

@@ -64,6 +64,7 @@ def test_the_file_is_well_formed_and_cells_have_telling_ids(path):
 def test_no_cell_skips_its_test(path):
     for cell in code_cells(path):
         assert not {"nbval-skip", "raises-exception", "nbval-raises-exception"} & set(tags(cell))
+        assert "nbval" not in cell.source.lower()
 
 
 @each

@@ -11,7 +11,7 @@ from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.animation import animate
 from ganlib.show.curves import curves
-from ganlib.show.grids import grid
+from ganlib.show.grids import check_grid, grid
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -79,6 +79,32 @@ def test_the_film_holds_every_sample_in_order_and_rests_on_the_last(run):
     assert film.info["loop"] == 0
     assert figure.mimetype == "image/gif"
     assert "5 grids" in figure.alt
+
+
+def test_a_single_sample_is_a_film_of_one_frame(run):
+    for sample in run.samples()[1:]:
+        sample.unlink()
+    assert Image.open(BytesIO(animate(run).data)).n_frames == 1
+
+
+@pytest.mark.parametrize("seconds", [0, -5, float("nan"), 1e12])
+def test_a_film_of_no_length_is_a_sentence(run, seconds):
+    with pytest.raises(GanlibError, match="A film lasts"):
+        animate(run, seconds=seconds)
+
+
+def test_a_film_is_a_gif_and_made_of_whole_samples(run, tmp_path):
+    with pytest.raises(GanlibError, match=r"end the name in \.gif"):
+        animate(run, tmp_path / "film.mp4")
+    run.samples()[2].write_bytes(b"no picture")
+    with pytest.raises(GanlibError, match="is damaged"):
+        animate(run)
+
+
+@pytest.mark.parametrize(("columns", "scale"), [(1, 0), (1, -1), (0, 1), (1, 1000)])
+def test_a_grid_of_no_size_or_too_large_is_a_sentence(columns, scale):
+    with pytest.raises(GanlibError):
+        check_grid(5, 32, columns, scale)
 
 
 def test_a_long_run_is_thinned(run):

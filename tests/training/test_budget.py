@@ -46,7 +46,9 @@ def test_a_tiny_run_ends_after_a_few_steps(monkeypatch):
     assert countdown.spent(state(110, step=10 + TINY_STEPS), 1) == 1
 
 
-@pytest.mark.parametrize("values", [{"epochs": 0}, {"kimg": -1}, {"minutes": 0}, {"minutes": float("nan")}])
+@pytest.mark.parametrize(
+    "values", [{"epochs": 0}, {"kimg": -1}, {"minutes": 0}, {"minutes": float("nan")}, {"kimg": float("inf")}]
+)
 def test_a_budget_must_be_above_zero(values):
     with pytest.raises(GanlibError, match="above zero"):
         Budget(**values)

@@ -12,6 +12,7 @@ from ganlib.latent import paint, sample_latent
 from ganlib.machine import detect
 from ganlib.run import load_generator
 from ganlib.training.callbacks import Callback
+from ganlib.training.checkpoint import save_checkpoint
 from ganlib.training.trainer import Trainer, _kimg_between_samples
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -62,8 +63,17 @@ def test_samples_are_the_average_in_eval_mode_from_the_first_seeds(recipe, art, 
     assert np.abs(tile - painted).max() <= 1
 
 
-def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(recipe, art, tmp_path):
-    recipe = replace(recipe, augment=("flip", "translate", "colour"), mirror=True, real_labels=(0.9, 1.0))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"augment": ("flip", "translate", "colour"), "mirror": True, "real_labels": (0.9, 1.0)},
+        {"d_norm": "spectral", "loss": "hinge"},
+        {"d_norm": "none", "label_noise": 0.05},
+    ],
+    ids=["batch", "spectral", "none"],
+)
+def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(recipe, art, tmp_path, changes):
+    recipe = replace(recipe, **changes)
     whole = train(recipe, art, tmp_path / "whole", kimg=2)
     for kimg in (0.3, 0.31, 1.5, 2):
         parts = train(recipe, art, tmp_path / "parts", kimg=kimg)
@@ -74,6 +84,33 @@ def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(recipe, art, t
         return [{k: v for k, v in row.items() if "second" not in k} for row in rows]
 
     assert without_time(parts.run.log()) == without_time(whole.run.log())
+
+
+def test_a_run_killed_between_two_saves_repeats_what_was_lost(recipe, art, tmp_path):
+    class Die(Callback):
+        def on_step(self, trainer):
+            if trainer.state.step == 20:
+                save_checkpoint(trainer.state, trainer.run.checkpoint_file)
+            if trainer.state.step == 140:
+                raise MemoryError  # nothing is saved on the way out
+
+    whole = train(recipe, art, tmp_path / "whole", kimg=3)
+    with pytest.raises(MemoryError):
+        train(recipe, art, tmp_path / "killed", kimg=3, callbacks=[Die()])
+    killed = train(recipe, art, tmp_path / "killed", kimg=3)
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(killed), strict=True))
+    assert [row["step"] for row in killed.run.log()] == [row["step"] for row in whole.run.log()]
+    assert [path.name for path in killed.run.samples()] == [path.name for path in whole.run.samples()]
+
+
+def test_a_diverged_run_stops_and_keeps_the_last_checkpoint(recipe, art, tmp_path):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
+    before = [trainer.run.checkpoint_file.read_bytes(), trainer.run.generator_file.read_bytes()]
+    trainer = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
+    trainer.state.generator.main[0].weight.data.fill_(float("nan"))
+    with pytest.raises(GanlibError, match="no longer numbers"):
+        trainer.fit(kimg=3)
+    assert before == [trainer.run.checkpoint_file.read_bytes(), trainer.run.generator_file.read_bytes()]
 
 
 def test_another_seed_gives_other_weights(recipe, art, tmp_path):
@@ -173,8 +210,10 @@ def test_a_run_of_another_recipe_or_other_pictures_is_left_alone(recipe, art, tm
     with pytest.raises(GanlibError, match="another recipe"):
         Trainer(replace(recipe, g_lr=1e-3), art, tmp_path / "run", device="cpu")
     fewer = ImageSet(art.images[:40], "fewer")
-    with pytest.raises(GanlibError, match="this set has"):
-        Trainer(recipe, fewer, tmp_path / "run", device="cpu")
+    others = ImageSet(255 - art.images, "others")
+    for pictures in (fewer, others):
+        with pytest.raises(GanlibError, match="other pictures"):
+            Trainer(recipe, pictures, tmp_path / "run", device="cpu")
     assert trainer.run.checkpoint_file.read_bytes() == before
 
 
@@ -189,9 +228,10 @@ def test_a_damaged_checkpoint_is_a_sentence(recipe, art, tmp_path, share):
 
 def test_a_checkpoint_that_would_run_code_is_refused(recipe, art, tmp_path):
     trainer = train(recipe, art, tmp_path / "run", kimg=0.05)
-    torch.save({"data": Trainer}, trainer.run.checkpoint_file)
-    with pytest.raises(GanlibError, match="damaged"):
-        Trainer(recipe, art, tmp_path / "run", device="cpu")
+    for content in ({"data": Trainer}, [1, 2], {"data": {}}):
+        torch.save(content, trainer.run.checkpoint_file)
+        with pytest.raises(GanlibError, match="damaged"):
+            Trainer(recipe, art, tmp_path / "run", device="cpu")
 
 
 def test_an_unknown_device_is_a_sentence(recipe, art, tmp_path):
@@ -211,6 +251,21 @@ def test_another_precision_in_the_same_process_is_a_sentence(recipe, art, tmp_pa
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_step_on_a_gpu_uses_its_precision_and_gives_finite_weights(recipe, art, tmp_path):
     trainer = Trainer(recipe, art, tmp_path / "run", device="cuda", callbacks=[])
-    trainer.fit(kimg=0.2)
+    trainer.fit(kimg=0.1)
     assert trainer.machine.precision in {"bf16", "fp16"}
-    assert all(tensor.isfinite().all() for tensor in weights(trainer))
+    again = Trainer(recipe, art, tmp_path / "run", device="cuda", callbacks=[])
+    again.fit(kimg=0.2)
+    assert again.state.images > trainer.state.images
+    assert all(tensor.isfinite().all() for tensor in weights(again))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_step_never_waits_for_the_gpu(recipe, art, tmp_path):
+    trainer = Trainer(recipe, art, tmp_path / "run", device="cuda", callbacks=[])
+    trainer.fit(kimg=0.1)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer._play(trainer.state.batches.next())
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

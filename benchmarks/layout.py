@@ -21,7 +21,7 @@ def seconds_a_step(
     recipe: Recipe, layout: torch.memory_format, device: torch.device, steps: int
 ) -> list[float]:
     """Seconds of each of `steps` steps of both players, after three to warm up."""
-    nets = [net.to(device, memory_format=layout) for net in (recipe.generator(), recipe.discriminator())]
+    nets = [net.to(device).to(memory_format=layout) for net in (recipe.generator(), recipe.discriminator())]
     g_adam, d_adam = (
         torch.optim.Adam(net.parameters(), recipe.g_lr, recipe.betas, fused=True) for net in nets
     )

@@ -9,7 +9,7 @@ _LARGEST_SEED = 2**63 - 1
 
 
 def sample_latent(count: int, latent_dim: int, seed: int = 0) -> Tensor:
-    """Draw z, (count, latent_dim), from N(0, 1): row k belongs to seed + k alone, on the CPU.
+    """Draw z, (count, latent_dim), from N(0, 1): row k belongs to seed plus k alone, on the CPU.
 
     So one seed is one picture, whatever the batch, the count or the device it is painted on.
 

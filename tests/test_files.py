@@ -14,6 +14,15 @@ def test_a_file_is_written_whole(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_reader_of_the_old_file_keeps_it_whole(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with path.open() as reader:
+        write_atomically(path, lambda part: part.write_text("new"))
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")

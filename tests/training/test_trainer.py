@@ -1,3 +1,4 @@
+import os
 import signal
 from dataclasses import replace
 
@@ -226,9 +227,27 @@ def test_a_damaged_checkpoint_is_a_sentence(recipe, art, tmp_path, share):
         Trainer(recipe, art, tmp_path / "run", device="cpu")
 
 
+class Payload:
+    """What a hostile checkpoint holds: unpickled without care, it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
 def test_a_checkpoint_that_would_run_code_is_refused(recipe, art, tmp_path):
     trainer = train(recipe, art, tmp_path / "run", kimg=0.05)
-    for content in ({"data": Trainer}, [1, 2], {"data": {}}):
+    torch.save({"data": Payload(tmp_path / "harm")}, trainer.run.checkpoint_file)
+    with pytest.raises(GanlibError, match="damaged"):
+        Trainer(recipe, art, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "harm").exists()
+
+
+def test_a_checkpoint_of_something_else_is_a_sentence(recipe, art, tmp_path):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.05)
+    for content in ([1, 2], {"data": {}}, {"weights": torch.zeros(3)}):
         torch.save(content, trainer.run.checkpoint_file)
         with pytest.raises(GanlibError, match="damaged"):
             Trainer(recipe, art, tmp_path / "run", device="cpu")

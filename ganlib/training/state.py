@@ -35,8 +35,8 @@ class TrainingState:
         """The state before the first step, drawn from the recipe's seed."""
         torch.manual_seed(recipe.seed)
         layout = _memory_format(accelerator.device)
-        generator = recipe.generator().to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
-        discriminator = recipe.discriminator().to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
+        generator = recipe.generator().to(accelerator.device).to(memory_format=layout)
+        discriminator = recipe.discriminator().to(accelerator.device).to(memory_format=layout)
         average = GeneratorAverage(generator, recipe.ema_kimg)
         g_optimizer = Adam(generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
         d_optimizer = Adam(discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)

@@ -11,7 +11,7 @@ from ganlib.files import write_atomically
 from ganlib.run import Run
 from ganlib.show.figure import Figure
 
-_MOST_FRAMES = 80
+_MOST_FRAMES = 48
 _HOLD_SECONDS = 2.0
 _LONGEST = 600
 

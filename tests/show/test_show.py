@@ -113,7 +113,7 @@ def test_a_long_run_is_thinned(run):
     for index in range(5):
         run.sample_file(index * 16).unlink()
     animate(run)
-    assert Image.open(run.animation_file).n_frames == 80
+    assert Image.open(run.animation_file).n_frames == 48
 
 
 def test_curves_draw_and_describe(run):

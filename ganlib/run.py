@@ -206,7 +206,7 @@ def _read_weights(path: Path) -> tuple[Recipe, dict[str, torch.Tensor]]:
             metadata = file.metadata() or {}
             recipe = Recipe.from_json(json.loads(metadata["recipe"]))
             return recipe, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, TypeError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
     except KeyError as error:
         raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error

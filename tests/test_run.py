@@ -86,6 +86,9 @@ def test_weights_that_do_not_fit_their_recipe_are_refused(tmp_path, recipe):
     save_file(weights, path, {"recipe": json.dumps(recipe.to_json())})
     with pytest.raises(GanlibError, match="does not hold the weights"):
         load_generator(path)
+    save_file(weights, path, {"recipe": "5"})
+    with pytest.raises(GanlibError, match="damaged"):
+        load_generator(path)
     save_file(weights, path)
     with pytest.raises(GanlibError, match="names no recipe"):
         load_generator(path)

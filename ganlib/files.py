@@ -16,6 +16,11 @@ def expand_home(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
 
 
+def cache_folder() -> Path:
+    """Where downloads and prepared pictures are kept: `$XDG_CACHE_HOME` or ~/.cache, in a folder `ganlib`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlib"
+
+
 @contextmanager
 def disk_errors_explained(path: Path) -> Iterator[None]:
     """Turn a failed write of `path` into a sentence.

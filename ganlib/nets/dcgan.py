@@ -11,17 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlib.errors import GanlibError
+from ganlib.sizes import check_size
 
-SIZES = (32, 64, 128, 256, 512)
 NORMS = ("batch", "spectral", "none")
 _WIDEST = 8  # layers grow to eight times the width, as in the paper's 64 px nets, and no further
 _LEAK = 0.2
-
-
-def check_size(size: int) -> None:
-    """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
-    if size not in SIZES:
-        raise GanlibError(f"An image size of {size} px does not fit: choose a power of two from 32 to 512.")
 
 
 def channels_by_resolution(size: int, width: int) -> list[int]:

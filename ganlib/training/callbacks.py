@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
+
+from ganlib.progress import NotebookLine, in_notebook
 
 if TYPE_CHECKING:
     from ganlib.training.trainer import Trainer
@@ -44,12 +45,13 @@ class ProgressBar(Callback):
         """Open the bar."""
         self._last = 0.0
         layout = "{desc} |{bar}| {percentage:.0f}%{postfix}"
-        file = _NotebookLine() if _in_notebook() else None
+        file = NotebookLine() if in_notebook() else None
         self._bar = tqdm(
             total=_FULL, desc=trainer.recipe.name, bar_format=layout, dynamic_ncols=True, file=file
         )
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self._bar.write(f"{trainer.recipe.name} {place} on {trainer.machine}")
+        self._bar.write(f"{trainer.state.batches.storage.where}.")
 
     def on_step(self, trainer: Trainer) -> None:
         """Draw the bar anew, at most twice a second: only then does the device have to wait."""
@@ -78,30 +80,3 @@ class ProgressBar(Callback):
             f"{trainer.state.kimg:.1f} kimg, {trainer.speed():.0f} pictures/s, "
             f"D {d_loss:.2f}, G {g_loss:.2f}, {left} left"
         )
-
-
-def _in_notebook() -> bool:
-    if sys.modules.get("IPython") is None:
-        return False
-    from IPython.core.getipython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
-
-
-class _NotebookLine:
-    """A file that a notebook shows as one line, which changes in place and is stored once."""
-
-    encoding = "utf-8"
-
-    def __init__(self) -> None:
-        from IPython.display import display
-
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
-
-    def write(self, text: str) -> None:
-        line = text.strip()
-        if line:
-            self._handle.update({"text/plain": line}, raw=True)
-
-    def flush(self) -> None:
-        """A line is shown when it is written."""

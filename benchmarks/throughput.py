@@ -22,6 +22,7 @@ from tqdm import tqdm
 from benchmarks.machine import describe
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 from ganlib.data.imageset import ImageSet
+from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.machine import detect
 from ganlib.recipes import get_recipe
@@ -50,16 +51,16 @@ class EpochClock(Callback):
             self.times.append(time.perf_counter())
 
 
-def make_jpegs(folder: Path, count: int) -> None:
-    """Write `count` JPEGs of 1000x1200 px, smooth colours with some grain, into one class folder."""
+def make_jpegs(folder: Path, count: int, grain: int = 12, quality: int = 90) -> None:
+    """Write `count` JPEGs of 1000x1200 px, smooth colours with `grain` levels of noise, in a class folder."""
     random = np.random.default_rng(0)
     (folder / "art").mkdir(parents=True)
     for index in tqdm(range(count), desc="pictures", disable=None):
         colours = Image.fromarray(random.integers(0, 256, (15, 12, 3), dtype=np.uint8))
         smooth = np.asarray(colours.resize((1000, 1200), Image.Resampling.BICUBIC), dtype=np.int16)
-        grain = random.integers(-12, 13, (1200, 1000, 1), dtype=np.int16)
-        picture = Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8))
-        picture.save(folder / "art" / f"{index:04d}.jpg", quality=90)
+        noise = random.integers(-grain, grain + 1, (1200, 1000, 1), dtype=np.int16)
+        picture = Image.fromarray(np.clip(smooth + noise, 0, 255).astype(np.uint8))
+        picture.save(folder / "art" / f"{index:04d}.jpg", quality=quality)
 
 
 def rates_of(loop: str, folder: Path, device: str, epochs: int) -> list[float]:
@@ -68,7 +69,7 @@ def rates_of(loop: str, folder: Path, device: str, epochs: int) -> list[float]:
     torch.manual_seed(0)
     if loop == "tutorial":
         return epoch_rates(decoding_loader(folder, recipe), recipe, device, epochs)
-    images = prepare(folder, recipe.size, folder.parent / "prepared")
+    images = ImageSet.open(prepare(folder, Settings(recipe.size, at_least=1), folder.parent / "prepared"))
     if loop == "ganlib":
         return _rates_of_ganlib(images, folder, device, epochs)
     batches = images.tensor().to(memory_format=torch.contiguous_format).split(recipe.batch_size)

@@ -17,7 +17,7 @@ _HOMES = {
     "detect": "ganlib.machine",
     "get_recipe": "ganlib.recipes",
     "grid": "ganlib.show.grids",
-    "load_art": "ganlib.data.sources",
+    "load_art": "ganlib.data.art",
     "load_generator": "ganlib.run",
     "paint": "ganlib.latent",
     "run_folder": "ganlib.machine",

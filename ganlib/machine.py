@@ -80,6 +80,15 @@ def memory_gib() -> float:
         return psutil.virtual_memory().total / 2**30
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on `device` now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
+    return psutil.virtual_memory().available  # the memory of Apple's GPU is the machine's own
+
+
 def is_tiny() -> bool:
     """Whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
     return os.environ.get("GANLIB_TINY") == "1"

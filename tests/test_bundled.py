@@ -9,8 +9,8 @@ import pytest
 
 from ganlib.assets import bundled_folder
 from ganlib.cli import _parser
+from ganlib.data.art import load_art
 from ganlib.data.imageset import to_bytes
-from ganlib.data.sources import load_art
 from ganlib.latent import paint, sample_latent
 from ganlib.recipes import Recipe, get_recipe, override
 from ganlib.run import load_generator

@@ -10,8 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ganlib"
 FLOORS = [
-    {"errors", "assets"},
-    {"files"},
+    {"errors", "assets", "progress"},
+    {"files", "sizes"},
     {"machine", "nets", "losses", "augment", "latent"},
     {"recipes", "evaluation"},
     {"run", "data"},

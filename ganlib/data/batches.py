@@ -1,32 +1,31 @@
-"""Shuffled batches of training pictures, kept as bytes on the device."""
-
-import zlib
+"""Shuffled batches of training pictures, kept as bytes until they are on the device."""
 
 import torch
 from torch import Tensor
 
 from ganlib.data.imageset import ImageSet, to_float
+from ganlib.data.storage import choose_storage
 from ganlib.errors import GanlibError
 
 
 class Batches:
     """An endless stream of batches, shuffled anew in every epoch by seed and epoch number alone.
 
-    The pictures lie on the device as bytes; a batch is turned to float and mirrored there.
+    A batch is turned to float and mirrored on the device; `storage.where` says where the pictures lie.
     """
 
     def __init__(
         self, images: ImageSet, batch_size: int, device: torch.device, seed: int = 0, mirror: bool = False
     ) -> None:
         """Raise `GanlibError` if a batch would be larger than the set."""
-        if batch_size > len(images.train):
+        self._count = len(images.train)
+        if batch_size > self._count:
             raise GanlibError(
-                f"A batch of {batch_size} is larger than the {len(images.train)} pictures to train on in "
+                f"A batch of {batch_size} is larger than the {self._count} pictures to train on in "
                 f"'{images.name}': use more pictures or a smaller batch_size."
             )
-        pictures = images.images[images.train]  # (N, S, S, 3) bytes
-        self.fingerprint = zlib.crc32(pictures.data)
-        self.pictures = torch.from_numpy(pictures).to(device)
+        self.fingerprint = images.content_hash
+        self.storage = choose_storage(images, device)
         self.batch_size = batch_size
         self.seed = seed
         self.mirror = mirror
@@ -34,12 +33,12 @@ class Batches:
 
     def __len__(self) -> int:
         """How many pictures an epoch has."""
-        return len(self.pictures)
+        return self._count
 
     def start_epoch(self, epoch: int, position: int = 0) -> None:
         """Go to `position`, in pictures, in the order of `epoch`."""
         generator = torch.Generator().manual_seed(self.seed * 2**20 + epoch)
-        self.order = torch.randperm(len(self), generator=generator).to(self.pictures.device)
+        self.storage.begin(torch.randperm(len(self), generator=generator))
         self.epoch = epoch
         self.position = position
 
@@ -47,9 +46,8 @@ class Batches:
         """The next batch, (N, 3, S, S) in [-1, 1]; the last one of an epoch may be shorter."""
         if self.position >= len(self):
             self.start_epoch(self.epoch + 1)
-        chosen = self.order[self.position : self.position + self.batch_size]
-        self.position += len(chosen)
-        batch = to_float(self.pictures[chosen])
+        begin, self.position = self.position, min(self.position + self.batch_size, len(self))
+        batch = to_float(self.storage.read(begin, self.position))
         return _mirrored(batch) if self.mirror else batch
 
 

@@ -1,12 +1,19 @@
 """A set of pictures of one size, as bytes, with a part held out by a fixed rule."""
 
+import hashlib
 import zlib
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ganlib.data.collect import content_hash
+from ganlib.data.manifest import Manifest, manifest_file, read_manifest
+from ganlib.data.prepare import images_file
+from ganlib.errors import GanlibError
 
 _HELD_OUT_OF_20 = 3  # three in twenty: 15 %
 
@@ -18,10 +25,24 @@ class ImageSet:
     looks at nothing else, so it stays true when pictures are added, and a double never sits on both sides.
     """
 
-    def __init__(self, images: NDArray[np.uint8], name: str) -> None:
-        """`images` is (N, size, size, 3) uint8; `name` is what messages call the set."""
+    def __init__(self, images: NDArray[np.uint8], name: str, folder: Path | None = None) -> None:
+        """`images` is (N, size, size, 3) uint8; `name` is what messages call the set; `folder` holds it."""
         self.images = images
         self.name = name
+        self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path, name: str | None = None) -> "ImageSet":
+        """Open a prepared set, mapped from disk: a moment's work at any size.
+
+        Raises:
+            GanlibError: it is missing or damaged.
+        """
+        try:
+            manifest_file(folder).stat()
+            return cls(np.load(images_file(folder), mmap_mode="r"), name or folder.name, folder)
+        except (OSError, ValueError) as error:
+            raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
 
     def __len__(self) -> int:
         """How many pictures there are, held-out ones among them."""
@@ -38,6 +59,20 @@ class ImageSet:
     def size(self) -> int:
         """Height and width of every picture in pixels."""
         return self.images.shape[1]
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """What became of every file, if the set was prepared from files."""
+        return read_manifest(self.folder) if self.folder else None
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over the SHA-256 of each picture."""
+        if self.manifest:
+            return self.manifest.content_hash
+        return content_hash(
+            hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in self.images
+        )
 
     @cached_property
     def _is_held_out(self) -> NDArray[np.bool_]:

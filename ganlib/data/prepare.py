@@ -1,153 +1,175 @@
-"""Turn a folder of picture files into an ImageSet, each file decoded once."""
+"""Turn picture files into one array of bytes on disk, each file decoded once."""
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import re
+import warnings
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-from tqdm import tqdm
+from filelock import FileLock
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.collect import Collector, Prepared
+from ganlib.data.decode import CROPS, RefusedError, decode
+from ganlib.data.duplicates import look_at
+from ganlib.data.folder import FolderPictures
+from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
+from ganlib.data.pictures import Found, Pictures
 from ganlib.errors import GanlibError
-from ganlib.files import make_folder, write_atomically
-from ganlib.nets.dcgan import check_size
+from ganlib.files import cache_folder, disk_errors_explained, make_folder
+from ganlib.progress import progress
+from ganlib.sizes import check_size
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
-
-
-class Prepared(NamedTuple):
-    """One picture file: its bytes (size, size, 3), or the reason why there are none."""
-
-    image: NDArray[np.uint8] | None
-    reason: str
+_VERSION = 1  # of what this module makes of a file: sets of another version are made again
+_WAITING_FOR_EACH_CORE = 8
+_MOST_AT_ONCE = 16  # a picture of 100 megapixels takes 400 MB while it is decoded
 
 
-def prepare(folder: Path, size: int, out: Path | None = None) -> ImageSet:
-    """Decode, turn upright, crop and resize every picture in `folder` once, and keep the result in `out`.
+def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path | None = None) -> Path:
+    """Decode, turn upright, crop and resize every picture once; returns the folder of the prepared set.
 
-    The result is `images.npy`, (N, size, size, 3) uint8, and `manifest.json`, which says of every file
-    its index or the reason it was set aside. It is made again only when a file or `size` has changed.
+    The set is `images.npy`, (N, size, size, 3) uint8, and `manifest.json`, which says of every file its
+    index or the reason why it was refused. It lies in `out`, or in the user's cache, and is made again
+    only when a file or a setting has changed. Interrupted, it leaves what was there before.
 
     Raises:
-        GanlibError: the folder is missing or holds no usable picture, or `size` does not fit.
+        GanlibError: there is no such folder, a setting does not fit, fewer pictures than
+            `settings.at_least` can be used, or the disk is full.
     """
-    files = _picture_files(folder, size)
-    out = out or default_place(folder, size)
-    fingerprint = _fingerprint(folder, files, size)
-    if _is_current(out, fingerprint):
-        return open_prepared(out, folder.name)
-    results = list(_prepare_all(files, size))
-    images = [result.image for result in results if result.image is not None]
-    if not images:
-        raise GanlibError(f"None of the {len(files)} picture files in '{folder}' can be used.")
-    manifest: dict[str, object] = {
-        "settings": {"size": size},
-        "fingerprint": fingerprint,
-        "files": _entries(folder, files, results),
-    }
-    _write(out, np.stack(images), manifest)
-    return open_prepared(out, folder.name)
+    settings = settings or Settings()
+    _check(settings)
+    pictures = _folder(source) if isinstance(source, Path) else source
+    if out and isinstance(pictures, FolderPictures):
+        pictures.leave_out = out.resolve()
+    out = out or default_place(pictures.name, pictures.place, settings)
+    with _alone(out):
+        fingerprint = _fingerprint(pictures, settings)
+        if not _is_current(out, fingerprint):
+            _make(pictures, settings, fingerprint, out)
+    _check_count(out, settings)
+    return out
 
 
-def open_prepared(out: Path, name: str) -> ImageSet:
-    """Open what `prepare` wrote, mapped from disk.
-
-    Raises:
-        GanlibError: it is missing or damaged.
-    """
-    try:
-        return ImageSet(np.load(out / "images.npy", mmap_mode="r"), name)
-    except (OSError, ValueError) as error:
-        raise GanlibError(f"The prepared set '{out}' is damaged: remove it ({error}).") from error
+def images_file(out: Path) -> Path:
+    """Where the pictures of the prepared set `out` lie."""
+    return out / "images.npy"
 
 
-def default_place(folder: Path, size: int) -> Path:
-    """Where a folder's prepared pictures are kept: in the user's cache, never beside the pictures."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return cache / "ganlib" / f"{folder.resolve().name}-{size}-{key}"
+def is_prepared(folder: Path) -> bool:
+    """Whether the folder is a prepared set."""
+    return manifest_file(folder).is_file() and images_file(folder).is_file()
 
 
-def _picture_files(folder: Path, size: int) -> list[Path]:
-    check_size(size)
+def default_place(name: str, place: str, settings: Settings) -> Path:
+    """Where a source's prepared pictures are kept: in the user's cache, never beside the pictures."""
+    choices = (settings.crop, settings.drop_duplicates, settings.drop_near_duplicates)
+    key = hashlib.sha256(f"{place}\0{choices}".encode(errors="surrogateescape")).hexdigest()[:12]
+    short = re.sub(r"[^\w.-]+", "-", name)[:40]
+    return cache_folder() / f"{short}-{settings.size}-{key}"
+
+
+def _check(settings: Settings) -> None:
+    check_size(settings.size)
+    if settings.crop not in CROPS:
+        raise GanlibError(f"There is no crop '{settings.crop}': choose one of {', '.join(CROPS)}.")
+
+
+def _folder(folder: Path) -> FolderPictures:
     if not folder.is_dir():
         raise GanlibError(f"There is no folder '{folder}'.")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise GanlibError(
-            f"The folder '{folder}' holds no pictures (looked for {', '.join(sorted(SUFFIXES))})."
-        )
-    return files
+    return FolderPictures(folder)
 
 
-def _fingerprint(folder: Path, files: list[Path], size: int) -> str:
-    digest = hashlib.sha256(str(size).encode())
-    for path in files:
-        stat = path.stat()
-        digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+def _alone(out: Path) -> FileLock:
+    """Two notebooks that prepare the same set take turns; the second then finds it done."""
+    key = hashlib.sha256(str(out.absolute()).encode(errors="surrogateescape")).hexdigest()[:12]
+    return FileLock(make_folder(cache_folder() / "locks") / f"{key}.lock")
+
+
+def _fingerprint(pictures: Pictures, settings: Settings) -> str:
+    choices = (
+        _VERSION,
+        settings.size,
+        settings.crop,
+        settings.drop_duplicates,
+        settings.drop_near_duplicates,
+    )
+    return hashlib.sha256(f"{choices} {pictures.fingerprint()}".encode()).hexdigest()
 
 
 def _is_current(out: Path, fingerprint: str) -> bool:
     try:
-        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = json.loads(manifest_file(out).read_text(encoding="utf-8"))
+        return facts["fingerprint"] == fingerprint and images_file(out).exists()
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return manifest.get("fingerprint") == fingerprint
 
 
-def _prepare_all(files: list[Path], size: int) -> Iterator[Prepared]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda path: prepare_picture(path, size), files)
-        yield from tqdm(results, desc="prepare", total=len(files), unit=" pictures", disable=None)
+def _check_count(out: Path, settings: Settings) -> None:
+    count = len(np.load(images_file(out), mmap_mode="r"))
+    if count < settings.at_least:
+        manifest = read_manifest(out)
+        reasons = ", ".join(f"{number} {reason}" for reason, number in manifest.tally().most_common())
+        raise GanlibError(
+            f"Too few pictures: {count} from {len(manifest.files)} files, and a GAN needs at least "
+            f"{settings.at_least}. Refused: {reasons or 'none'}. '{manifest_file(out)}' says why each was."
+        )
 
 
-def prepare_picture(path: Path, size: int) -> Prepared:
-    """One file as (size, size, 3) bytes: upright, on white, short side resized, centre cropped."""
-    try:
-        with Image.open(path) as picture:
-            picture.draft("RGB", (size, size))  # a JPEG is decoded at the smallest scale that is enough
-            upright = ImageOps.exif_transpose(picture)
-            image = ImageOps.fit(_on_white(upright), (size, size), Image.Resampling.LANCZOS)
-            return Prepared(np.asarray(image), "")
-    except UnidentifiedImageError:
-        return Prepared(None, "not a picture")
-    except Exception as error:  # a decoder that meets a damaged file may raise anything
-        return Prepared(None, f"cannot be decoded: {error}")
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # sixteen bits of grey, which Pillow would clip
-        return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert("RGB")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
-
-
-def _entries(folder: Path, files: list[Path], results: list[Prepared]) -> list[dict[str, object]]:
-    entries: list[dict[str, object]] = []
-    index = 0
-    for path, result in zip(files, results, strict=True):
-        entry: dict[str, object] = {"path": path.relative_to(folder).as_posix()}
-        if result.image is None:
-            entry["reason"] = result.reason
-        else:
-            entry["index"] = index
-            index += 1
-        entries.append(entry)
-    return entries
-
-
-def _write(out: Path, images: NDArray[np.uint8], manifest: dict[str, object]) -> None:
+def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -> None:
     make_folder(out)
-    (out / "manifest.json").unlink(missing_ok=True)  # a set without its manifest is never taken for whole
-    write_atomically(out / "images.npy", lambda part: np.save(part, images))
-    text = json.dumps(manifest, indent=1) + "\n"
-    write_atomically(out / "manifest.json", lambda part: part.write_text(text, encoding="utf-8"))
+    part = out / ".images.part.npy"
+    try:
+        with disk_errors_explained(out):
+            files, content_hash = _collect(pictures, settings, part)
+            manifest_file(out).unlink(missing_ok=True)  # a set without its manifest is never taken for whole
+            part.replace(images_file(out))
+        Manifest(settings, pictures.place, fingerprint, content_hash, files).write(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _collect(pictures: Pictures, settings: Settings, part: Path) -> tuple[list[Entry], str]:
+    count = len(pictures)
+    with Collector(part, settings, count) as collector, closing(_prepare_all(pictures, settings)) as prepared:
+        for one in progress(prepared, "prepare", " files", count):
+            collector.add(one)
+        return collector.finish()
+
+
+def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[Prepared, None, None]:
+    """Every file in order, on all cores, only a few ahead of the one that is asked for."""
+    cores = min(os.cpu_count() or 1, _MOST_AT_ONCE)
+    waiting: deque[Future[Prepared]] = deque()
+    pool = ThreadPoolExecutor(cores)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what the manifest will say
+            for found in pictures:
+                waiting.append(pool.submit(partial(_prepare_one, found, settings)))
+                if len(waiting) > cores * _WAITING_FOR_EACH_CORE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare_one(found: Found, settings: Settings) -> Prepared:
+    if found.problem or found.open is None:
+        return Prepared.refused(found.path, found.problem or "cannot be read")
+    try:
+        picture = decode(found.open(), settings.size, settings.crop)
+    except RefusedError as reason:
+        return Prepared.refused(found.path, str(reason), *reason.size)
+    except OSError as error:
+        return Prepared.refused(found.path, f"cannot be read: {error.strerror or error}")
+    entry = Entry(found.path, count=len(picture.images), width=picture.width, height=picture.height)
+    digests = [hashlib.sha256(image.data).digest() for image in picture.images]
+    return Prepared(entry, picture.images, digests, look_at(picture.overview))

@@ -10,9 +10,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ganlib.augment import Augment
+from ganlib.data.art import load_art
 from ganlib.data.batches import Batches
 from ganlib.data.imageset import ImageSet
-from ganlib.data.sources import load_art
 from ganlib.errors import GanlibError
 from ganlib.files import expand_home, write_atomically
 from ganlib.latent import paint, sample_latent

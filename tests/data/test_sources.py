@@ -1,61 +1,97 @@
-import hashlib
-import json
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ganlib.assets import bundled_folder
-from ganlib.data.sources import load_art
+from ganlib.data.archive import ZipPictures
+from ganlib.data.folder import FolderPictures
+from ganlib.data.online import kaggle
+from ganlib.data.sources import find_pictures
 from ganlib.errors import GanlibError
+from tests.data.pictures import fill
 
 
-def test_the_portraits_are_four_thousand_different_pictures():
-    portraits = load_art("portraits")
-    assert portraits.images.shape == (4000, 64, 64, 3)
-    assert len({image.tobytes() for image in portraits.images}) == 4000
-    assert portraits.images.std((1, 2, 3)).min() > 20
+@pytest.fixture(autouse=True)
+def no_net(monkeypatch):
+    """Nothing here may ask Kaggle."""
+
+    def asked(handle):
+        raise AssertionError(f"asked Kaggle for {handle}")
+
+    monkeypatch.setattr(kaggle, "downloaded", lambda handle: None)
+    monkeypatch.setattr(kaggle, "fetch", asked)
 
 
-def test_the_atlas_is_the_one_that_was_made():
-    atlas = bundled_folder() / "portraits.webp"
-    facts = json.loads((bundled_folder() / "portraits.json").read_text(encoding="utf-8"))
-    assert hashlib.sha256(atlas.read_bytes()).hexdigest() == facts["sha256"]
-    assert facts["sha256"] in (bundled_folder() / "README.md").read_text(encoding="utf-8")
-    assert atlas.stat().st_size <= 4_000_000
+def test_bundled_art_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "patchwork", 2)
+    pictures = find_pictures("patchwork")
+    assert len(pictures) == 300
+    assert pictures.place == str((bundled_folder() / "patchwork").resolve())
 
 
-def test_the_patchwork_is_complete():
-    files = sorted((bundled_folder() / "patchwork").glob("*.png"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    facts = json.loads((bundled_folder() / "patchwork.json").read_text(encoding="utf-8"))
-    assert digest == facts["sha256"]
-    assert sum(path.stat().st_size for path in files) <= 4_000_000
-    patchwork = load_art("patchwork", 32)
-    assert patchwork.images.shape == (300, 32, 32, 3)
-    assert patchwork.name == "patchwork"
-    with Image.open(files[0]) as picture:
-        assert picture.size == (512, 512)
+def test_a_folder_is_found_by_any_name_of_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    folder = fill(tmp_path / "owner" / "name", 3)
+    for source in (folder, str(folder), "owner/name", "~/owner/name", "./owner/../owner/name"):
+        pictures = find_pictures(source)
+        assert isinstance(pictures, FolderPictures)
+        assert (pictures.name, len(pictures)) == ("name", 3)
 
 
-def test_portraits_come_at_other_sizes():
-    small = load_art("portraits", 32).images
-    large = load_art("portraits", 64).images
-    halved = large[:50].reshape(50, 32, 2, 32, 2, 3).mean((2, 4))
-    assert np.abs(small[:50] - halved).mean() < 6
+def test_an_archive_is_found_by_its_content(tmp_path):
+    with zipfile.ZipFile(tmp_path / "art.bin", "w") as archive:
+        archive.write(fill(tmp_path / "art", 1) / "000.png", "a.png")
+    assert isinstance(find_pictures(tmp_path / "art.bin"), ZipPictures)
 
 
-def test_a_folder_is_art_too(tmp_path):
-    for index in range(3):
-        Image.new("RGB", (70, 90), (index * 80, 0, 0)).save(tmp_path / f"{index}.png")
-    art = load_art(tmp_path, 32)
-    assert len(art) == 3
-    assert art.name == tmp_path.name
-    assert load_art(str(tmp_path)).size == 64
+@pytest.mark.parametrize("source", ["owner/name", "https://www.kaggle.com/datasets/owner/name?select=a.png"])
+def test_a_data_set_is_fetched_only_if_it_is_not_there(tmp_path, monkeypatch, source):
+    folder = fill(tmp_path / "versions" / "3", 2)
+    asked = []
+    monkeypatch.setattr(kaggle, "downloaded", lambda handle: asked.append(handle) or folder)
+    pictures = find_pictures(source)
+    assert (pictures.name, len(pictures)) == ("name", 2)
+    assert (asked[0].owner, asked[0].name) == ("owner", "name")
+    monkeypatch.setattr(kaggle, "downloaded", lambda handle: None)
+    monkeypatch.setattr(kaggle, "fetch", lambda handle: folder)
+    assert len(find_pictures(source)) == 2
 
 
-def test_an_unknown_source_is_a_sentence():
-    with pytest.raises(GanlibError, match="'portraits' or 'patchwork'"):
-        load_art("portrait")
-    with pytest.raises(GanlibError, match="power of two"):
-        load_art("portraits", 48)
+@pytest.mark.parametrize(
+    "source", ["portrait", "no/such/folder", "~/nowhere", "../owner/name", "owner/na me"]
+)
+def test_what_is_nowhere_is_a_sentence_without_asking(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GanlibError, match=r"There is no art .*'owner/name'.*'portraits' or 'patchwork'"):
+        find_pictures(source)
+
+
+def test_portraits_are_no_files():
+    with pytest.raises(GanlibError, match="'portraits' are prepared already"):
+        find_pictures("portraits")
+
+
+def test_a_way_that_there_is_not_is_a_sentence():
+    with pytest.raises(GanlibError, match=r"no way 'carrier pigeon'.*opendatasets, huggingface"):
+        find_pictures("owner/name", via="carrier pigeon")
+
+
+def test_a_way_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "owner" / "name", 2)
+    met = []
+    fetch = lambda source: met.append(source) or tmp_path / "owner"  # noqa: E731
+    monkeypatch.setattr("ganlib.data.online.open_datasets.fetch", fetch)
+    assert len(find_pictures("owner/name", via="opendatasets")) == 2
+    assert met == ["owner/name"]
+
+
+def test_a_picture_alone_is_no_source(tmp_path):
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(GanlibError, match="neither a folder nor a whole zip or tar archive"):
+        find_pictures(tmp_path / "a.png")

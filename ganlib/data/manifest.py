@@ -1,0 +1,127 @@
+"""What became of every file: the account that lies beside the prepared pictures."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ganlib.errors import GanlibError
+from ganlib.files import write_atomically
+
+_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are prepared.
+
+    `size` is in pixels; `crop` is one of "centre", "pad" (white borders), "stretch" and "tiles". Duplicates
+    are kept and reported unless they are to be dropped. Fewer pictures than `at_least` are an error.
+    """
+
+    size: int = 64
+    crop: str = "centre"
+    drop_duplicates: bool = False
+    drop_near_duplicates: bool = False
+    at_least: int = 64
+
+
+@dataclass(slots=True)
+class Entry:
+    """One file: the `index` of its picture, or the `reason` why it has none.
+
+    Tiles of one picture are `count` pictures from `index` on; `width` and `height` are the file's, in pixels;
+    `duplicate_of` and `near_duplicate_of` are the paths of earlier files.
+    """
+
+    path: str
+    index: int | None = None
+    reason: str | None = None
+    count: int = 1
+    width: int | None = None
+    height: int | None = None
+    duplicate_of: str | None = None
+    near_duplicate_of: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Only what is known."""
+        facts = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        if self.index is None or self.count == 1:
+            del facts["count"]
+        return facts
+
+
+@dataclass
+class Manifest:
+    """Settings, where the files were, a hash of them, a hash of the result, and an entry for every file."""
+
+    settings: Settings
+    source: str
+    fingerprint: str
+    content_hash: str
+    files: list[Entry]
+
+    def used(self) -> Iterator[Entry]:
+        """Files that became pictures."""
+        return (entry for entry in self.files if entry.index is not None)
+
+    def refused(self) -> Iterator[Entry]:
+        """Files that did not."""
+        return (entry for entry in self.files if entry.index is None)
+
+    def tally(self) -> Counter[str]:
+        """How many files were refused for each kind of reason, the most frequent first."""
+        return Counter(_kind(entry.reason or "") for entry in self.refused())
+
+    def duplicates(self) -> int:
+        """How many pictures are pixel for pixel the same as an earlier one."""
+        return sum(entry.duplicate_of is not None for entry in self.used())
+
+    def near_duplicates(self) -> int:
+        """How many pictures look nearly the same as an earlier one."""
+        return sum(entry.near_duplicate_of is not None for entry in self.used())
+
+    def summary(self) -> str:
+        """What became of the files, a line for each thing there is to say."""
+        pictures = sum(entry.count for entry in self.used())
+        lines = [f"{pictures} pictures from {len(self.files)} files"]
+        lines += [f"{number:6} refused: {reason}" for reason, number in self.tally().most_common()]
+        if self.duplicates():
+            lines.append(f"{self.duplicates():6} kept, the same as another, pixel for pixel")
+        if self.near_duplicates():
+            lines.append(f"{self.near_duplicates():6} kept, nearly the same as another")
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.json` into `folder`, one file a line."""
+        head = {key: value for key, value in vars(self).items() if key not in {"files", "settings"}}
+        text = json.dumps({"settings": asdict(self.settings), **head}, indent=1)
+        entries = ",\n".join("  " + json.dumps(entry.as_json()) for entry in self.files)
+        text = f'{text[:-2]},\n "files": [\n{entries}\n ]\n}}\n'
+        write_atomically(manifest_file(folder), lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def manifest_file(folder: Path) -> Path:
+    """Where the manifest of the prepared set `folder` lies."""
+    return folder / _FILE
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the prepared set `folder`.
+
+    Raises:
+        GanlibError: it is missing or damaged.
+    """
+    try:
+        facts = json.loads(manifest_file(folder).read_text(encoding="utf-8"))
+        files = [Entry(**entry) for entry in facts.pop("files")]
+        return Manifest(Settings(**facts.pop("settings")), files=files, **facts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
+
+
+def _kind(reason: str) -> str:
+    """The part of a reason that files have in common: "exact duplicate", without whose."""
+    return reason.partition(" of '")[0].partition(": ")[0]

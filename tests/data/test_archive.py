@@ -1,0 +1,171 @@
+import io
+import os
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from ganlib.data import archive as module
+from ganlib.data.archive import open_archive
+from ganlib.data.imageset import ImageSet
+from ganlib.data.manifest import Settings, read_manifest
+from ganlib.data.prepare import prepare
+from ganlib.errors import GanlibError
+from tests.data.pictures import fill, noise
+
+FEW = Settings(32, at_least=1)
+NAMES = ["deep/002.png", "000.png", "deep/er/001.png"]
+
+
+def png(seed):
+    buffer = io.BytesIO()
+    noise(seed).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return path
+
+
+def tarred(path, files, mode="w"):
+    with tarfile.open(path, mode) as archive:
+        for name, data in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def prepared(path):
+    out = prepare(open_archive(path), FEW)
+    return ImageSet.open(out), {entry.path: entry.reason for entry in read_manifest(out).refused()}
+
+
+FILES = [(name, png(seed)) for seed, name in enumerate(NAMES)]
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_an_archive_gives_what_its_folder_gives(tmp_path, ending):
+    path = tmp_path / f"art.v2.{ending}"
+    zipped(path, FILES) if ending == "zip" else tarred(path, FILES, f"w:{ending.partition('.')[2]}")
+    folder = fill(tmp_path / "folder", 3)
+    expected = sorted(image.tobytes() for image in np.load(prepare(folder, FEW) / "images.npy"))
+    art, refused = prepared(path)
+    assert sorted(image.tobytes() for image in art.images) == expected
+    assert not refused
+    assert open_archive(path).name == "art"
+    assert len(open_archive(path)) == 3
+
+
+def test_a_zip_is_ordered_by_name_and_a_tar_as_it_lies(tmp_path):
+    by_name = prepare(open_archive(zipped(tmp_path / "a.zip", FILES)), FEW)
+    as_it_lies = prepare(open_archive(tarred(tmp_path / "a.tar", FILES)), FEW)
+    assert [entry.path for entry in read_manifest(by_name).files] == sorted(NAMES)
+    assert [entry.path for entry in read_manifest(as_it_lies).files] == NAMES
+
+
+def test_the_name_of_an_archive_does_not_matter_but_its_content_does(tmp_path):
+    path = zipped(tmp_path / "no-ending", FILES)
+    assert len(prepared(path)[0]) == 3
+    before = open_archive(path).fingerprint()
+    os.utime(path, ns=(1, 1))
+    assert open_archive(path).fingerprint() != before
+
+
+@pytest.mark.parametrize("name", ["../../evil.png", "/tmp/evil.png", "C:\\evil.png", "a/../../evil.png"])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_no_name_makes_anything_be_written_anywhere(tmp_path, name, pack):
+    place = tmp_path / "deep" / "deeper"
+    place.mkdir(parents=True)
+    path = pack(place / "art.any", [*FILES, (name, png(9))])
+    before = sorted(tmp_path.rglob("*"))
+    art, _ = prepared(path)
+    assert len(art) == 4
+    cache = tmp_path / "cache"
+    assert sorted(file for file in tmp_path.rglob("*") if cache not in [file, *file.parents]) == before
+
+
+def test_a_link_in_a_zip_is_not_followed(tmp_path):
+    link = zipfile.ZipInfo("link.png")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    path = zipped(tmp_path / "art.zip", [*FILES, (link, b"/etc/passwd")])
+    art, refused = prepared(path)
+    assert len(art) == 3
+    assert refused == {"link.png": "a link within an archive"}
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_what_is_no_file_in_a_tar_is_not_followed(tmp_path, kind):
+    path = tarred(tmp_path / "art.tar", FILES)
+    with tarfile.open(path, "a") as archive:
+        member = tarfile.TarInfo("odd.png")
+        member.type, member.linkname = kind, "/etc/passwd"
+        archive.addfile(member)
+    art, refused = prepared(path)
+    assert len(art) == 3
+    expected = "a link within an archive" if kind in {tarfile.SYMTYPE, tarfile.LNKTYPE} else "not a file"
+    assert refused == {"odd.png": expected}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr(module, "_LARGEST_FILE", 50_000)
+    path = pack(tmp_path / "bomb.any", [*FILES, ("bomb.png", bytes(50_001))])
+    art, refused = prepared(path)
+    assert len(art) == 3
+    assert refused == {"bomb.png": "larger than 512 MiB when unpacked"}
+
+
+def test_a_table_of_contents_that_lies_about_sizes_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LARGEST_FILE", 50_000)
+    path = zipped(tmp_path / "liar.zip", [*FILES, ("bomb.png", bytes(200_000))])
+    packed = bytearray(path.read_bytes())
+    entry = packed.rfind(b"PK\1\2")
+    packed[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")
+    path.write_bytes(packed)
+    art, refused = prepared(path)
+    assert len(art) == 3
+    assert list(refused) == ["bomb.png"]
+
+
+def test_a_file_damaged_within_a_zip_is_refused_alone(tmp_path):
+    path = zipped(tmp_path / "art.zip", FILES)
+    packed = bytearray(path.read_bytes())
+    packed[200] ^= 255
+    path.write_bytes(packed)
+    art, refused = prepared(path)
+    assert len(art) == 2
+    assert list(refused) == ["deep/002.png"]
+    assert "the archive is damaged here" in refused["deep/002.png"]
+
+
+def test_a_locked_file_is_refused_with_a_reason(tmp_path):
+    path = zipped(tmp_path / "art.zip", FILES)
+    packed = bytearray(path.read_bytes())
+    packed[packed.find(b"PK\1\2") + 8] |= 1
+    path.write_bytes(packed)
+    art, refused = prepared(path)
+    assert len(art) == 2
+    assert refused == {"deep/002.png": "locked with a password"}
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz", "tar.xz"])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
+def test_half_an_archive_is_never_taken_for_a_whole_one(tmp_path, ending, share):
+    path = tmp_path / f"art.{ending}"
+    zipped(path, FILES) if ending == "zip" else tarred(path, FILES, f"w:{ending.partition('.')[2]}")
+    data = path.read_bytes() if ending != "tar" else path.read_bytes().rstrip(b"\0")
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(GanlibError, match=r"'.*art.*' is damaged|neither"):
+        prepared(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"some text", png(0)])
+def test_what_is_no_archive_is_a_sentence(tmp_path, content):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(GanlibError, match="neither"):
+        open_archive(tmp_path / "a.txt")

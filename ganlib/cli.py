@@ -1,4 +1,4 @@
-"""The command line: train, sample, animate, doctor."""
+"""The command line: prepare, train, sample, animate, doctor."""
 
 import argparse
 import sys
@@ -8,29 +8,68 @@ from pathlib import Path
 from ganlib.errors import GanlibError
 
 _USER_MISTAKE = 2
+_INTERRUPTED = 130
 _AUTO = "auto"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code is 0, or 2 for a mistake that a sentence on stderr explains."""
+    """Run one verb; exit code 0, 2 for a mistake that a sentence on stderr explains, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         options.verb(options)
     except GanlibError as error:
         print(f"ganlib: {error}", file=sys.stderr)
         return _USER_MISTAKE
+    except KeyboardInterrupt:
+        print("ganlib: interrupted; nothing half-written was left behind", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ganlib", description="Train a GAN on pictures, and paint with it.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_prepare(verbs)
     _add_train(verbs)
     _add_sample(verbs)
     _add_animate(verbs)
     doctor = verbs.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.set_defaults(verb=_doctor)
     return parser
+
+
+def _add_prepare(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    prepare = verbs.add_parser(
+        "prepare",
+        help="turn pictures into a set to train on, each file decoded once",
+        description="Turn pictures into a set to train on: each file is decoded once, turned upright, put on "
+        "white, cropped and resized; what cannot be used is named with its reason. Run again, it only looks "
+        "for changes.",
+    )
+    prepare.add_argument(
+        "source",
+        help="a folder, a zip or tar file, 'patchwork', or a Kaggle data set: 'owner/name' or its address",
+    )
+    prepare.add_argument("--size", type=int, default=64, help="height and width in pixels (64)")
+    prepare.add_argument(
+        "--crop",
+        default="centre",
+        help="'centre', 'pad' (white borders), 'stretch', or 'tiles' for few large pictures (centre)",
+    )
+    prepare.add_argument(
+        "--out", type=Path, metavar="SET", help="the folder to write (one in the cache; it is printed)"
+    )
+    prepare.add_argument(
+        "--via", metavar="WAY", help="'opendatasets' or 'huggingface': fetch the source in this way"
+    )
+    prepare.add_argument("--drop-duplicates", action="store_true", help="keep one of pictures that are equal")
+    prepare.add_argument(
+        "--drop-near-duplicates", action="store_true", help="keep one of pictures that are nearly equal"
+    )
+    prepare.add_argument(
+        "--report", action="store_true", help="write report.html, a page to look at, into SET"
+    )
+    prepare.set_defaults(verb=_prepare)
 
 
 def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,7 +80,9 @@ def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "Epochs and kimg count from the start of the run, minutes from now.",
     )
     train.add_argument("recipe", help="a recipe's name, or 'auto': what suits this machine")
-    train.add_argument("--data", default="portraits", help="'portraits', 'patchwork' or a folder of pictures")
+    train.add_argument(
+        "--data", default="portraits", help="'portraits', 'patchwork', or whatever 'prepare' takes or wrote"
+    )
     train.add_argument(
         "--run", type=Path, required=True, metavar="FOLDER", help="where everything is written"
     )
@@ -79,6 +120,25 @@ def _add_animate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     animate.add_argument("--out", type=Path, help="the GIF to write (training.gif in the run folder)")
     animate.add_argument("--seconds", type=float, default=8.0, help="how long it plays (8)")
     animate.set_defaults(verb=_animate)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from ganlib.data.manifest import Settings, read_manifest
+    from ganlib.data.prepare import default_place, is_prepared, prepare
+    from ganlib.data.sources import find_pictures
+    from ganlib.files import expand_home
+    from ganlib.show.report import report
+
+    pictures = find_pictures(options.source, options.via)
+    settings = Settings(options.size, options.crop, options.drop_duplicates, options.drop_near_duplicates)
+    out = expand_home(options.out) if options.out else default_place(pictures.name, pictures.place, settings)
+    try:
+        prepare(pictures, settings, out)
+        print(read_manifest(out).summary())
+        print(f"prepared set  {out}")
+    finally:  # too few pictures: now the page is needed most
+        if options.report and is_prepared(out):
+            print(f"report        {report(out, pictures)}")
 
 
 def _train(options: argparse.Namespace) -> None:

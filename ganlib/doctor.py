@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _CORE = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors", "tqdm")
-_SHOW = ("matplotlib", "imageio", "ipywidgets")
+_SHOW = ("kagglehub", "matplotlib", "imageio", "ipywidgets")
 _NOTEBOOKS = ("jupyterlab", "ipykernel")
 _RUN_GIB = 1.0
 
@@ -20,6 +20,7 @@ def report() -> str:
     rows = [("Python", platform.python_version()), *_machine(), ("disk", _disk())]
     rows += [(name, _state(name, "pip install -r requirements.txt")) for name in _CORE + _SHOW]
     rows += [(name, _state(name, "pip install -e '.[lab]'")) for name in _NOTEBOOKS]
+    rows.append(("Kaggle", _kaggle()))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
@@ -39,6 +40,15 @@ def _disk() -> str:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     advice = "" if free > _RUN_GIB else f"; free some: a run needs {_RUN_GIB:.0f} GiB"
     return f"{free:.0f} GiB free here{advice}"
+
+
+def _kaggle() -> str:
+    from ganlib.data.online.credentials import HOW_TO_GET_A_TOKEN, find_credential
+
+    credential = find_credential()
+    if credential is None:
+        return f"public data sets need no account; for others, {HOW_TO_GET_A_TOKEN}"
+    return f"known to it by {credential.origin}"
 
 
 def _state(package: str, remedy: str) -> str:

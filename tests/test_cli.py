@@ -57,6 +57,21 @@ def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):
     assert "missing; type: pip install" in shown.split("no-such-package")[1].split("\n")[0]
 
 
+def test_doctor_names_the_place_of_a_credential_and_not_the_credential(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.delenv("KAGGLE_API_TOKEN", raising=False)
+    assert main(["doctor"]) == 0
+    assert (
+        "public data sets need no account; for others, open https://www.kaggle.com" in capsys.readouterr().out
+    )
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "tell-nobody")
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "known to it by the environment variable KAGGLE_API_TOKEN" in shown
+    assert "tell-nobody" not in shown
+
+
 def test_doctor_works_where_torch_is_missing():
     code = """
 import importlib.metadata, importlib.util, sys
@@ -87,7 +102,10 @@ def broken_weights(tmp_path):
     [
         (["train", "portrait", "--run", "{tmp}/r"], "portraits64"),
         (["train", "portraits64", "--run", "{tmp}/r", "--data", "{tmp}/nowhere"], "There is no art"),
-        (["train", "portraits64", "--run", "{tmp}/r", "--data", "{tmp}/empty"], "holds no pictures"),
+        (
+            ["train", "portraits64", "--run", "{tmp}/r", "--data", "{tmp}/empty"],
+            "Too few pictures: 0 from 0 files",
+        ),
         (["train", "portraits64", "--run", "{tmp}/r", "--set", "batch_size=9000"], "larger than the"),
         (["train", "portraits64", "--run", "{tmp}/r", "--set", "size=48"], "power of two"),
         (["train", "portraits64", "--run", "{tmp}/taken"], "a file stands there"),

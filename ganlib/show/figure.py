@@ -34,12 +34,15 @@ class Figure:
         return self.alt
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        source = f"data:{self.mimetype};base64,{b64encode(self.data).decode()}"
-        image = f'<img src="{source}" alt="{escape(self.alt)}" style="max-width: 100%">'
         return {
-            "text/html": image,
+            "text/html": self.html(),
             "text/plain": self.alt,
         }  # HTML, because image/png keeps no alternative text
+
+    def html(self) -> str:
+        """An `img` element that holds the picture itself."""
+        source = f"data:{self.mimetype};base64,{b64encode(self.data).decode()}"
+        return f'<img src="{source}" alt="{escape(self.alt)}" style="max-width: 100%">'
 
     def image(self) -> Image.Image:
         """The picture as a Pillow image."""

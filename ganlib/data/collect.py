@@ -86,12 +86,14 @@ class Collector:
             entry.duplicate_of = first
 
     def _mark_near(self) -> None:
-        used = [place for place, entry in enumerate(self._entries) if entry.index is not None]
-        first = near_duplicates(self._shapes[used], self._colours[used])
+        once = [
+            place
+            for place, entry in enumerate(self._entries)
+            if entry.index is not None and entry.duplicate_of is None
+        ]
+        first = near_duplicates(self._shapes[once], self._colours[once])
         for later in np.flatnonzero(first >= 0):
-            entry = self._entries[used[later]]
-            if entry.duplicate_of is None:
-                entry.near_duplicate_of = self._entries[used[first[later]]].path
+            self._entries[once[later]].near_duplicate_of = self._entries[once[first[later]]].path
 
     def _drop_near(self) -> None:
         rows: list[int] = []

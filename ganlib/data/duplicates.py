@@ -6,6 +6,7 @@ median would leave to chance.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,13 +37,15 @@ def look_at(image: NDArray[np.uint8]) -> Look:
     """The look of one image, (H, W, 3) uint8."""
     picture = Image.fromarray(image)
     grey = np.asarray(picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32)
-    waves = (_cosines() @ grey @ _cosines().T).ravel()  # (64,), the slowest first
+    cosines = _cosines()
+    waves = (cosines @ grey @ cosines.T).ravel()  # (64,), the slowest first
     waves[0] = 0  # brightness is no shape
     bits = waves > _SPREAD * waves.std()
     colours = picture.resize((COLOURS, COLOURS), Image.Resampling.BOX)
     return Look(np.packbits(bits).view(np.uint64)[0], np.asarray(colours))
 
 
+@cache
 def _cosines() -> NDArray[np.float32]:
     """The first rows of the discrete cosine transform, (8, 32)."""
     frequency, place = np.arange(_KEPT)[:, None], np.arange(_SIDE)

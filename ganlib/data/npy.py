@@ -1,5 +1,6 @@
 """An array file that is written row by row, so that it may be larger than memory."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,12 +25,14 @@ class NpyWriter:
         self.count += 1
 
     def close(self) -> None:
-        """Write how many images there are, and close the file; once more changes nothing."""
+        """Write how many images there are, and bring the file to the disk; once more changes nothing."""
         if self._file.closed:
             return
         with self._file:
             self._file.seek(0)
             self._write_header()  # numpy left room in it for the first number to grow
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def _write_header(self) -> None:
         facts = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self._shape)}

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,8 @@ from ganlib.progress import progress
 from ganlib.sizes import check_size
 
 _VERSION = 1  # of what this module makes of a file: sets of another version are made again
-_WAITING_FOR_EACH_CORE = 8
+_FILES_IN_ONE_GO = 8
+_GOES_AHEAD_FOR_EACH_CORE = 2
 _MOST_AT_ONCE = 16  # a picture of 100 megapixels takes 400 MB while it is decoded
 
 
@@ -146,19 +147,24 @@ def _collect(pictures: Pictures, settings: Settings, part: Path) -> tuple[list[E
 def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[Prepared, None, None]:
     """Every file in order, on all cores, only a few ahead of the one that is asked for."""
     cores = min(os.cpu_count() or 1, _MOST_AT_ONCE)
-    waiting: deque[Future[Prepared]] = deque()
+    waiting: deque[Future[list[Prepared]]] = deque()
     pool = ThreadPoolExecutor(cores)
+    files = iter(pictures)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what the manifest will say
-            for found in pictures:
-                waiting.append(pool.submit(partial(_prepare_one, found, settings)))
-                if len(waiting) > cores * _WAITING_FOR_EACH_CORE:
-                    yield waiting.popleft().result()
+            while some := list(islice(files, _FILES_IN_ONE_GO)):
+                waiting.append(pool.submit(_prepare_some, some, settings))
+                if len(waiting) > cores * _GOES_AHEAD_FOR_EACH_CORE:
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _prepare_some(some: list[Found], settings: Settings) -> list[Prepared]:
+    return [_prepare_one(found, settings) for found in some]
 
 
 def _prepare_one(found: Found, settings: Settings) -> Prepared:

@@ -68,6 +68,18 @@ class AdversarialLoss(NamedTuple):
     generator: Callable[[Tensor], Tensor]
 
 
+def with_noise(loss: AdversarialLoss, spread: float) -> AdversarialLoss:
+    """The same loss, with N(0, spread) added to every logit that D is judged by: it slows D down."""
+    if not spread:
+        return loss
+
+    def noisy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        real = real_logits + spread * torch.randn_like(real_logits)
+        return loss.discriminator(real, fake_logits + spread * torch.randn_like(fake_logits))
+
+    return AdversarialLoss(noisy, loss.generator)
+
+
 def adversarial_loss(name: str, labels: Labels = HARD) -> AdversarialLoss:
     """The pair of losses called `name`: "bce" (which alone has labels) or "hinge".
 

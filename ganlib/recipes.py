@@ -2,39 +2,59 @@
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganlib.augment import Augment
 from ganlib.errors import GanlibError
 from ganlib.losses import AdversarialLoss, Labels, adversarial_loss
 from ganlib.machine import Machine
-from ganlib.nets.dcgan import NORMS, Discriminator, Generator, channels_by_resolution
+from ganlib.nets.dcgan import NORMS, Discriminator, Generator
+from ganlib.nets.initial import initial_weights
+from ganlib.nets.players import Judge, Painter
+from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
+from ganlib.schedule import Schedule
+from ganlib.sizes import check_size
 
 
 @dataclass(frozen=True)
 class Recipe:
     """One way to train a GAN; the defaults are those of the DCGAN paper (Radford et al. 2016).
 
-    Lengths: `size` in pixels, `ema_kimg` (the half-life of the generator's moving average) in thousands
-    of real pictures, `epochs` in passes over the data. Ranges and betas are pairs.
+    Lengths: `size` in pixels, `ema_kimg` (the half-life of the generator's moving average) and
+    `logit_noise_kimg` in thousands of real pictures, `epochs` in passes over the data. Ranges and betas are
+    pairs. `project` is where the recipe comes from, `pictures` what was trained on there, and `art` the
+    bundled set that stands in for it.
     """
 
     name: str
     about: str = ""
+    project: str = ""
+    pictures: str = ""
+    art: str = "portraits"
+    family: str = "dcgan"
     size: int = 64
     latent_dim: int = 100
     width: int = 64
+    init: str = "normal"
     d_norm: str = "batch"
+    d_norm_first: bool = False
+    d_dropout: float = 0.0
     loss: str = "bce"
     real_labels: tuple[float, float] = (1.0, 1.0)
     fake_labels: tuple[float, float] = (0.0, 0.0)
     generator_labels: tuple[float, float] = (1.0, 1.0)
     label_noise: float = 0.0
+    logit_noise: float = 0.0
+    logit_noise_kimg: float = 0.0
     augment: tuple[str, ...] = ()
     mirror: bool = False
     batch_size: int = 64
+    fakes: str = "shared"
+    d_steps: int = 1
+    g_steps: int = 1
+    steps_in: str = "batches"
     g_lr: float = 2e-4
     d_lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -67,18 +87,32 @@ class Recipe:
         """The fields as plain values."""
         return asdict(self)
 
-    def generator(self) -> Generator:
+    def generator(self) -> Painter:
         """A new generator with random weights."""
-        return Generator(self.size, self.latent_dim, self.width)
+        return _FAMILIES[self.family].generator(self)
 
-    def discriminator(self) -> Discriminator:
+    def discriminator(self) -> Judge:
         """A new discriminator with random weights."""
-        return Discriminator(self.size, self.width, self.d_norm)
+        return _FAMILIES[self.family].discriminator(self)
+
+    def schedule(self, batches_an_epoch: int) -> Schedule:
+        """Who plays when, if an epoch has so many batches."""
+        unit = batches_an_epoch if self.steps_in == "epochs" else 1
+        return Schedule(self.d_steps * unit, self.g_steps * unit)
+
+    def logit_noise_at(self, kimg: float) -> float:
+        """The spread of the noise on D's logits after `kimg`: it falls evenly to zero."""
+        if not self.logit_noise:
+            return 0.0
+        return self.logit_noise * max(0.0, 1 - kimg / self.logit_noise_kimg)
 
     def adversarial_loss(self) -> AdversarialLoss:
         """What D and G minimise."""
-        labels = Labels(self.real_labels, self.fake_labels, self.generator_labels, self.label_noise)
-        return adversarial_loss(self.loss, labels)
+        return adversarial_loss(self.loss, self.labels())
+
+    def labels(self) -> Labels:
+        """The labels that D and G learn towards."""
+        return Labels(self.real_labels, self.fake_labels, self.generator_labels, self.label_noise)
 
     def differences(self, other: "Recipe") -> list[str]:
         """The names of the fields in which the two recipes differ."""
@@ -104,26 +138,65 @@ def _as_type_of(default: object, value: Any, name: str) -> Any:
     return value
 
 
+class _Family(NamedTuple):
+    generator: Callable[[Recipe], Painter]
+    discriminator: Callable[[Recipe], Judge]
+
+
+_FAMILIES = {
+    "dcgan": _Family(
+        lambda r: Generator(r.size, r.latent_dim, r.width, init=r.init),
+        lambda r: Discriminator(
+            r.size, r.width, r.d_norm, norm_first=r.d_norm_first, dropout=r.d_dropout, init=r.init
+        ),
+    ),
+    "resize": _Family(
+        lambda r: ResizeGenerator(r.size, r.latent_dim, r.width, init=r.init),
+        lambda r: ResizeDiscriminator(r.size, r.width, dropout=r.d_dropout, init=r.init),
+    ),
+}
+_WORDS: dict[str, tuple[str, ...]] = {
+    "family": tuple(_FAMILIES),
+    "d_norm": NORMS,
+    "fakes": ("shared", "fresh"),
+    "steps_in": ("batches", "epochs"),
+}
+
+
 def _check(recipe: Recipe) -> None:
-    channels_by_resolution(recipe.size, recipe.width)
+    check_size(recipe.size)
     Augment(recipe.augment)
     adversarial_loss(recipe.loss)
-    if recipe.d_norm not in NORMS:
-        raise GanlibError(f"There is no d_norm '{recipe.d_norm}': choose one of {', '.join(NORMS)}.")
+    initial_weights(recipe.init)
+    for name, words in _WORDS.items():
+        if getattr(recipe, name) not in words:
+            raise GanlibError(
+                f"There is no {name} '{getattr(recipe, name)}': choose one of {', '.join(words)}."
+            )
+    if recipe.family == "resize" and (recipe.d_norm != "batch" or recipe.d_norm_first):
+        raise GanlibError(
+            "The family 'resize' has BatchNorm in all layers of D but the first, and only that."
+        )
     _check_numbers(recipe)
     _check_pairs(recipe)
+    if recipe.loss != "bce" and recipe.labels() != Labels():
+        raise GanlibError(f"The loss '{recipe.loss}' has no labels: leave them and label_noise as they are.")
 
 
 def _check_numbers(recipe: Recipe) -> None:
-    for name in ("latent_dim", "width", "batch_size", "g_lr", "d_lr", "epochs"):
+    for name in ("latent_dim", "width", "batch_size", "d_steps", "g_steps", "g_lr", "d_lr", "epochs"):
         if getattr(recipe, name) <= 0:
             raise GanlibError(f"{name} must be above zero, not {getattr(recipe, name)}.")
-    for name in ("g_lr", "d_lr", "epochs", "ema_kimg", "label_noise"):
+    for name in ("g_lr", "d_lr", "epochs", "ema_kimg", "label_noise", "logit_noise", "logit_noise_kimg"):
         if not 0 <= getattr(recipe, name) < math.inf:
             raise GanlibError(f"{name} must be a number of 0 or more, not {getattr(recipe, name)}.")
     for name, most in (("seed", 2**40), ("width", 1024), ("latent_dim", 4096)):
         if not 0 <= getattr(recipe, name) <= most:
             raise GanlibError(f"{name} must lie between 0 and {most}, not {getattr(recipe, name)}.")
+    if not 0 <= recipe.d_dropout < 1:
+        raise GanlibError(f"d_dropout must lie in [0, 1), not {recipe.d_dropout}.")
+    if recipe.logit_noise and not recipe.logit_noise_kimg:
+        raise GanlibError("logit_noise falls to zero over logit_noise_kimg, which must be above zero then.")
 
 
 def _check_pairs(recipe: Recipe) -> None:
@@ -146,7 +219,52 @@ def _pair(recipe: Recipe, name: str) -> tuple[float, float]:
 _RECIPES = (
     Recipe(
         "portraits64",
-        about="The reference: DCGAN as in Neill-Erasmus/ai-generated-art.",
+        about="The reference: DCGAN as the paper has it, hard labels, 64 px.",
+        project="https://github.com/Neill-Erasmus/ai-generated-art",
+        pictures="6,244 portraits of its author",
+    ),
+    Recipe(
+        "gallery512",
+        about="Abstract art at 512 px: DCGAN with eight stages and a BatchNorm in D's first layer.",
+        project="https://github.com/aseemdandgaval/GalleryGAN",
+        pictures="bryanb/abstract-art-gallery",
+        art="patchwork",
+        size=512,
+        latent_dim=256,
+        width=32,
+        init="default",
+        d_norm_first=True,
+        batch_size=16,
+        fakes="fresh",
+        epochs=500,
+    ),
+    Recipe(
+        "artportraits64",
+        about="DCGAN with dropout in D and soft labels, 64 px.",
+        project="https://github.com/houssemeddinebayoudha/GAN-art-portraits",
+        pictures="karnikakapoor/art-portraits",
+        d_dropout=0.2,
+        real_labels=(0.9, 1.0),
+        fake_labels=(0.0, 0.05),
+        generator_labels=(0.95, 1.0),
+        batch_size=128,
+        epochs=315,
+    ),
+    Recipe(
+        "artgan64",
+        about="Resize-convolution G, dropout in D, noise on labels and on D's output, 64 px.",
+        project="https://github.com/1391819/artGAN",
+        pictures="karnikakapoor/art-portraits",
+        family="resize",
+        init="default",
+        d_dropout=0.25,
+        label_noise=0.05,
+        logit_noise=0.2,
+        logit_noise_kimg=300,
+        batch_size=32,
+        g_lr=1.2e-4,
+        d_lr=1.5e-4,
+        epochs=150,
     ),
     Recipe(
         "portraits64-cpu",

@@ -13,10 +13,17 @@ from torch import nn
 from ganlib.assets import bundled_folder
 from ganlib.errors import GanlibError
 from ganlib.files import disk_errors_explained, make_folder, write_atomically
-from ganlib.nets.dcgan import Generator
+from ganlib.nets.players import Painter
 from ganlib.recipes import Recipe
 
-_NOT_COMPUTED = {"name", "about", "epochs"}  # fields that change nothing in what is computed
+_NOT_COMPUTED = {
+    "name",
+    "about",
+    "project",
+    "pictures",
+    "art",
+    "epochs",
+}  # fields that change nothing in what is computed
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,7 @@ def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return floats.detach().cpu().contiguous()
 
 
-def load_generator(source: str | Path) -> tuple[Generator, Recipe]:
+def load_generator(source: str | Path) -> tuple[Painter, Recipe]:
     """Load a generator from a run folder, a weights file, or the name of bundled weights.
 
     Returns the generator in eval mode, on the CPU, in fp32, and its recipe.

@@ -11,10 +11,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ganlib"
 FLOORS = [
     {"errors", "assets", "progress"},
-    {"files", "sizes"},
+    {"files", "sizes", "schedule"},
     {"machine", "nets", "losses", "augment", "latent"},
     {"recipes", "evaluation"},
-    {"run", "data"},
+    {"run", "data", "cost"},
     {"training"},
     {"show"},
     {"doctor"},

@@ -5,12 +5,14 @@ import torch
 
 from ganlib.errors import GanlibError
 from ganlib.losses import (
+    AdversarialLoss,
     Labels,
     adversarial_loss,
     bce_discriminator_loss,
     bce_generator_loss,
     hinge_discriminator_loss,
     hinge_generator_loss,
+    with_noise,
 )
 
 REAL = torch.tensor([2.0, -1.0, 0.5])
@@ -55,6 +57,101 @@ def test_noise_is_added_to_the_labels():
     labels = Labels(noise=0.05)
     drawn = labels.draw(labels.fake, torch.zeros(10_000))
     assert 0 <= drawn.min() < 0.001 < 0.049 < drawn.max() <= 0.05
+
+
+def distance_from_even(drawn: torch.Tensor, low: float, high: float) -> float:
+    """Kolmogorov and Smirnov's distance between numbers and U(low, high), times the root of their count."""
+    count = len(drawn)
+    steps = torch.arange(1, count + 1) / count
+    return ((drawn.sort().values - low) / (high - low) - steps).abs().max().item() * count**0.5
+
+
+@pytest.mark.parametrize("bounds", [(0.9, 1.0), (0.0, 0.05), (0.95, 1.0), (0.0, 1.0)])
+def test_soft_labels_are_even_over_their_whole_range(bounds):
+    drawn = Labels().draw(bounds, torch.zeros(20_000))
+    assert bounds[0] <= drawn.min() < drawn.max() <= bounds[1]
+    assert 0.1 < distance_from_even(drawn, *bounds) < 1.6  # in 98 of 100 draws from a true U
+
+
+def test_labels_have_the_range_of_their_own_player():
+    labels = Labels(real=(0.9, 1.0), fake=(0.0, 0.05), generator=(0.6, 0.7))
+    seen = []
+    draw = labels.draw
+    object.__setattr__(labels, "draw", lambda bounds, logits: seen.append(bounds) or draw(bounds, logits))
+    adversarial_loss("bce", labels).discriminator(REAL, FAKE)
+    assert seen == [(0.9, 1.0), (0.0, 0.05)]
+    adversarial_loss("bce", labels).generator(FAKE)
+    assert seen[2:] == [(0.6, 0.7)]
+
+
+def test_every_picture_draws_its_own_label_and_every_step_anew():
+    labels = Labels(noise=0.05)
+    first, second = (labels.draw((0.9, 1.0), torch.zeros(50)) for _ in range(2))
+    assert len(first.unique()) == 50
+    assert not torch.isin(first, second).any()
+
+
+def test_hard_labels_draw_no_random_numbers():
+    before = torch.get_rng_state()
+    loss = adversarial_loss("bce")
+    loss.discriminator(REAL, FAKE)
+    loss.generator(FAKE)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("bounds", "middle"), [((1.0, 1.0), 1.025), ((0.0, 0.0), 0.025), ((0.5, 0.7), 0.625)]
+)
+def test_label_noise_comes_on_top_of_every_label(bounds, middle):
+    drawn = Labels(noise=0.05).draw(bounds, torch.zeros(20_000))
+    assert bounds[0] <= drawn.min() < drawn.max() <= bounds[1] + 0.05
+    assert drawn.mean().item() == pytest.approx(middle, abs=0.002)
+    if bounds[0] == bounds[1]:
+        assert 0.1 < distance_from_even(drawn, bounds[0], bounds[0] + 0.05) < 1.6
+
+
+class Seen:
+    """The logits by which each player was judged."""
+
+    def loss(self):
+        return AdversarialLoss(self.discriminator, self.generator)
+
+    def discriminator(self, real, fake):
+        self.real, self.fake = real, fake
+        return real.mean()
+
+    def generator(self, fake):
+        self.painted = fake
+        return fake.mean()
+
+
+def test_noise_spreads_d_s_logits_as_told_and_none_of_g_s():
+    seen = Seen()
+    loss = with_noise(seen.loss(), 0.2)
+    logits = torch.linspace(-3, 3, 20_000)
+    loss.discriminator(logits, -logits)
+    loss.generator(logits)
+    real, fake = seen.real - logits, seen.fake + logits
+    for noise in (real, fake):
+        assert noise.mean().item() == pytest.approx(0, abs=4 * 0.2 / 20_000**0.5)
+        assert noise.std().item() == pytest.approx(0.2, rel=0.02)
+        assert (noise.abs() < 0.2).float().mean().item() == pytest.approx(0.6827, abs=0.015)  # normal
+    assert abs(torch.corrcoef(torch.stack([real, fake]))[0, 1]) < 0.03
+    assert seen.painted is logits
+
+
+def test_noise_lets_the_gradient_through():
+    logits = torch.randn(4, requires_grad=True)
+    seen = Seen()
+    with_noise(seen.loss(), 0.2).discriminator(logits, FAKE).backward()
+    assert torch.equal(logits.grad, torch.full((4,), 0.25))
+
+
+def test_no_noise_is_the_very_same_loss():
+    loss = adversarial_loss("bce")
+    before = torch.get_rng_state()
+    assert with_noise(loss, 0.0) is loss
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_labels_change_the_loss_as_the_formula_says():

@@ -6,11 +6,12 @@ state dict saved by that example loads here unchanged.
 
 import itertools
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlib.errors import GanlibError
+from ganlib.nets.initial import initial_weights
+from ganlib.nets.players import Judge, Painter
 from ganlib.sizes import check_size
 
 NORMS = ("batch", "spectral", "none")
@@ -29,28 +30,17 @@ def channels_by_resolution(size: int, width: int) -> list[int]:
     return [width * min(2**k, _WIDEST) for k in range(halvings, -1, -1)]
 
 
-def init_weights(module: nn.Module) -> None:
-    """Draw convolutions from N(0, 0.02) and BatchNorm scales from N(1, 0.02); use with `net.apply`."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-        nn.init.zeros_(module.bias)
-
-
-class Generator(nn.Module):
+class Generator(Painter):
     """Paint pictures from noise with transposed convolutions.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
     Source: Radford et al. 2016, "Unsupervised representation learning with DCGANs".
     """
 
-    def __init__(self, size: int = 64, latent_dim: int = 100, width: int = 64) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
-        super().__init__()
-        self.latent_dim = latent_dim
+    def __init__(
+        self, size: int = 64, latent_dim: int = 100, width: int = 64, *, init: str = "normal"
+    ) -> None:
+        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or `init` not known."""
         channels = channels_by_resolution(size, width)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(latent_dim, channels[0], 4, 1, 0, bias=False),  # (N, latent_dim, 1, 1)
@@ -64,68 +54,46 @@ class Generator(nn.Module):
                 nn.ReLU(inplace=True),  # twice as high and wide
             ]
         layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]  # (N, 3, size, size)
-        self.main = nn.Sequential(*layers)
-        self.apply(init_weights)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Paint z, (N, latent_dim) or (N, latent_dim, 1, 1), as (N, 3, size, size) in [-1, 1].
-
-        Raises:
-            GanlibError: z has another shape.
-        """
-        if z.shape[1:] not in {(self.latent_dim,), (self.latent_dim, 1, 1)}:
-            raise GanlibError(
-                f"This generator wants z of shape (N, {self.latent_dim}) or (N, {self.latent_dim}, 1, 1), "
-                f"not {tuple(z.shape)}."
-            )
-        return self.main(z.reshape(len(z), self.latent_dim, 1, 1))
+        super().__init__(latent_dim, nn.Sequential(*layers))
+        self.apply(initial_weights(init))
 
 
-class Discriminator(nn.Module):
+class Discriminator(Judge):
     """Tell real pictures from painted ones with strided convolutions.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
     `norm` stands in all layers but the first and the last: "batch" as in the DCGAN paper, "none"; or
-    "spectral" in every layer (Miyato et al. 2018).
+    "spectral" in every layer (Miyato et al. 2018). `norm_first` puts a BatchNorm into the first layer too,
+    and `dropout` follows every layer between the first and the last.
     """
 
-    def __init__(self, size: int = 64, width: int = 64, norm: str = "batch") -> None:
-        """Raise `GanlibError` if `size` or `norm` is not among those known."""
-        super().__init__()
-        self.size = size
+    def __init__(
+        self,
+        size: int = 64,
+        width: int = 64,
+        norm: str = "batch",
+        *,
+        norm_first: bool = False,
+        dropout: float = 0.0,
+        init: str = "normal",
+    ) -> None:
+        """Raise `GanlibError` if `size`, `norm` or `init` is not among those known."""
         if norm not in NORMS:
             raise GanlibError(f"There is no norm '{norm}': choose one of {', '.join(NORMS)}.")
         channels = channels_by_resolution(size, width)[::-1]
         bias = norm != "batch"  # a BatchNorm that follows has a bias of its own
-        layers: list[nn.Module] = [
-            nn.Conv2d(3, channels[0], 4, 2, 1, bias=bias),
-            nn.LeakyReLU(_LEAK, inplace=True),  # (N, width, size/2, size/2)
-        ]
+        layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1, bias=bias)]
+        layers += [nn.BatchNorm2d(channels[0])] if norm_first and norm == "batch" else []
+        layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # (N, width, size/2, size/2)
         for before, after in itertools.pairwise(channels):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=bias)]
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
+            layers += [nn.Dropout(dropout)] if dropout else []
         layers += [nn.Conv2d(channels[-1], 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
-        self.main = nn.Sequential(*layers)
-        self.apply(init_weights)
+        super().__init__(size, nn.Sequential(*layers))
+        self.apply(initial_weights(init))
         if norm == "spectral":
             for layer in self.main:
                 if isinstance(layer, nn.Conv2d):
                     spectral_norm(layer)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N,) of images (N, 3, size, size): above zero means "real".
-
-        Raises:
-            GanlibError: the images have another shape.
-        """
-        if images.shape[1:] != (3, self.size, self.size):
-            raise GanlibError(
-                f"This discriminator wants images of shape (N, 3, {self.size}, {self.size}), "
-                f"not {tuple(images.shape)}."
-            )
-        return self.main(images).flatten()
-
-    def probability(self, images: Tensor) -> Tensor:
-        """The probability (N,), from 0 to 1, that each of the images (N, 3, size, size) is real."""
-        return torch.sigmoid(self(images))

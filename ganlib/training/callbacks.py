@@ -26,7 +26,7 @@ class Callback:
         """Training begins or goes on."""
 
     def on_step(self, trainer: Trainer) -> None:
-        """Both players have made a step."""
+        """A step is over, of one player or of both."""
 
     def on_log(self, trainer: Trainer, row: dict[str, Any]) -> None:
         """A row was added to the log."""

@@ -15,7 +15,11 @@ from ganlib.training.ema import GeneratorAverage
 
 @dataclass
 class TrainingState:
-    """Nets, optimisers, average, place in the data, and counters."""
+    """Nets, optimisers, average, place in the data, and counters.
+
+    `images` counts the real pictures shown to D, `shown` those of every step, whoever played in it. `totals`
+    and `counted` are the sums since the last row of the log: the losses of D and G, D(x) and D(G(z)).
+    """
 
     accelerator: Accelerator
     batches: Batches
@@ -27,8 +31,9 @@ class TrainingState:
     step: int = 0
     images: int = 0
     seconds: float = 0.0
+    shown: int = 0
     totals: Tensor = field(default_factory=lambda: torch.zeros(4))
-    counted: int = 0
+    counted: list[int] = field(default_factory=lambda: [0] * 4)
 
     @classmethod
     def new(cls, recipe: Recipe, batches: Batches, accelerator: Accelerator) -> "TrainingState":
@@ -66,7 +71,12 @@ class TrainingState:
             "g_optimizer": self.g_optimizer.state_dict(),
             "d_optimizer": self.d_optimizer.state_dict(),
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
-            "counters": {"step": self.step, "images": self.images, "seconds": self.seconds},
+            "counters": {
+                "step": self.step,
+                "images": self.images,
+                "shown": self.shown,
+                "seconds": self.seconds,
+            },
             "totals": self.totals.cpu(),
             "counted": self.counted,
             "data": {
@@ -89,6 +99,7 @@ class TrainingState:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step = state["counters"]["step"]
         self.images = state["counters"]["images"]
+        self.shown = state["counters"]["shown"]
         self.seconds = state["counters"]["seconds"]
         self.totals.copy_(state["totals"])
         self.counted = state["counted"]

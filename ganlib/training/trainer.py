@@ -16,9 +16,11 @@ from ganlib.data.imageset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.files import expand_home, write_atomically
 from ganlib.latent import paint, sample_latent
+from ganlib.losses import with_noise
 from ganlib.machine import Machine, detect
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run
+from ganlib.schedule import Turn
 from ganlib.training.budget import Budget, Countdown
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -27,7 +29,8 @@ from ganlib.training.state import TrainingState
 from ganlib.training.steps import discriminator_step, generator_step
 
 _LARGEST_SIZE_OF_MANY_SAMPLES = 128
-_KIMG_OF_DENSE_SAMPLES = 32
+_DENSE_SAMPLES = 32
+_THOUSAND = 1000
 
 
 class Trainer:
@@ -65,6 +68,8 @@ class Trainer:
             load_checkpoint(self.state, self.run.checkpoint_file)
         self.loss = self.recipe.adversarial_loss()
         self.augment = Augment(self.recipe.augment)
+        batches = math.ceil(len(self.state.batches) / self.recipe.batch_size)
+        self._schedule = self.recipe.schedule(batches)
         self._sample_latent = sample_latent(_sample_count(self.recipe.size), self.recipe.latent_dim)
 
     def _new_state(self, images: ImageSet) -> TrainingState:
@@ -106,9 +111,9 @@ class Trainer:
         self._began = self._saved = time.monotonic()
         self._seconds_before = self.state.seconds
         self.steps_now = 0
-        self._warm = (self._began, self.state.images)
+        self._warm = (self._began, self.state.shown)
         self.interrupted = False
-        self._last_values = torch.zeros(4)
+        self._last_values = torch.zeros_like(self.state.totals)
         for callback in self.callbacks:
             callback.on_start(self)
         if self.state.step == 0:
@@ -122,46 +127,80 @@ class Trainer:
             callback.on_end(self)
 
     def _step(self) -> None:
-        kimg_before = math.floor(self.state.kimg)
-        self._last_values = self._play(self.state.batches.next())
-        self.state.totals += self._last_values
-        self.state.counted += 1
+        thousands_before = self.state.shown // _THOUSAND
+        turn = self._schedule.turn(self.state.step)
+        self._add(self._play(turn))
         self.steps_now += 1
         if self.steps_now == 1:  # the first step warms everything up, speed is measured from its end
             self._wait_for_device()
-            self._warm = (time.monotonic(), self.state.images)
+            self._warm = (time.monotonic(), self.state.shown)
         self.state.seconds = self._seconds_before + self.seconds_now()
-        kimg = math.floor(self.state.kimg)
-        if kimg > kimg_before:
+        thousands = self.state.shown // _THOUSAND
+        if thousands > thousands_before:
             self._log()
-            if kimg % _kimg_between_samples(kimg) == 0:
-                self._sample()
+        if (thousands > thousands_before and _is_due(thousands)) or self._an_epoch_is_due(turn):
+            self._sample()
         if time.monotonic() - self._saved > 60 * self.save_minutes:
             self._save()
         for callback in self.callbacks:
             callback.on_step(self)
 
-    def _play(self, real: Tensor) -> Tensor:
-        """One step of D, then one of G on the same fakes; returns both losses, D(x) and D(G(z)), (4,)."""
+    def _an_epoch_is_due(self, turn: Turn) -> bool:
+        """Whether an epoch of a thousand pictures or more has just ended whose samples are wanted."""
+        batches = self.state.batches
+        just_ended = turn.discriminator and batches.position >= len(batches)  # it stays there while G plays
+        return just_ended and len(batches) >= _THOUSAND and _is_due(batches.epoch + 1)
+
+    def _play(self, turn: Turn) -> list[Tensor | None]:
+        """One step of D, of G, or of both; returns the losses of D and G, D(x) and D(G(z)), if there are."""
         state = self.state
-        z = torch.randn(len(real), self.recipe.latent_dim, device=real.device)
-        fake = state.generator(z)
-        backward = state.accelerator.backward
-        d_loss, real_logits, fake_logits = discriminator_step(
-            state.discriminator, state.d_optimizer, self.loss, real, fake, self.augment, backward
-        )
-        g_loss = generator_step(
-            state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward
-        )
+        real = state.batches.next() if turn.discriminator else None
+        count = self.recipe.batch_size if real is None else len(real)
+        shared = turn.generator and (real is None or self.recipe.fakes == "shared")
+        fake = self._paint(count, shared)
+        d_loss = g_loss = real_logits = fake_logits = None
+        if real is not None:
+            d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
+        if turn.generator:
+            g_loss = self._teach_generator(fake if shared else self._paint(count, True))
         state.step += 1
-        state.images += len(real)
-        state.average.update(state.accelerator.unwrap_model(state.generator), len(real), state.kimg)
-        return torch.stack([d_loss, g_loss, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()])
+        state.shown += count
+        state.images += 0 if real is None else count
+        if turn.generator:
+            state.average.update(state.accelerator.unwrap_model(state.generator), count, state.kimg)
+        return [d_loss, g_loss, _probability(real_logits), _probability(fake_logits)]
+
+    def _paint(self, count: int, for_generator: bool) -> Tensor:
+        """Fakes (count, 3, S, S); with a way back to G only where G is to learn from them."""
+        z = torch.randn(count, self.recipe.latent_dim, device=self.state.accelerator.device)
+        with torch.set_grad_enabled(for_generator):
+            return self.state.generator(z)
+
+    def _teach_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        state = self.state
+        loss = with_noise(self.loss, self.recipe.logit_noise_at(state.kimg))
+        backward = state.accelerator.backward
+        return discriminator_step(
+            state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
+        )
+
+    def _teach_generator(self, fake: Tensor) -> Tensor:
+        state = self.state
+        backward = state.accelerator.backward
+        return generator_step(state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward)
+
+    def _add(self, values: list[Tensor | None]) -> None:
+        for place, value in enumerate(values):
+            if value is not None:
+                self._last_values[place] = value
+                self.state.totals[place] += value
+                self.state.counted[place] += 1
 
     def _log(self) -> None:
-        means = (self.state.totals / self.state.counted).tolist()
-        self._check_finite(means)
+        totals = self.state.totals.tolist()
+        self._check_finite(totals)
         names = ("d_loss", "g_loss", "real_probability", "fake_probability")
+        means = [total / n if n else None for total, n in zip(totals, self.state.counted, strict=True)]
         row = {
             "step": self.state.step,
             "kimg": self.state.kimg,
@@ -171,7 +210,7 @@ class Trainer:
             **dict(zip(names, means, strict=True)),
         }
         self.state.totals.zero_()
-        self.state.counted = 0
+        self.state.counted = [0] * len(names)
         self.run.append_log(row)
         for callback in self.callbacks:
             callback.on_log(self, row)
@@ -213,12 +252,16 @@ class Trainer:
 
     def seconds_left(self) -> float:
         """Seconds until the budget is spent."""
-        return self._countdown.seconds_left(self.state, self.seconds_now(), self.speed())
+        return self._countdown.seconds_left(self.state, self.seconds_now(), self._real_speed())
 
     def speed(self) -> float:
-        """Pictures a second in this call of `fit`, after its first step."""
+        """Pictures a second in this call of `fit`, after its first step; in G's own steps those painted."""
         seconds = time.monotonic() - self._warm[0]
-        return (self.state.images - self._warm[1]) / seconds if seconds > 0 else 0.0
+        return (self.state.shown - self._warm[1]) / seconds if seconds > 0 else 0.0
+
+    def _real_speed(self) -> float:
+        """Real pictures a second, whoever plays just now."""
+        return self.speed() * self._schedule.share_of_discriminator
 
     def last_losses(self) -> tuple[float, float]:
         """The losses of D and G in the last step; asking waits for the device."""
@@ -232,7 +275,7 @@ class Trainer:
         """How long this call of `fit` will take and how far it will come, in a sentence."""
         self._wait_for_device()
         seconds = self.seconds_left()
-        kimg = self.state.kimg + seconds * self.speed() / 1000
+        kimg = self.state.kimg + seconds * self._real_speed() / 1000
         epochs = 1000 * kimg / len(self.state.batches)
         return (
             f"{self.speed():.0f} pictures a second: about {seconds / 60:.1f} minutes, "
@@ -254,6 +297,10 @@ def _sample_count(size: int) -> int:
     return 36 if size <= _LARGEST_SIZE_OF_MANY_SAMPLES else 9
 
 
-def _kimg_between_samples(kimg: int) -> int:
-    """1 up to 32 kimg, then twice as many at each doubling: a film shows the early change in full."""
-    return 2 ** max(0, math.floor(math.log2(max(kimg, 1) / _KIMG_OF_DENSE_SAMPLES)) + 1)
+def _is_due(number: int) -> bool:
+    """Every one up to 32, then one in two, in four, and so on: a film shows the early change in full."""
+    return number % 2 ** max(0, math.floor(math.log2(max(number, 1) / _DENSE_SAMPLES)) + 1) == 0
+
+
+def _probability(logits: Tensor | None) -> Tensor | None:
+    return None if logits is None else logits.sigmoid().mean()

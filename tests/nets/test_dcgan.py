@@ -84,6 +84,55 @@ def test_the_discriminator_leaves_the_first_and_last_layer_without_batchnorm():
     }
 
 
+def kinds(net: nn.Module) -> list[type]:
+    return [type(layer) for layer in net.main]
+
+
+def test_the_first_layer_may_have_a_batchnorm_too():
+    first, middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU], [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU] * 3
+    discriminator = Discriminator(width=4, norm_first=True)
+    assert kinds(discriminator) == [*first, *middle, nn.Conv2d]
+    assert count(discriminator) == count(Discriminator(width=4)) + 2 * 4
+    assert discriminator.main[0].bias is None
+
+
+def test_dropout_follows_the_middle_layers_alone():
+    middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU, nn.Dropout] * 3
+    discriminator = Discriminator(width=4, dropout=0.2)
+    assert kinds(discriminator) == [nn.Conv2d, nn.LeakyReLU, *middle, nn.Conv2d]
+    assert {layer.p for layer in discriminator.main if isinstance(layer, nn.Dropout)} == {0.2}
+    assert count(discriminator) == count(Discriminator(width=4))
+    assert nn.Dropout not in kinds(Discriminator(width=4))
+
+
+def test_dropout_acts_in_training_only_and_keeps_the_mean():
+    discriminator = Discriminator(width=4, dropout=0.2, norm="none")
+    images = torch.randn(2, 3, 64, 64)
+    assert not torch.equal(discriminator(images), discriminator(images))
+    discriminator.eval()
+    assert torch.equal(discriminator(images), discriminator(images))
+    dropped = nn.Dropout(0.2)(torch.ones(100_000))
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.2, abs=0.005)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+
+
+def test_there_are_eight_stages_at_512_px():
+    generator, discriminator = Generator(512, 256, 2), Discriminator(512, 2, norm_first=True)
+    assert kinds(generator).count(nn.ConvTranspose2d) == 8
+    assert kinds(discriminator).count(nn.Conv2d) == 8
+    assert kinds(discriminator).count(nn.BatchNorm2d) == 7
+    assert [layer.in_channels for layer in generator.main if isinstance(layer, nn.ConvTranspose2d)] == [
+        256, 16, 16, 16, 16, 8, 4, 2,
+    ]  # fmt: skip
+
+
+def test_a_batch_of_one_trains():
+    generator, discriminator = Generator(32, 8, 2), Discriminator(32, 2, norm_first=True)
+    discriminator(generator(torch.randn(1, 8))).sum().backward()
+    for net in (generator, discriminator):
+        assert all(weights.grad.isfinite().all() for weights in net.parameters())
+
+
 def test_spectral_norm_holds_every_layer_at_one():
     discriminator = Discriminator(32, 4, norm="spectral")
     for _ in range(200):

@@ -12,9 +12,10 @@ from ganlib.errors import GanlibError
 from ganlib.latent import paint, sample_latent
 from ganlib.machine import detect
 from ganlib.run import load_generator
+from ganlib.schedule import Turn
 from ganlib.training.callbacks import Callback
 from ganlib.training.checkpoint import save_checkpoint
-from ganlib.training.trainer import Trainer, _kimg_between_samples
+from ganlib.training.trainer import Trainer, _is_due
 
 pytestmark = pytest.mark.usefixtures("full_length")
 
@@ -23,6 +24,17 @@ def train(recipe, art, folder, kimg, **settings):
     trainer = Trainer(recipe, art, folder, device="cpu", callbacks=settings.pop("callbacks", []), **settings)
     trainer.fit(kimg=kimg)
     return trainer
+
+
+class StopAt(Callback):
+    """Ask for the end after so many steps in all, as a person does."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, trainer):
+        if trainer.state.step == self.step:
+            signal.raise_signal(signal.SIGINT)
 
 
 def weights(trainer):
@@ -64,20 +76,27 @@ def test_samples_are_the_average_in_eval_mode_from_the_first_seeds(recipe, art, 
     assert np.abs(tile - painted).max() <= 1
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"augment": ("flip", "translate", "colour"), "mirror": True, "real_labels": (0.9, 1.0)},
-        {"d_norm": "spectral", "loss": "hinge"},
-        {"d_norm": "none", "label_noise": 0.05},
-    ],
-    ids=["batch", "spectral", "none"],
-)
+SETTINGS = {
+    "batch": {"augment": ("flip", "translate", "colour"), "mirror": True, "real_labels": (0.9, 1.0)},
+    "spectral": {"d_norm": "spectral", "loss": "hinge"},
+    "none": {"d_norm": "none", "label_noise": 0.05},
+    "fresh": {"fakes": "fresh", "d_norm_first": True, "init": "default"},
+    "3-2": {"d_steps": 3, "g_steps": 2},
+    "2-1-epochs": {"d_steps": 2, "steps_in": "epochs", "fakes": "fresh"},
+    "1-2-epochs": {"g_steps": 2, "steps_in": "epochs"},
+    "noise": {"logit_noise": 0.5, "logit_noise_kimg": 1.2},
+    "dropout": {"d_dropout": 0.2, "generator_labels": (0.95, 1.0)},
+    "resize": {"family": "resize", "d_dropout": 0.25, "logit_noise": 0.2, "logit_noise_kimg": 3},
+}
+
+
+@pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)
 def test_an_interrupted_run_ends_with_the_same_weights_to_the_bit(recipe, art, tmp_path, changes):
-    recipe = replace(recipe, **changes)
-    whole = train(recipe, art, tmp_path / "whole", kimg=2)
-    for kimg in (0.3, 0.31, 1.5, 2):
-        parts = train(recipe, art, tmp_path / "parts", kimg=kimg)
+    recipe = replace(recipe, batch_size=32, width=2, **changes)
+    whole = train(recipe, art, tmp_path / "whole", kimg=9, callbacks=[StopAt(44)])
+    for stop in (2, 7, 44):  # whoever plays there
+        parts = train(recipe, art, tmp_path / "parts", kimg=9, callbacks=[StopAt(stop)])
+    assert whole.run.log()
     assert parts.state.step == whole.state.step
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(parts), strict=True))
 
@@ -123,13 +142,8 @@ def test_another_seed_gives_other_weights(recipe, art, tmp_path):
 
 
 def test_an_interrupt_saves_everything_and_the_run_goes_on(recipe, art, tmp_path):
-    class Stop(Callback):
-        def on_step(self, trainer):
-            if trainer.state.step == 7:
-                signal.raise_signal(signal.SIGINT)
-
     before = signal.getsignal(signal.SIGINT)
-    trainer = train(recipe, art, tmp_path / "run", kimg=5, callbacks=[Stop()])
+    trainer = train(recipe, art, tmp_path / "run", kimg=5, callbacks=[StopAt(7)])
     assert trainer.interrupted
     assert signal.getsignal(signal.SIGINT) is before
     again = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
@@ -142,13 +156,14 @@ def test_held_out_pictures_are_never_shown(recipe, art, tmp_path):
 
     class Watch(Callback):
         def on_start(self, trainer):
-            play = trainer._play
+            draw = trainer.state.batches.next
 
-            def watched(real):
+            def watched():
+                real = draw()
                 shown.update(picture.numpy().tobytes() for picture in real)
-                return play(real)
+                return real
 
-            trainer._play = watched
+            trainer.state.batches.next = watched
 
     train(recipe, art, tmp_path / "run", kimg=0.2, callbacks=[Watch()])
     assert shown == {picture.numpy().tobytes() for picture in art.tensor(art.train)}
@@ -193,10 +208,12 @@ def test_the_progress_bar_says_what_is_asked_of_it(recipe, art, tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("kimg", "gap"), [(1, 1), (31, 1), (32, 2), (63, 2), (64, 4), (1000, 32), (1024, 64)]
+    ("first", "last", "gap"),
+    [(1, 31, 1), (32, 63, 2), (64, 127, 4), (128, 255, 8), (512, 1023, 32), (1024, 2047, 64)],
 )
-def test_samples_grow_sparse_with_length(kimg, gap):
-    assert _kimg_between_samples(kimg) == gap
+def test_samples_grow_sparse_with_length(first, last, gap):
+    due = [number for number in range(first, last + 1) if _is_due(number)]
+    assert due == [number for number in range(first, last + 1) if number % gap == 0]
 
 
 def test_pictures_of_another_size_are_a_sentence(art, tmp_path):
@@ -285,6 +302,6 @@ def test_a_step_never_waits_for_the_gpu(recipe, art, tmp_path):
     trainer.fit(kimg=0.1)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        trainer._play(trainer.state.batches.next())
+        trainer._add(trainer._play(Turn(discriminator=True, generator=True)))
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,87 @@
+"""What a recipe costs before it is run: parameters, memory and arithmetic, counted on nets without values."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from ganlib.nets.players import Judge, Painter
+from ganlib.recipes import Recipe
+
+_FLOAT = 4  # bytes
+_STATE = 4  # numbers a parameter: itself, its gradient, and Adam's two averages
+_PICTURES = 2  # counted with two, because one alone may be a special case
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one recipe costs.
+
+    `activation_bytes` is what one picture leaves behind for the backward passes of a step, in fp32; `flops`
+    is the arithmetic of one step of both players a picture, a multiply and an add counted as two.
+    """
+
+    generator_parameters: int
+    discriminator_parameters: int
+    activation_bytes: int
+    flops: int
+
+    def memory(self, batch_size: int, mixed: bool = False) -> int:
+        """Bytes for training: weights, gradients, Adam and the average in fp32, and the activations.
+
+        In mixed precision activations take half; what the device keeps for itself comes on top.
+        """
+        parameters = self.generator_parameters + self.discriminator_parameters
+        state = _FLOAT * (_STATE * parameters + self.generator_parameters)
+        return state + batch_size * self.activation_bytes // (2 if mixed else 1)
+
+
+def cost(recipe: Recipe) -> Cost:
+    """Count a recipe's cost: a moment's work at any size, for nothing is computed."""
+    countable = replace(recipe, d_norm="none") if recipe.d_norm == "spectral" else recipe
+    with torch.device("meta"):
+        generator, discriminator = countable.generator(), countable.discriminator()
+        z = torch.randn(_PICTURES, recipe.latent_dim)
+        real = torch.randn(_PICTURES, 3, recipe.size, recipe.size)
+        with _saved(generator, discriminator) as saved, FlopCounterMode(display=False) as counter:
+            _step(generator, discriminator, z, real)
+    return Cost(
+        _count(recipe.generator()) if recipe is not countable else _count(generator),
+        _count(discriminator),
+        sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) // _PICTURES,
+        counter.get_total_flops() // _PICTURES,
+    )
+
+
+def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> None:
+    """The arithmetic of a step of D and one of G on the same fakes."""
+    fake = generator(z)
+    (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
+    discriminator.requires_grad_(False)
+    discriminator(fake).sum().backward()
+
+
+def _count(net: torch.nn.Module) -> int:
+    return sum(weights.numel() for weights in net.parameters())
+
+
+@contextmanager
+def _saved(*nets: torch.nn.Module) -> Iterator[dict[int, Tensor]]:
+    """Every tensor that is kept for a backward pass of D's step, but for the weights."""
+    weights = {_key(tensor) for net in nets for tensor in (*net.parameters(), *net.buffers())}
+    saved: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if _key(tensor) not in weights:
+            saved[_key(tensor)] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield saved
+
+
+def _key(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata

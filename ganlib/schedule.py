@@ -1,0 +1,36 @@
+"""Who plays when: D and G together, or one of them several times over."""
+
+from typing import NamedTuple
+
+
+class Turn(NamedTuple):
+    """Who plays in one step."""
+
+    discriminator: bool
+    generator: bool
+
+
+class Schedule(NamedTuple):
+    """D plays `d_steps` steps, then G `g_steps`, and so on; the last of D's is the first of G's.
+
+    1 and 1 is the game of Goodfellow et al. 2014: both in every step. 5 and 1 gives D five batches for each
+    of G's, as Arjovsky et al. 2017 do.
+    """
+
+    d_steps: int = 1
+    g_steps: int = 1
+
+    @property
+    def length(self) -> int:
+        """Steps until it begins anew."""
+        return self.d_steps + self.g_steps - 1
+
+    @property
+    def share_of_discriminator(self) -> float:
+        """The share of the steps in which D plays."""
+        return self.d_steps / self.length
+
+    def turn(self, step: int) -> Turn:
+        """Who plays in `step`, counted from 0."""
+        place = step % self.length
+        return Turn(place < self.d_steps, place >= self.d_steps - 1)

@@ -1,0 +1,41 @@
+"""How fast this machine trains, measured in a moment, to foretell how long a recipe takes."""
+
+import time
+
+import torch
+
+from ganlib.cost import cost
+from ganlib.machine import Machine
+from ganlib.recipes import Recipe
+from ganlib.training.steps import discriminator_step, generator_step
+
+_STEPS = 3
+
+
+def arithmetic_rate(machine: Machine) -> float:
+    """Floating-point operations a second in steps of a small DCGAN, after one to warm up.
+
+    Nets of other shapes reach more or less of it: what is foretold from it may be wrong by half.
+    """
+    recipe = Recipe("measure", batch_size=32)
+    device = machine.device
+    nets = [net.to(device) for net in (recipe.generator(), recipe.discriminator())]
+    g_adam, d_adam = (torch.optim.Adam(net.parameters(), recipe.g_lr, recipe.betas) for net in nets)
+    generator, discriminator = nets
+    loss = recipe.adversarial_loss()
+    real = torch.zeros(recipe.batch_size, 3, recipe.size, recipe.size, device=device)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
+    began = 0.0
+    for step in range(_STEPS + 1):
+        if step == 1:
+            began = time.perf_counter()
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            fake = generator(torch.randn(recipe.batch_size, recipe.latent_dim, device=device))
+            discriminator_step(discriminator, d_adam, loss, real, fake)
+            generator_step(discriminator, g_adam, loss, fake).item()  # waits for the device
+    return _STEPS * recipe.batch_size * cost(recipe).flops / (time.perf_counter() - began)
+
+
+def foretold_minutes(recipe: Recipe, pictures: int, rate: float) -> float:
+    """Minutes for the recipe's epochs over so many training pictures, at `rate` operations a second."""
+    return recipe.epochs * pictures * cost(recipe).flops / rate / 60

@@ -1,4 +1,4 @@
-"""The command line: prepare, train, sample, animate, doctor."""
+"""The command line: prepare, recipes, train, sample, animate, doctor."""
 
 import argparse
 import sys
@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ganlib", description="Train a GAN on pictures, and paint with it.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_prepare(verbs)
+    _add_recipes(verbs)
     _add_train(verbs)
     _add_sample(verbs)
     _add_animate(verbs)
@@ -72,6 +73,33 @@ def _add_prepare(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     prepare.set_defaults(verb=_prepare)
 
 
+def _add_recipes(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    recipes = verbs.add_parser(
+        "recipes",
+        help="list the recipes, or show one with a sentence for every choice",
+        description="List the recipes and what each costs; the time is foretold for this machine and the "
+        "bundled pictures, from a short measurement. 'recipes show NAME' explains one.",
+    )
+    recipes.set_defaults(verb=_recipes)
+    actions = recipes.add_subparsers(metavar="ACTION")
+    show = actions.add_parser("show", help="explain one recipe")
+    show.add_argument("recipe", help="its name")
+    _add_settings(show)
+    show.set_defaults(verb=_show_recipe)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change fields of the recipe, such as width=32 batch_size=16",
+    )
+
+
 def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     train = verbs.add_parser(
         "train",
@@ -81,7 +109,7 @@ def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     train.add_argument("recipe", help="a recipe's name, or 'auto': what suits this machine")
     train.add_argument(
-        "--data", default="portraits", help="'portraits', 'patchwork', or whatever 'prepare' takes or wrote"
+        "--data", help="'portraits', 'patchwork', or whatever 'prepare' takes or wrote (the recipe's own)"
     )
     train.add_argument(
         "--run", type=Path, required=True, metavar="FOLDER", help="where everything is written"
@@ -90,15 +118,7 @@ def _add_train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     train.add_argument("--kimg", type=float, help="stop after so many thousand pictures")
     train.add_argument("--minutes", type=float, help="stop after so many minutes")
     train.add_argument("--device", choices=["cpu", "cuda", "mps"], help="the best there is, unless told")
-    train.add_argument(
-        "--set",
-        dest="settings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="change fields of the recipe, such as width=32 batch_size=16",
-    )
+    _add_settings(train)
     train.set_defaults(verb=_train)
 
 
@@ -115,9 +135,11 @@ def _add_sample(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _add_animate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    animate = verbs.add_parser("animate", help="make a GIF of a run's samples")
+    animate = verbs.add_parser("animate", help="make a GIF or MP4 of a run's samples")
     animate.add_argument("run", type=Path, help="the run folder")
-    animate.add_argument("--out", type=Path, help="the GIF to write (training.gif in the run folder)")
+    animate.add_argument(
+        "--out", type=Path, help="the .gif or .mp4 to write (training.gif in the run folder)"
+    )
     animate.add_argument("--seconds", type=float, default=8.0, help="how long it plays (8)")
     animate.set_defaults(verb=_animate)
 
@@ -141,6 +163,27 @@ def _prepare(options: argparse.Namespace) -> None:
             print(f"report        {report(out, pictures)}")
 
 
+def _recipes(_: argparse.Namespace) -> None:
+    from ganlib.data.art import load_art
+    from ganlib.machine import detect
+    from ganlib.recipes import get_recipe, recipe_names
+    from ganlib.show.recipes import recipe_table
+    from ganlib.training.speed import arithmetic_rate, foretold_minutes
+
+    recipes = [get_recipe(name) for name in recipe_names()]
+    pictures = {art: len(load_art(art).train) for art in {recipe.art for recipe in recipes}}
+    rate = arithmetic_rate(detect())
+    minutes = {recipe.name: foretold_minutes(recipe, pictures[recipe.art], rate) for recipe in recipes}
+    print(recipe_table(recipes, minutes))
+
+
+def _show_recipe(options: argparse.Namespace) -> None:
+    from ganlib.recipes import get_recipe, override
+    from ganlib.show.recipes import recipe_page
+
+    print(recipe_page(override(get_recipe(options.recipe), options.settings)))
+
+
 def _train(options: argparse.Namespace) -> None:
     from ganlib.machine import detect
     from ganlib.recipes import default_recipe, get_recipe, override
@@ -155,7 +198,7 @@ def _train(options: argparse.Namespace) -> None:
     else:
         recipe = default_recipe(detect(options.device))
     recipe = override(recipe, options.settings)
-    trainer = Trainer(recipe, options.data, options.run, device=options.device)
+    trainer = Trainer(recipe, options.data or recipe.art, options.run, device=options.device)
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
     animate(run)
     print(f"sample grid  {run.samples()[-1]}")

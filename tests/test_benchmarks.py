@@ -2,12 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from benchmarks import prepare as prepare_benchmark
+from benchmarks import recipes as recipes_benchmark
 from benchmarks.layout import LAYOUTS, seconds_a_step
 from benchmarks.throughput import make_jpegs, rates_of, table
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
+from ganlib.data.imageset import ImageSet
+from ganlib.data.storage import OnDevice
+from ganlib.recipes import get_recipe
 
 
 def test_both_loops_train_on_the_same_folder(tmp_path, monkeypatch, recipe):
@@ -47,3 +53,34 @@ def test_the_tutorial_loop_trains_on_a_gpu(recipe):
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
 def test_both_layouts_train(recipe, layout):
     assert len(seconds_a_step(recipe, layout, torch.device("cpu"), steps=2)) == 2
+
+
+def test_recipes_are_put_side_by_side(tmp_path, monkeypatch, full_length):
+    def narrow(name):
+        return replace(get_recipe(name), size=32, width=1, art="portraits")
+
+    monkeypatch.setattr(recipes_benchmark, "get_recipe", narrow)
+    runs = [recipes_benchmark.train(name, tmp_path, 2.0, 5, "cpu") for name in ("portraits64", "artgan64")]
+    sheet = recipes_benchmark.picture(runs)
+    assert sheet.width == 2 * 600 + 3 * 20
+    left, right = (np.asarray(sheet.crop((x, 20, x + 600, 620))) for x in (20, 640))
+    assert not np.array_equal(left, right)
+    assert "| artgan64 | " in recipes_benchmark.row(runs[1])
+    written = (tmp_path / "artgan64" / "log.jsonl").read_text()
+    recipes_benchmark.train("artgan64", tmp_path, 2.0, 5, "cpu")  # there already: nothing is done again
+    assert (tmp_path / "artgan64" / "log.jsonl").read_text() == written
+
+
+def test_preparing_is_measured(tmp_path):
+    folder = tmp_path / "jpegs"
+    make_jpegs(folder, 4, grain=3, quality=75)
+    links = prepare_benchmark.linked(sorted((folder / "art").iterdir()), tmp_path / "many", 70)
+    seconds, again, peak = prepare_benchmark.measured(prepare_benchmark._PREPARE, links, 32, tmp_path / "set")
+    assert seconds > 0
+    assert again > 0
+    assert 20 < peak < 400
+    images = ImageSet.open(tmp_path / "set")
+    assert len(images) == 70
+    assert all(
+        rate > 0 for rate in prepare_benchmark.epoch_rates(OnDevice(images, torch.device("cpu")), images)
+    )

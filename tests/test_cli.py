@@ -46,6 +46,28 @@ def test_animate_writes_a_gif(run, tmp_path):
     assert Image.open(tmp_path / "film.gif").n_frames == 2
 
 
+def test_recipes_are_listed_with_what_they_cost(capsys):
+    assert main(["recipes"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("portraits64", "gallery512", "artportraits64", "artgan64"):
+        assert f"\n{name} " in shown
+
+
+def test_a_recipe_is_shown_with_changes(capsys):
+    assert main(["recipes", "show", "artgan64", "--set", "batch_size=16"]) == 0
+    shown = capsys.readouterr().out
+    assert "16 real and 16 painted pictures a step." in shown
+    assert "https://github.com/1391819/artGAN" in shown
+    assert main(["recipes", "show", "artgan"]) == 2
+    assert "choose one of portraits64" in capsys.readouterr().err
+
+
+def test_a_recipe_brings_its_own_art(tmp_path, capsys):
+    quick = ["--device", "cpu", "--kimg", "0.004", "--set", "width=1", "batch_size=2"]
+    assert main(["train", "gallery512", "--run", str(tmp_path / "run"), *quick]) == 0
+    assert Run(tmp_path / "run").recipe().size == 512
+
+
 def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):
     import ganlib.doctor
 

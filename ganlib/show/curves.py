@@ -5,8 +5,11 @@ from typing import Any
 
 from ganlib.errors import GanlibError
 from ganlib.run import Run
+from ganlib.schedule import Schedule
 from ganlib.show.figure import Figure
 
+_Row = dict[str, Any]
+_MANY = 30
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # told apart by people of every colour vision (Okabe & Ito)
 
 
@@ -21,29 +24,47 @@ def curves(run: Run) -> Figure:
     rows = run.log()
     if len(rows) <= 1:
         raise GanlibError(f"The log of '{run.folder}' is too short to draw: train for 2 kimg or more.")
+    axis = "kimg" if run.recipe().schedule(1) == Schedule() else "step"
     canvas = Canvas(figsize=(10, 3.6), layout="constrained", facecolor="white")
     losses, verdicts = canvas.subplots(1, 2)
-    _draw(losses, rows, "d_loss", "discriminator", "g_loss", "generator")
-    losses.set(title="Loss", xlabel="kimg")
-    _draw(verdicts, rows, "real_probability", "real: D(x)", "fake_probability", "painted: D(G(z))")
-    verdicts.set(title="Probability of being real, as D sees it", xlabel="kimg", ylim=(0, 1))
+    _draw(losses, axis, rows, ("d_loss", "discriminator"), ("g_loss", "generator"))
+    losses.set(title="Loss", xlabel=axis, yscale=_scale(rows))
+    _draw(verdicts, axis, rows, ("real_probability", "real: D(x)"), ("fake_probability", "painted: D(G(z))"))
+    verdicts.set(title="Probability of being real, as D sees it", xlabel=axis, ylim=(0, 1))
     buffer = BytesIO()
     canvas.savefig(buffer, format="png", dpi=100)
     return Figure(buffer.getvalue(), _describe(rows))
 
 
-def _draw(axes: Any, rows: list[dict[str, Any]], first: str, first_name: str, second: str, name: str) -> None:
-    kimg = [row["kimg"] for row in rows]
-    axes.plot(kimg, [row[first] for row in rows], "-", color=_BLUE, label=first_name)
-    axes.plot(kimg, [row[second] for row in rows], "--", color=_ORANGE, label=name)
+def _draw(axes: Any, axis: str, rows: list[_Row], *lines: tuple[str, str]) -> None:
+    for (name, label), style, colour in zip(lines, ("-", "--"), (_BLUE, _ORANGE), strict=True):
+        played = [row for row in rows if row[name] is not None]
+        axes.plot(
+            [row[axis] for row in played], [row[name] for row in played], style, color=colour, label=label
+        )
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
 
 
-def _describe(rows: list[dict[str, Any]]) -> str:
-    first, last = rows[0], rows[-1]
+def _scale(rows: list[_Row]) -> str:
+    """Logarithmic where the largest loss is many times the smallest, and none is below zero."""
+    losses = [row[name] for row in rows for name in ("d_loss", "g_loss") if row[name] is not None]
+    return "log" if losses and 0 < _MANY * min(losses) < max(losses) else "linear"
+
+
+def _describe(rows: list[_Row]) -> str:
     return (
-        f"Two line plots over {last['kimg']:.0f} kimg. The loss of D goes from {first['d_loss']:.2f} "
-        f"to {last['d_loss']:.2f}, that of G from {first['g_loss']:.2f} to {last['g_loss']:.2f}; "
-        f"D(x) ends at {last['real_probability']:.2f}, D(G(z)) at {last['fake_probability']:.2f}."
+        f"Two line plots over {rows[-1]['kimg']:.0f} kimg. The loss of D goes from {_ends(rows, 'd_loss')}, "
+        f"that of G from {_ends(rows, 'g_loss')}; D(x) ends at {_last(rows, 'real_probability')}, "
+        f"D(G(z)) at {_last(rows, 'fake_probability')}."
     )
+
+
+def _ends(rows: list[_Row], name: str) -> str:
+    return f"{_last(rows[::-1], name)} to {_last(rows, name)}"
+
+
+def _last(rows: list[_Row], name: str) -> str:
+    """The last value there is: a player that does not play for a while has none."""
+    values = [row[name] for row in rows if row[name] is not None]
+    return f"{values[-1]:.2f}" if values else "nothing"

@@ -40,8 +40,13 @@ class Figure:
         }  # HTML, because image/png keeps no alternative text
 
     def html(self) -> str:
-        """An `img` element that holds the picture itself."""
+        """An `img` or `video` element that holds the picture or film itself."""
         source = f"data:{self.mimetype};base64,{b64encode(self.data).decode()}"
+        if self.mimetype.startswith("video/"):
+            return (
+                f'<video src="{source}" aria-label="{escape(self.alt)}" controls loop muted autoplay '
+                'style="max-width: 100%"></video>'
+            )
         return f'<img src="{source}" alt="{escape(self.alt)}" style="max-width: 100%">'
 
     def image(self) -> Image.Image:

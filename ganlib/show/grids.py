@@ -7,9 +7,11 @@ from torch import Tensor
 
 from ganlib.data.imageset import to_bytes
 from ganlib.errors import GanlibError
+from ganlib.run import Run
 from ganlib.show.figure import Figure
 
 _LARGEST_SIDE = 8192
+_GAP = 16
 
 
 def square(count: int) -> int:
@@ -47,3 +49,22 @@ def grid_image(images: Tensor, columns: int | None = None, scale: int = 1) -> Im
 def grid(images: Tensor, alt: str = "", columns: int | None = None, scale: int = 1) -> Figure:
     """The grid as a figure; `alt` says what it shows."""
     return Figure.from_image(grid_image(images, columns, scale), alt or f"A grid of {len(images)} pictures.")
+
+
+def before_after(run: Run) -> Figure:
+    """The first and the newest samples of a run, side by side: the same z, painted before and after.
+
+    Raises:
+        GanlibError: the run has fewer than two samples.
+    """
+    samples = run.samples()
+    if len(samples) <= 1:
+        raise GanlibError(f"'{run.folder}' has no samples to compare: train there first.")
+    before, after = (Image.open(sample).convert("RGB") for sample in (samples[0], samples[-1]))
+    pair = Image.new("RGB", (before.width + _GAP + after.width, before.height), "white")
+    pair.paste(before, (0, 0))
+    pair.paste(after, (before.width + _GAP, 0))
+    steps = int(samples[-1].stem)
+    return Figure.from_image(
+        pair, f"Left, the samples of {run.recipe().name} before training; right, after {steps} steps."
+    )

@@ -1,6 +1,8 @@
 from base64 import b64decode
+from dataclasses import replace
 from io import BytesIO
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from ganlib.data.imageset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.animation import animate
-from ganlib.show.curves import curves
-from ganlib.show.grids import check_grid, grid
+from ganlib.show.curves import _scale, curves
+from ganlib.show.grids import before_after, check_grid, grid
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -81,6 +83,49 @@ def test_the_film_holds_every_sample_in_order_and_rests_on_the_last(run):
     assert "5 grids" in figure.alt
 
 
+def test_a_film_may_be_an_mp4_of_the_same_frames_and_length(run, tmp_path):
+    Image.new("RGB", (41, 39), (250, 0, 0)).save(run.sample_file(99))
+    for sample in run.samples()[:-1]:
+        Image.open(sample).resize((41, 39)).save(sample)
+    figure = animate(run, tmp_path / "film.mp4")
+    frames = imageio.imread(tmp_path / "film.mp4", plugin="FFMPEG")
+    facts = imageio.immeta(tmp_path / "film.mp4", plugin="FFMPEG")
+    assert frames.shape[1:] == (40, 42, 3)  # films have even sides
+    reds = frames[:, 20, 20, 0].astype(int)
+    assert np.allclose(reds[:6], [0, 50, 100, 150, 200, 250], atol=12)
+    assert np.allclose(reds[6:], 250, atol=12)
+    assert 9.3 <= facts["duration"] <= 10.7
+    assert figure.mimetype == "video/mp4"
+    assert "<video" in figure.html()
+    assert "6 grids" in figure.html()
+
+
+def test_before_and_after_are_the_first_and_the_last_samples(run):
+    figure = before_after(run)
+    shown = pixels(figure)
+    assert shown.shape == (40, 96, 3)
+    assert (shown[:, :40] == (0, 0, 0)).all()
+    assert (shown[:, 40:56] == 255).all()
+    assert (shown[:, 56:] == (200, 0, 0)).all()
+    assert "after 64 steps" in figure.alt
+
+
+def test_curves_leave_out_what_was_not_played_and_may_be_logarithmic(tmp_path, recipe):
+    run = Run(tmp_path / "run")
+    run.start(replace(recipe, steps_in="epochs"))
+    for step in range(6):
+        d_plays = step % 2 == 0
+        row = {"step": 10 * step, "kimg": 1.0, "real_probability": 0.6 if d_plays else None}
+        losses = {"d_loss": 10.0**-step if d_plays else None, "g_loss": None if d_plays else 2.0}
+        run.append_log({**row, **losses, "fake_probability": 0.4})
+    figure = curves(run)
+    assert "from 1.00 to 0.00, that of G from 2.00 to 2.00" in figure.alt
+    assert _scale(run.log()) == "log"
+    assert _scale(run.log()[:2]) == "linear"
+    nobody = [{"d_loss": None, "g_loss": None}]
+    assert _scale(nobody) == "linear"
+
+
 def test_a_single_sample_is_a_film_of_one_frame(run):
     for sample in run.samples()[1:]:
         sample.unlink()
@@ -94,8 +139,8 @@ def test_a_film_of_no_length_is_a_sentence(run, seconds):
 
 
 def test_a_film_is_a_gif_and_made_of_whole_samples(run, tmp_path):
-    with pytest.raises(GanlibError, match=r"end the name in \.gif"):
-        animate(run, tmp_path / "film.mp4")
+    with pytest.raises(GanlibError, match=r"end the name in \.gif or \.mp4"):
+        animate(run, tmp_path / "film.avi")
     run.samples()[2].write_bytes(b"no picture")
     with pytest.raises(GanlibError, match="is damaged"):
         animate(run)
@@ -133,3 +178,5 @@ def test_nothing_to_show_is_a_sentence(tmp_path, recipe):
         animate(run)
     with pytest.raises(GanlibError, match="too short"):
         curves(run)
+    with pytest.raises(GanlibError, match="no samples to compare"):
+        before_after(run)

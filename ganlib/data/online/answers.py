@@ -84,7 +84,8 @@ def _explain_status(
         return RefusedError(handle, status, credential)
     if status == HTTPStatus.NOT_FOUND:
         return GanlibError(
-            f"There is no data set '{handle}' on Kaggle (404): check the spelling at {handle.url}."
+            f"There is no data set '{handle}' on Kaggle (404), and no folder of that name here: check the "
+            f"spelling, {handle.url} should be its page."
         )
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return GanlibError(f"Kaggle asks to wait {_how_long(headers)} (429): run the same again after that.")

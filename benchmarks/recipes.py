@@ -1,0 +1,94 @@
+"""Train the four reference recipes on the bundled art, and put their pictures and curves side by side.
+
+`python -m benchmarks.recipes` trains each for `--kimg`, or until `--minutes` are over, in a run folder of its
+own below `--runs`, where it goes on if it is called again; then it writes one PNG and prints a table.
+"""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.machine import describe
+from ganlib.cost import cost
+from ganlib.data.art import load_art
+from ganlib.machine import detect
+from ganlib.recipes import get_recipe
+from ganlib.run import Run
+from ganlib.show.curves import curves
+from ganlib.training.trainer import Trainer
+
+REFERENCES = ("portraits64", "artportraits64", "artgan64", "gallery512")
+_SIDE = 600
+_MARGIN = 20
+
+
+def train(name: str, runs: Path, kimg: float, minutes: float, device: str) -> Run:
+    """Train one recipe on the art that stands in for its own pictures."""
+    recipe = get_recipe(name)
+    art = load_art(recipe.art, recipe.size)
+    trainer = Trainer(recipe, art, runs / name, device=device)
+    if trainer.state.kimg < kimg:
+        trainer.fit(kimg=kimg, minutes=minutes)
+    return trainer.run
+
+
+def row(run: Run) -> str:
+    """One line of the table: what was computed, how far it came, at which speed."""
+    recipe, last = run.recipe(), run.log()[-1]
+    counted = cost(recipe)
+    parameters = f"{counted.generator_parameters:,} + {counted.discriminator_parameters:,}"
+    memory = f"{counted.memory(recipe.batch_size) / 2**30:.2f}"
+    speed = 1000 * last["kimg"] / last["seconds"]
+    losses = f"{last['d_loss']:.2f} / {last['g_loss']:.2f}"
+    return (
+        f"| {recipe.name} | {parameters} | {recipe.batch_size} | {counted.flops / 1e9:.1f} | {memory} | "
+        f"{last['kimg']:.0f} | {last['seconds'] / 60:.1f} | {speed:.1f} | {losses} |"
+    )
+
+
+def picture(runs: list[Run]) -> Image.Image:
+    """The newest grid of each run, and its curves below."""
+    columns = [_column(run) for run in runs]
+    width = sum(column.width + _MARGIN for column in columns) + _MARGIN
+    sheet = Image.new("RGB", (width, max(column.height for column in columns) + 2 * _MARGIN), "white")
+    for place, column in enumerate(columns):
+        sheet.paste(column, (_MARGIN + place * (_SIDE + _MARGIN), _MARGIN))
+    return sheet
+
+
+def _column(run: Run) -> Image.Image:
+    grid = Image.open(run.samples()[-1]).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    plot = curves(run).image().convert("RGB")
+    plot = plot.resize((_SIDE, round(plot.height * _SIDE / plot.width)), Image.Resampling.LANCZOS)
+    column = Image.new("RGB", (_SIDE, _SIDE + _MARGIN + plot.height), "white")
+    column.paste(grid, (0, 0))
+    column.paste(plot, (0, _SIDE + _MARGIN))
+    return column
+
+
+def main() -> None:
+    """Train, draw, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kimg", type=float, default=40)
+    parser.add_argument("--minutes", type=float, default=60, help="for each recipe, if kimg take longer")
+    parser.add_argument("--device", default=detect().device.type)
+    parser.add_argument("--runs", type=Path, default=Path("runs/recipes"))
+    parser.add_argument("--only", choices=REFERENCES, nargs="+", default=list(REFERENCES))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/recipes.png"))
+    options = parser.parse_args()
+    runs = [train(name, options.runs, options.kimg, options.minutes, options.device) for name in options.only]
+    picture(runs).save(options.out)
+    print(
+        describe(options.device),
+        "",
+        "| recipe | parameters, G + D | batch | GFLOP a picture | memory counted, GiB | kimg | minutes | "
+        "pictures/s | losses of D / G |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(row(run) for run in runs),
+        sep="\n",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The loop that notebook 09 builds is the Trainer's, whatever the schedule; its exercise can be solved."""
+
+import io
+import math
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+import ganlib
+from ganlib.schedule import Schedule
+
+PAGE = nbformat.read(Path(__file__).parents[2] / "notebooks" / "09_when_training_fails.ipynb", as_version=4)
+CELLS = {cell.id: cell.source for cell in PAGE.cells}
+WITHOUT_THE_RUNS = ("setup", "tools", "turns", "play", "drawing", "exercise", "exercise-check")
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """The names that the notebook's definitions make; nbval runs the whole of it."""
+    names = {"__name__": "lesson"}
+    with redirect_stdout(io.StringIO()):
+        for name in WITHOUT_THE_RUNS:
+            exec(CELLS[name], names)
+    return names
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {},
+        {"fakes": "fresh"},
+        {"d_steps": 3},
+        {"g_steps": 3},
+        {"d_steps": 2, "g_steps": 2, "fakes": "fresh"},
+        {"steps_in": "epochs"},
+        {"steps_in": "epochs", "d_norm": "spectral", "real_labels": (0.9, 1.0)},
+    ],
+    ids=str,
+)
+def test_the_loop_trains_as_the_trainer_does(lesson, recipe, art, tmp_path, monkeypatch, schedule):
+    monkeypatch.delenv("GANLIB_TINY", raising=False)
+    recipe = replace(recipe, batch_size=24, seed=3, **schedule)
+    game = lesson["play"](recipe, art, epochs=3, device="cpu")
+    trainer = ganlib.Trainer(recipe, art, run=tmp_path / "run", device="cpu", callbacks=[])
+    trainer.fit(epochs=3)
+    assert len(game.rows) == trainer.state.step
+    for ours, theirs in (
+        (game.generator, trainer.state.generator),
+        (game.discriminator, trainer.state.discriminator),
+    ):
+        pairs = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_row_is_none_where_nothing_was_played(lesson, recipe, art):
+    rows = lesson["play"](replace(recipe, d_steps=2, g_steps=3), art, epochs=2, device="cpu").rows
+    for step, row in enumerate(rows):
+        turn = Schedule(2, 3).turn(step)
+        assert [row[name] is not None for name in ("d_loss", "real", "fake")] == [turn.discriminator] * 3
+        assert [row[name] is not None for name in ("g_loss", "gradient")] == [turn.generator] * 2
+
+
+def test_variety_is_the_mean_distance_of_two_pictures_a_pixel(lesson):
+    assert lesson["variety"](torch.ones(5, 3, 8, 8)) == 0
+    two = torch.stack([torch.zeros(3, 8, 8), torch.full((3, 8, 8), 0.5)])
+    assert lesson["variety"](two) == pytest.approx(0.5)
+    three = torch.cat([two, two[:1]])
+    assert lesson["variety"](three) == pytest.approx(2 * 0.5 / 3)
+
+
+def test_the_gradient_is_measured_as_one_vector(lesson):
+    net = torch.nn.Linear(2, 1)
+    (net(torch.tensor([[3.0, 4.0]]))).sum().backward()
+    assert lesson["size_of_gradient"](net) == pytest.approx(math.sqrt(3**2 + 4**2 + 1))
+
+
+def test_the_turns_of_g_are_found(lesson):
+    rows = [{"d_loss": None if alone else 1.0} for alone in (0, 0, 1, 1, 0, 1, 0)]
+    assert lesson["turns_of_g"](rows) == [(2, 3), (5, 5)]
+    assert lesson["turns_of_g"]([{"d_loss": None}]) == [(0, 0)]
+    assert lesson["turns_of_g"]([{"d_loss": 1.0}]) == []
+
+
+def test_a_mean_passes_over_what_was_not_played(lesson):
+    rows = [{"loss": value} for value in (1.0, None, 3.0, None, None, None)]
+    means = lesson["smooth"](rows, "loss", window=3)
+    assert means[0] == 2
+    assert math.isnan(means[1])
+
+
+def test_the_solution_passes_the_check(lesson):
+    assert lesson["check_turn"]().startswith("Not yet")
+    names = dict(lesson)
+    exec(CELLS["solution"].partition("```python\n")[2].partition("```")[0], names)
+    solved = type(lesson["check_turn"])(lesson["check_turn"].__code__, names)
+    assert solved().startswith("Right")

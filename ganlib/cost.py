@@ -30,9 +30,10 @@ class Cost:
     flops: int
 
     def memory(self, batch_size: int, mixed: bool = False) -> int:
-        """Bytes for training: weights, gradients, Adam and the average in fp32, and the activations.
+        """Bytes for training, at most: weights, gradients, Adam, the average in fp32, and the activations.
 
-        In mixed precision activations take half; what the device keeps for itself comes on top.
+        Not all activations of a step are there at the same time, D's own are gone when G learns. In mixed
+        precision they take half; what the device keeps for itself comes on top.
         """
         parameters = self.generator_parameters + self.discriminator_parameters
         state = _FLOAT * (_STATE * parameters + self.generator_parameters)
@@ -47,6 +48,8 @@ def cost(recipe: Recipe) -> Cost:
         z = torch.randn(_PICTURES, recipe.latent_dim)
         real = torch.randn(_PICTURES, 3, recipe.size, recipe.size)
         with _saved(generator, discriminator) as saved, FlopCounterMode(display=False) as counter:
+            if recipe.fakes == "fresh":
+                _paint_for_discriminator(generator, z)
             _step(generator, discriminator, z, real)
     return Cost(
         _count(recipe.generator()) if recipe is not countable else _count(generator),
@@ -62,6 +65,12 @@ def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> 
     (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
     discriminator.requires_grad_(False)
     discriminator(fake).sum().backward()
+
+
+def _paint_for_discriminator(generator: Painter, z: Tensor) -> None:
+    """The fakes that D alone sees leave nothing behind."""
+    with torch.no_grad():
+        generator(z)
 
 
 def _count(net: torch.nn.Module) -> int:

@@ -33,6 +33,13 @@ def test_the_arithmetic_of_the_reference_is_what_is_counted_by_hand():
     assert cost(recipe).flops == pytest.approx(by_hand, rel=0.02)
 
 
+def test_fresh_fakes_cost_another_pass_of_g():
+    shared, fresh = (cost(replace(get_recipe("portraits64"), fakes=fakes)) for fakes in ("shared", "fresh"))
+    g, _ = convolutions(get_recipe("portraits64"))
+    assert fresh.flops - shared.flops == pytest.approx(2 * g, rel=0.01)
+    assert fresh.activation_bytes == shared.activation_bytes
+
+
 def test_arithmetic_and_activations_grow_with_the_area():
     small, large = (cost(replace(get_recipe("portraits64"), size=size, width=8)) for size in (256, 512))
     assert large.activation_bytes / small.activation_bytes == pytest.approx(4, rel=0.1)

@@ -7,7 +7,16 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-NAMES = ["01_dataset", "02_gan_theory", "03_generator", "04_discriminator", "05_training", "06_inference"]
+NAMES = [
+    "01_dataset",
+    "02_gan_theory",
+    "03_generator",
+    "04_discriminator",
+    "05_training",
+    "06_inference",
+    "09_when_training_fails",
+    "10_large_canvas",
+]
 COMPARED = "nbval-check-output"
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])

@@ -1,0 +1,134 @@
+"""What notebook 10 counts and builds by hand is what ganlib holds, and its exercise can be solved."""
+
+import io
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from torch import nn
+
+import ganlib
+from ganlib.cost import cost
+
+PAGE = nbformat.read(Path(__file__).parents[2] / "notebooks" / "10_large_canvas.ipynb", as_version=4)
+CELLS = {cell.id: cell.source for cell in PAGE.cells}
+RUN_HERE = (
+    "setup",
+    "tools",
+    "count",
+    "sizes",
+    "cost",
+    "memory",
+    "accumulate",
+    "field",
+    "checker",
+    "tiles",
+    "exercise",
+    "exercise-check",
+)
+GALLERY = ganlib.get_recipe("gallery512")
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """The names that the notebook's cells define, but for those that draw or train."""
+    names = {"__name__": "lesson"}
+    with redirect_stdout(io.StringIO()):
+        for name in RUN_HERE:
+            exec(CELLS[name], names)
+    return names
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        GALLERY,
+        replace(GALLERY, size=128, width=16, d_norm_first=False),
+        replace(GALLERY, size=32, d_norm="none", d_norm_first=False),
+        ganlib.get_recipe("portraits64"),
+    ],
+    ids=["gallery512", "128 px", "no norm", "portraits64"],
+)
+def test_the_count_is_that_of_the_library(lesson, recipe):
+    g_rows, d_rows = lesson["count_both"](recipe)
+    theirs = cost(replace(recipe, fakes="shared"))
+    assert sum(row["parameters"] for row in g_rows) == theirs.generator_parameters
+    assert sum(row["parameters"] for row in d_rows) == theirs.discriminator_parameters
+    assert lesson["arithmetic"](g_rows, d_rows) == theirs.flops
+    assert lesson["left_behind"](g_rows, d_rows) == pytest.approx(theirs.activation_bytes, rel=0.01)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("batch", [1, 16, 128])
+def test_the_memory_is_that_of_the_library(lesson, batch, mixed):
+    theirs = cost(replace(GALLERY, fakes="shared")).memory(batch, mixed=mixed)
+    assert lesson["memory"](batch, mixed) == pytest.approx(theirs, rel=0.001)
+
+
+def test_parts_of_a_batch_make_the_whole_only_without_batchnorm(lesson):
+    images = torch.rand(12, 3, 64, 64)
+    for norm, equal in (("none", True), ("batch", False)):
+        net = ganlib.Discriminator(size=64, width=8, norm=norm)
+        whole, parts = lesson["gradients"](net, images, parts=1), lesson["gradients"](net, images, parts=3)
+        assert torch.allclose(whole, parts, atol=1e-6) is equal
+
+
+@pytest.mark.parametrize(("size", "width"), [(64, 8), (512, 4)])
+def test_every_field_is_as_wide_as_the_gradient_says(lesson, size, width):
+    net = ganlib.Discriminator(size, width).eval()
+    ends = [place + 1 for place, layer in enumerate(net.main) if isinstance(layer, nn.Conv2d)]
+    for field, end in zip(lesson["receptive_fields"](net), ends, strict=True):
+        look = lesson["attention"](net.main[:end], size)
+        for direction in (0, 1):
+            assert (look > 0).any(direction).sum() == min(field, size)
+
+
+def test_the_ways_to_enlarge_are_those_of_the_nets(lesson):
+    x = torch.randn(2, 8, 6, 6)
+    weights = torch.randn(8, 8, 4, 4)
+    transposed = next(
+        layer
+        for layer in ganlib.Generator(width=8).main
+        if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)
+    )
+    transposed = nn.ConvTranspose2d(8, 8, transposed.kernel_size, 2, transposed.padding, bias=False)
+    upsample, convolution = _enlarging_layers(8)
+    with torch.no_grad():
+        transposed.weight.copy_(weights)
+        convolution.weight.copy_(weights[..., :3, :3].transpose(0, 1))
+        convolution.bias.zero_()
+        assert torch.equal(transposed(x), lesson["kernel_4"](x, weights))
+        assert torch.equal(convolution(upsample(x)), lesson["resize"](x, weights))
+    assert lesson["kernel_3"](x, weights).shape == lesson["kernel_4"](x, weights).shape
+
+
+def _enlarging_layers(channels):
+    """The first enlargement and its convolution in the generator of the family "resize"."""
+    layers = list(replace(GALLERY, family="resize", d_norm_first=False, width=channels // 4).generator().main)
+    place = next(place for place, layer in enumerate(layers) if isinstance(layer, nn.Upsample))
+    return layers[place : place + 2]
+
+
+def test_likeness_finds_a_period(lesson):
+    tile = torch.randn(4, 3, 64, 16)
+    pictures = tile.repeat(1, 1, 1, 4)
+    assert lesson["self_likeness"](pictures, 16) == pytest.approx(1, abs=1e-5)
+    assert abs(lesson["self_likeness"](pictures, 7)) < 0.2
+    flipped = torch.cat([tile, -tile, tile, -tile], dim=3)
+    assert lesson["self_likeness"](flipped, 16) == pytest.approx(-1, abs=1e-2)
+
+
+def test_the_recipe_made_for_haste_differs_only_where_the_page_says(lesson):
+    changed = set(GALLERY.differences(lesson["narrow"]))
+    assert changed == {"name", "width", "d_norm", "d_norm_first", "batch_size", "g_lr", "d_lr", "ema_kimg"}
+
+
+def test_the_solution_passes_the_check(lesson):
+    check = lesson["check_my_gradients"]
+    assert check().startswith("Not yet: 10 pictures in parts of 4")
+    names = dict(lesson)
+    exec(CELLS["solution-and-what-next"].partition("```python\n")[2].partition("```")[0], names)
+    assert type(check)(check.__code__, names)().startswith("Right")

@@ -37,5 +37,5 @@ def arithmetic_rate(machine: Machine) -> float:
 
 
 def foretold_minutes(recipe: Recipe, pictures: int, rate: float) -> float:
-    """Minutes for the recipe's epochs over so many pictures, at `rate` operations a second, D and G in turn."""
+    """Minutes for the recipe's epochs over so many pictures, at `rate` operations a second, both playing."""
     return recipe.epochs * pictures * cost(recipe).flops / rate / 60

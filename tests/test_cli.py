@@ -66,6 +66,7 @@ def test_a_recipe_brings_its_own_art(tmp_path, capsys):
     quick = ["--device", "cpu", "--kimg", "0.004", "--set", "width=1", "batch_size=2"]
     assert main(["train", "gallery512", "--run", str(tmp_path / "run"), *quick]) == 0
     assert Run(tmp_path / "run").recipe().size == 512
+    assert "196 MiB of pictures" in capsys.readouterr().out  # 261 of the patchwork
 
 
 def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):

@@ -71,7 +71,7 @@ def _write_mp4(frames: list[NDArray[np.uint8]], path: Path, seconds: float) -> N
 
     fps = len(frames) / seconds
     shown = [_even(frame) for frame in [*frames, *[frames[-1]] * round(_HOLD_SECONDS * fps)]]
-    look: dict[str, Any] = {"codec": "libx264", "quality": 8, "macro_block_size": 2}
+    look: dict[str, Any] = {"codec": "libx264", "quality": 8, "macro_block_size": 1}
     imageio.imwrite(path, np.stack(shown), plugin="FFMPEG", fps=fps, **look)
 
 

@@ -24,7 +24,7 @@ def curves(run: Run) -> Figure:
     rows = run.log()
     if len(rows) <= 1:
         raise GanlibError(f"The log of '{run.folder}' is too short to draw: train for 2 kimg or more.")
-    axis = "kimg" if run.recipe().schedule(1) == Schedule() else "step"
+    axis = _axis(run)
     canvas = Canvas(figsize=(10, 3.6), layout="constrained", facecolor="white")
     losses, verdicts = canvas.subplots(1, 2)
     _draw(losses, axis, rows, ("d_loss", "discriminator"), ("g_loss", "generator"))
@@ -34,6 +34,11 @@ def curves(run: Run) -> Figure:
     buffer = BytesIO()
     canvas.savefig(buffer, format="png", dpi=100)
     return Figure(buffer.getvalue(), _describe(rows))
+
+
+def _axis(run: Run) -> str:
+    """Real pictures shown to D; steps where G also plays alone, while no picture is shown."""
+    return "kimg" if run.recipe().schedule(2) == Schedule() else "step"
 
 
 def _draw(axes: Any, axis: str, rows: list[_Row], *lines: tuple[str, str]) -> None:

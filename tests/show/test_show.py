@@ -12,7 +12,7 @@ from ganlib.data.imageset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.animation import animate
-from ganlib.show.curves import _scale, curves
+from ganlib.show.curves import _axis, _scale, curves
 from ganlib.show.grids import before_after, check_grid, grid
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -120,6 +120,9 @@ def test_curves_leave_out_what_was_not_played_and_may_be_logarithmic(tmp_path, r
         run.append_log({**row, **losses, "fake_probability": 0.4})
     figure = curves(run)
     assert "from 1.00 to 0.00, that of G from 2.00 to 2.00" in figure.alt
+    shown = pixels(figure).astype(int)
+    for colour in ((0, 114, 178), (213, 94, 0)):
+        assert (np.abs(shown - colour).sum(2) < 30).sum() > 500  # a line, not only its entry in the legend
     assert _scale(run.log()) == "log"
     assert _scale(run.log()[:2]) == "linear"
     nobody = [{"d_loss": None, "g_loss": None}]
@@ -159,6 +162,17 @@ def test_a_long_run_is_thinned(run):
         run.sample_file(index * 16).unlink()
     animate(run)
     assert Image.open(run.animation_file).n_frames == 48
+
+
+def test_curves_run_over_pictures_or_over_steps(tmp_path, recipe):
+    for name, changes, axis in (
+        ("a", {}, "kimg"),
+        ("b", {"d_steps": 2}, "step"),
+        ("c", {"steps_in": "epochs"}, "step"),
+    ):
+        run = Run(tmp_path / name)
+        run.start(replace(recipe, **changes))
+        assert _axis(run) == axis
 
 
 def test_curves_draw_and_describe(run):

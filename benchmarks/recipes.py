@@ -7,7 +7,7 @@ own below `--runs`, where it goes on if it is called again; then it writes one P
 import argparse
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.machine import describe
 from ganlib.cost import cost
@@ -19,7 +19,8 @@ from ganlib.show.curves import curves
 from ganlib.training.trainer import Trainer
 
 REFERENCES = ("portraits64", "artportraits64", "artgan64", "gallery512")
-_SIDE = 600
+_SIDE = 480
+_TITLE = 34
 _MARGIN = 20
 
 
@@ -61,9 +62,12 @@ def _column(run: Run) -> Image.Image:
     grid = Image.open(run.samples()[-1]).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     plot = curves(run).image().convert("RGB")
     plot = plot.resize((_SIDE, round(plot.height * _SIDE / plot.width)), Image.Resampling.LANCZOS)
-    column = Image.new("RGB", (_SIDE, _SIDE + _MARGIN + plot.height), "white")
-    column.paste(grid, (0, 0))
-    column.paste(plot, (0, _SIDE + _MARGIN))
+    column = Image.new("RGB", (_SIDE, _TITLE + _SIDE + _MARGIN + plot.height), "white")
+    last = run.log()[-1]
+    title = f"{run.recipe().name}: {last['kimg']:.0f} kimg, {last['seconds'] / 60:.0f} minutes"
+    ImageDraw.Draw(column).text((0, 0), title, "black", ImageFont.load_default(22))
+    column.paste(grid, (0, _TITLE))
+    column.paste(plot, (0, _TITLE + _SIDE + _MARGIN))
     return column
 
 
@@ -78,7 +82,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/recipes.png"))
     options = parser.parse_args()
     runs = [train(name, options.runs, options.kimg, options.minutes, options.device) for name in options.only]
-    picture(runs).save(options.out)
+    picture(runs).save(options.out, optimize=True)
     print(
         describe(options.device),
         "",

@@ -62,8 +62,8 @@ def test_recipes_are_put_side_by_side(tmp_path, monkeypatch, full_length):
     monkeypatch.setattr(recipes_benchmark, "get_recipe", narrow)
     runs = [recipes_benchmark.train(name, tmp_path, 2.0, 5, "cpu") for name in ("portraits64", "artgan64")]
     sheet = recipes_benchmark.picture(runs)
-    assert sheet.width == 2 * 600 + 3 * 20
-    left, right = (np.asarray(sheet.crop((x, 20, x + 600, 620))) for x in (20, 640))
+    assert sheet.width == 2 * 480 + 3 * 20
+    left, right = (np.asarray(sheet.crop((x, 54, x + 480, 534))) for x in (20, 520))
     assert not np.array_equal(left, right)
     assert "| artgan64 | " in recipes_benchmark.row(runs[1])
     written = (tmp_path / "artgan64" / "log.jsonl").read_text()

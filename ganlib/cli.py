@@ -188,7 +188,7 @@ def _train(options: argparse.Namespace) -> None:
     from ganlib.machine import detect
     from ganlib.recipes import default_recipe, get_recipe, override
     from ganlib.run import Run
-    from ganlib.show.animation import animate
+    from ganlib.show.summary import show_run
     from ganlib.training.trainer import Trainer
 
     if options.recipe != _AUTO:
@@ -200,10 +200,8 @@ def _train(options: argparse.Namespace) -> None:
     recipe = override(recipe, options.settings)
     trainer = Trainer(recipe, options.data or recipe.art, options.run, device=options.device)
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
-    animate(run)
-    print(f"sample grid  {run.samples()[-1]}")
-    print(f"film         {run.animation_file}")
-    print(f"generator    {run.generator_file}")
+    for what, path in show_run(run):
+        print(f"{what:<12} {path}")
 
 
 def _sample(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from ganlib.run import Run
 from ganlib.show.animation import animate
 from ganlib.show.curves import _axis, _scale, curves
 from ganlib.show.grids import before_after, check_grid, grid
+from ganlib.show.summary import show_run
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -194,3 +195,19 @@ def test_nothing_to_show_is_a_sentence(tmp_path, recipe):
         curves(run)
     with pytest.raises(GanlibError, match="no samples to compare"):
         before_after(run)
+
+
+def test_a_run_shows_what_it_has(run):
+    run.generator_file.write_bytes(b"weights")
+    shown = dict(show_run(run))
+    assert list(shown) == ["sample grid", "before/after", "curves", "film", "generator"]
+    assert all(path.exists() for path in shown.values())
+    assert Image.open(shown["before/after"]).size == (96, 40)
+    assert Image.open(shown["curves"]).width == 1000
+
+
+def test_a_run_that_has_just_begun_shows_less(tmp_path, recipe):
+    run = Run(tmp_path / "run")
+    run.start(recipe)
+    Image.new("RGB", (40, 40)).save(run.sample_file(0))
+    assert [what for what, _ in show_run(run)] == ["sample grid", "film", "generator"]

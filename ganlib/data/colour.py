@@ -58,7 +58,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Sixteen bits, or numbers, as grey: 0 to 65535, 0 to 255 or 0 to 1, whichever the largest value fits."""
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
-    white = _white_of(picture.mode, float(values.max()))
+    white = _white_of(picture.mode, float(np.max(values)))
     if _counts_from_white(picture):
         values = white - values
     return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))

@@ -1,5 +1,6 @@
 """The benchmarks run; what they measure is not judged here."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -71,6 +72,7 @@ def test_recipes_are_put_side_by_side(tmp_path, monkeypatch, full_length):
     assert (tmp_path / "artgan64" / "log.jsonl").read_text() == written
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmark runs on Linux")
 def test_preparing_is_measured(tmp_path):
     folder = tmp_path / "jpegs"
     make_jpegs(folder, 4, grain=3, quality=75)

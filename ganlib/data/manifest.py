@@ -27,6 +27,10 @@ class Settings:
     drop_near_duplicates: bool = False
     at_least: int = 64
 
+    def choices(self) -> tuple[object, ...]:
+        """Everything that decides what is made of the files."""
+        return tuple(value for name, value in asdict(self).items() if name != "at_least")
+
 
 @dataclass(slots=True)
 class Entry:

@@ -69,8 +69,7 @@ def is_prepared(folder: Path) -> bool:
 
 def default_place(name: str, place: str, settings: Settings) -> Path:
     """Where a source's prepared pictures are kept: in the user's cache, never beside the pictures."""
-    choices = (settings.crop, settings.drop_duplicates, settings.drop_near_duplicates)
-    key = hashlib.sha256(f"{place}\0{choices}".encode(errors="surrogateescape")).hexdigest()[:12]
+    key = hashlib.sha256(f"{place}\0{settings.choices()}".encode(errors="surrogateescape")).hexdigest()[:12]
     short = re.sub(r"[^\w.-]+", "-", name)[:40]
     return cache_folder() / f"{short}-{settings.size}-{key}"
 
@@ -94,14 +93,7 @@ def _alone(out: Path) -> FileLock:
 
 
 def _fingerprint(pictures: Pictures, settings: Settings) -> str:
-    choices = (
-        _VERSION,
-        settings.size,
-        settings.crop,
-        settings.drop_duplicates,
-        settings.drop_near_duplicates,
-    )
-    return hashlib.sha256(f"{choices} {pictures.fingerprint()}".encode()).hexdigest()
+    return hashlib.sha256(f"{_VERSION} {settings.choices()} {pictures.fingerprint()}".encode()).hexdigest()
 
 
 def _is_current(out: Path, fingerprint: str) -> bool:

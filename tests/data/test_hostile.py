@@ -17,6 +17,8 @@ from ganlib.data.prepare import images_file, prepare
 from ganlib.errors import GanlibError
 from tests.data.hostile import SIZE, WELL_NAMED, painting, unlock, write_hostile
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such files")
+
 PREPARE = """
 import os, sys
 from pathlib import Path

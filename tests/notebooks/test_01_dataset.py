@@ -1,20 +1,17 @@
 """What notebook 01 builds by hand is what ganlib holds; its exercises can be solved; it cleans up."""
 
-import io
 import tempfile
-from contextlib import redirect_stdout
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 import torch
 
 from ganlib.data.duplicates import look_at, near_duplicates
 from ganlib.data.imageset import ImageSet, to_bytes, to_float
+from tests.notebooks.lesson import cells_of, names_of
 
-PAGE = nbformat.read(Path(__file__).parents[2] / "notebooks" / "01_dataset.ipynb", as_version=4)
-CELLS = {cell.id: cell.source for cell in PAGE.cells}
+PAGE = cells_of("01_dataset")
+CELLS = {name: cell.source for name, cell in PAGE.items()}
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +24,10 @@ def places(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lesson(places):
     """The names that the notebook defines, after all its cells have run."""
-    names = {"__name__": "lesson"}
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(places[0]))
         patch.setenv("XDG_CACHE_HOME", str(places[1]))
-        for cell in PAGE.cells:
-            if cell.cell_type == "code":
-                exec(cell.source, names)
-    return names
+        return names_of(cell.source for cell in PAGE.values() if cell.cell_type == "code")
 
 
 def solutions(name):

@@ -1,31 +1,23 @@
 """The loop that notebook 09 builds is the Trainer's, whatever the schedule; its exercise can be solved."""
 
-import io
 import math
-from contextlib import redirect_stdout
 from dataclasses import replace
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 
 import ganlib
 from ganlib.schedule import Schedule
+from tests.notebooks.lesson import cells_of, names_of
 
-PAGE = nbformat.read(Path(__file__).parents[2] / "notebooks" / "09_when_training_fails.ipynb", as_version=4)
-CELLS = {cell.id: cell.source for cell in PAGE.cells}
+CELLS = {name: cell.source for name, cell in cells_of("09_when_training_fails").items()}
 WITHOUT_THE_RUNS = ("setup", "tools", "turns", "play", "drawing", "exercise", "exercise-check")
 
 
 @pytest.fixture(scope="module")
 def lesson():
     """The names that the notebook's definitions make; nbval runs the whole of it."""
-    names = {"__name__": "lesson"}
-    with redirect_stdout(io.StringIO()):
-        for name in WITHOUT_THE_RUNS:
-            exec(CELLS[name], names)
-    return names
+    return names_of(CELLS[name] for name in WITHOUT_THE_RUNS)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,16 @@
 """What notebook 10 counts and builds by hand is what ganlib holds, and its exercise can be solved."""
 
-import io
-from contextlib import redirect_stdout
 from dataclasses import replace
-from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 from torch import nn
 
 import ganlib
 from ganlib.cost import cost
+from tests.notebooks.lesson import cells_of, names_of
 
-PAGE = nbformat.read(Path(__file__).parents[2] / "notebooks" / "10_large_canvas.ipynb", as_version=4)
-CELLS = {cell.id: cell.source for cell in PAGE.cells}
+CELLS = {name: cell.source for name, cell in cells_of("10_large_canvas").items()}
 RUN_HERE = (
     "setup",
     "tools",
@@ -35,11 +31,7 @@ GALLERY = ganlib.get_recipe("gallery512")
 @pytest.fixture(scope="module")
 def lesson():
     """The names that the notebook's cells define, but for those that draw or train."""
-    names = {"__name__": "lesson"}
-    with redirect_stdout(io.StringIO()):
-        for name in RUN_HERE:
-            exec(CELLS[name], names)
-    return names
+    return names_of(CELLS[name] for name in RUN_HERE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+"""A notebook's cells, and the names that they define, for tests that compare a lesson with the library."""
+
+import io
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def cells_of(name: str) -> dict[str, Any]:
+    """The cells of the notebook `name`, by id, in their order."""
+    return {cell.id: cell for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells}
+
+
+def names_of(sources: Iterable[str]) -> dict[str, Any]:
+    """What is defined after these cells have run, one after the other; what they print is not shown."""
+    names: dict[str, Any] = {"__name__": "lesson"}
+    with redirect_stdout(io.StringIO()):
+        for source in sources:
+            exec(source, names)
+    return names

@@ -12,7 +12,7 @@ from torch import nn
 
 from ganlib.assets import bundled_folder
 from ganlib.errors import GanlibError
-from ganlib.files import disk_errors_explained, make_folder, write_atomically
+from ganlib.files import disk_errors_explained, expand_home, make_folder, write_atomically
 from ganlib.nets.players import Painter
 from ganlib.recipes import Recipe
 
@@ -28,9 +28,13 @@ _NOT_COMPUTED = {
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder; nothing is written until `start`."""
+    """A run folder, named by a path or by text; nothing is written until `start`."""
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        """Bring `folder` to a path."""
+        object.__setattr__(self, "folder", expand_home(self.folder))
 
     @property
     def recipe_file(self) -> Path:

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -124,3 +125,10 @@ def test_samples_are_in_the_order_of_steps(run):
     for step in (1_000_000, 999_999, 5):
         run.sample_file(step).write_bytes(b"")
     assert [int(path.stem) for path in run.samples()] == [5, 999_999, 1_000_000]
+
+
+def test_a_run_may_be_named_by_text(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert Run(str(tmp_path / "run")) == Run(tmp_path / "run") == Run("~/run")
+    assert Run("runs/first").recipe_file == Path("runs/first/recipe.json")

@@ -10,7 +10,7 @@ from ganlib.augment import Augment
 from ganlib.errors import GanlibError
 from ganlib.losses import AdversarialLoss, Labels, adversarial_loss
 from ganlib.machine import Machine
-from ganlib.nets.dcgan import NORMS, Discriminator, Generator
+from ganlib.nets.dcgan import GENERATOR_NORMS, NORMS, Discriminator, Generator
 from ganlib.nets.initial import initial_weights
 from ganlib.nets.players import Judge, Painter
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
@@ -38,9 +38,11 @@ class Recipe:
     latent_dim: int = 100
     width: int = 64
     init: str = "normal"
+    g_norm: str = "batch"
     d_norm: str = "batch"
     d_norm_first: bool = False
     d_dropout: float = 0.0
+    sync_norm: bool = True
     loss: str = "bce"
     real_labels: tuple[float, float] = (1.0, 1.0)
     fake_labels: tuple[float, float] = (0.0, 0.0)
@@ -145,7 +147,7 @@ class _Family(NamedTuple):
 
 _FAMILIES = {
     "dcgan": _Family(
-        lambda r: Generator(r.size, r.latent_dim, r.width, init=r.init),
+        lambda r: Generator(r.size, r.latent_dim, r.width, r.g_norm, init=r.init),
         lambda r: Discriminator(
             r.size, r.width, r.d_norm, norm_first=r.d_norm_first, dropout=r.d_dropout, init=r.init
         ),
@@ -157,6 +159,7 @@ _FAMILIES = {
 }
 _WORDS: dict[str, tuple[str, ...]] = {
     "family": tuple(_FAMILIES),
+    "g_norm": GENERATOR_NORMS,
     "d_norm": NORMS,
     "fakes": ("shared", "fresh"),
     "steps_in": ("batches", "epochs"),
@@ -173,9 +176,10 @@ def _check(recipe: Recipe) -> None:
             raise GanlibError(
                 f"There is no {name} '{getattr(recipe, name)}': choose one of {', '.join(words)}."
             )
-    if recipe.family == "resize" and (recipe.d_norm != "batch" or recipe.d_norm_first):
+    norms = (recipe.g_norm, recipe.d_norm, recipe.d_norm_first)
+    if recipe.family == "resize" and norms != ("batch", "batch", False):
         raise GanlibError(
-            "The family 'resize' has BatchNorm in all layers of D but the first, and only that."
+            "The family 'resize' has BatchNorm in G and in all layers of D but the first, and only that."
         )
     _check_numbers(recipe)
     _check_pairs(recipe)

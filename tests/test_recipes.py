@@ -112,9 +112,11 @@ def test_a_bad_setting_is_a_sentence(setting, message):
         override(get_recipe("portraits64"), [setting] if isinstance(setting, str) else setting)
 
 
-@pytest.mark.parametrize("changes", [{"d_norm": "spectral"}, {"d_norm": "none"}, {"d_norm_first": True}])
+@pytest.mark.parametrize(
+    "changes", [{"d_norm": "spectral"}, {"d_norm": "none"}, {"d_norm_first": True}, {"g_norm": "none"}]
+)
 def test_the_resize_family_has_no_other_norm(changes):
-    with pytest.raises(GanlibError, match="has BatchNorm in all layers of D but the first"):
+    with pytest.raises(GanlibError, match="has BatchNorm in G and in all layers of D but the first"):
         replace(get_recipe("artgan64"), **changes)
 
 
@@ -129,6 +131,8 @@ def test_the_options_of_the_nets_reach_them():
     assert (before.count("Dropout"), after.count("Dropout")) == (0, 3)
     assert (changed.generator().main[1].weight == 1).all()
     assert not (plain.generator().main[1].weight == 1).any()
+    bare = Recipe("x", width=4, g_norm="none").generator().main
+    assert "BatchNorm2d" not in [type(layer).__name__ for layer in bare]
     dropped = replace(changed, family="resize", d_norm_first=False).discriminator().main
     assert [layer.p for layer in dropped if type(layer).__name__ == "Dropout"] == [0.3] * 5
 

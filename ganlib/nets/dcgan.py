@@ -14,6 +14,7 @@ from ganlib.nets.initial import initial_weights
 from ganlib.nets.players import Judge, Painter
 from ganlib.sizes import check_size
 
+GENERATOR_NORMS = ("batch", "none")
 NORMS = ("batch", "spectral", "none")
 _WIDEST = 8  # layers grow to eight times the width, as in the paper's 64 px nets, and no further
 _LEAK = 0.2
@@ -34,25 +35,31 @@ class Generator(Painter):
     """Paint pictures from noise with transposed convolutions.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
+    `norm` stands in all layers but the last: "batch" as in the paper, or "none".
     Source: Radford et al. 2016, "Unsupervised representation learning with DCGANs".
     """
 
     def __init__(
-        self, size: int = 64, latent_dim: int = 100, width: int = 64, *, init: str = "normal"
+        self,
+        size: int = 64,
+        latent_dim: int = 100,
+        width: int = 64,
+        norm: str = "batch",
+        *,
+        init: str = "normal",
     ) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or `init` not known."""
+        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or a word is not known."""
+        if norm not in GENERATOR_NORMS:
+            raise GanlibError(f"There is no norm '{norm}': choose one of {', '.join(GENERATOR_NORMS)}.")
         channels = channels_by_resolution(size, width)
-        layers: list[nn.Module] = [
-            nn.ConvTranspose2d(latent_dim, channels[0], 4, 1, 0, bias=False),  # (N, latent_dim, 1, 1)
-            nn.BatchNorm2d(channels[0]),
-            nn.ReLU(inplace=True),  # (N, channels[0], 4, 4)
-        ]
+        bias = norm != "batch"  # a BatchNorm that follows has a bias of its own
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, channels[0], 4, 1, 0, bias=bias)]
+        layers += [nn.BatchNorm2d(channels[0])] if norm == "batch" else []
+        layers += [nn.ReLU(inplace=True)]  # (N, channels[0], 4, 4)
         for before, after in itertools.pairwise(channels):
-            layers += [
-                nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),  # twice as high and wide
-            ]
+            layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)]
+            layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
+            layers += [nn.ReLU(inplace=True)]  # twice as high and wide
         layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]  # (N, 3, size, size)
         super().__init__(latent_dim, nn.Sequential(*layers))
         self.apply(initial_weights(init))

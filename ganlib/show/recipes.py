@@ -85,6 +85,15 @@ def _init(recipe: Recipe) -> str:
     return "N(0, 0.02), as the DCGAN paper has it." if recipe.init == "normal" else "As PyTorch draws them."
 
 
+def _g_norm(recipe: Recipe) -> str:
+    return {"batch": "BatchNorm in G, not in the last layer.", "none": "G normalises nothing."}[recipe.g_norm]
+
+
+def _sync_norm(recipe: Recipe) -> str:
+    whose = "the whole batch" if recipe.sync_norm else "its own part of it"
+    return f"With several GPUs, each takes BatchNorm's statistics over {whose}."
+
+
 def _d_norm(recipe: Recipe) -> str:
     return {
         "batch": "BatchNorm in D, not in the last layer.",
@@ -120,6 +129,7 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
     "latent_dim": lambda r: f"G starts from {r.latent_dim} numbers, each drawn from N(0, 1).",
     "width": lambda _: "Channels grow and shrink with it: half of it is about a quarter of the work.",
     "init": _init,
+    "g_norm": _g_norm,
     "d_norm": _d_norm,
     "d_norm_first": lambda r: (
         "BatchNorm in D's first layer too." if r.d_norm_first else "None in D's first layer."
@@ -127,6 +137,7 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
     "d_dropout": lambda r: (
         "This share of D's features is put out by chance, which slows D down." if r.d_dropout else "None."
     ),
+    "sync_norm": _sync_norm,
     "loss": lambda r: (
         "Cross-entropy, G's part non-saturating (Goodfellow et al. 2014)."
         if r.loss == "bce"

@@ -182,3 +182,19 @@ def test_weights_of_the_official_example_load_unchanged(tmp_path):
     discriminator = Discriminator(64, 64)
     discriminator.load_state_dict(saved)
     assert all(torch.equal(saved[name], tensor) for name, tensor in discriminator.state_dict().items())
+
+
+def test_a_generator_without_batchnorm_has_biases_instead():
+    plain = Generator(32, 8, 2, "none", init="default")
+    kinds = [type(layer) for layer in plain.main]
+    assert nn.BatchNorm2d not in kinds
+    assert [layer.bias is not None for layer in plain.main if hasattr(layer, "kernel_size")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    one, two = plain(torch.ones(1, 8)), plain(torch.ones(2, 8))
+    torch.testing.assert_close(two, one.expand(2, -1, -1, -1))  # what is beside a picture changes nothing
+    with pytest.raises(GanlibError, match="batch, none"):
+        Generator(32, 8, 2, "spectral")

@@ -57,7 +57,7 @@ SEEDS = {
         image={"size": 64, **PLAIN},
         latent={"latent_dim": 100},
         generator={"family": "dcgan", "width": 64},
-        discriminator={"d_norm": "batch", "d_norm_first": False, "d_dropout": 0.0},
+        discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.0},
         initial_weights={"init": "normal"},
         loss={"loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
         optimiser={"g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
@@ -73,7 +73,7 @@ SEEDS = {
         image={"size": 512, **PLAIN},
         latent={"latent_dim": 256},
         generator={"family": "dcgan"},
-        discriminator={"d_norm": "batch", "d_norm_first": True, "d_dropout": 0.0},
+        discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": True, "d_dropout": 0.0},
         initial_weights={"init": "default"},
         loss={"loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
         optimiser={"g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
@@ -89,7 +89,7 @@ SEEDS = {
         image={"size": 64, **PLAIN},
         latent={"latent_dim": 100},
         generator={"family": "dcgan", "width": 64},
-        discriminator={"d_norm": "batch", "d_norm_first": False, "d_dropout": 0.2},
+        discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.2},
         initial_weights={"init": "normal"},
         loss={
             "loss": "bce",
@@ -111,7 +111,7 @@ SEEDS = {
         image={"size": 64, **PLAIN},
         latent={"latent_dim": 100},
         generator={"family": "resize", "width": 64},
-        discriminator={"d_norm": "batch", "d_norm_first": False, "d_dropout": 0.25},
+        discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.25},
         initial_weights={"init": "default"},
         loss={"loss": "bce", **HARD, "label_noise": 0.05},
         optimiser={"g_lr": 1.2e-4, "d_lr": 1.5e-4, "betas": (0.5, 0.999)},
@@ -125,7 +125,7 @@ WITHOUT_A_SOURCE = {  # what the four do not have or do not say
     "artportraits64": {"logit_noise_kimg"},
     "artgan64": {"logit_noise", "logit_noise_kimg", "fakes"},
 }
-OUR_OWN = {"name", "about", "project", "pictures", "art", "ema_kimg", "seed"}
+OUR_OWN = {"name", "about", "project", "pictures", "art", "ema_kimg", "sync_norm", "seed"}
 
 
 @pytest.mark.parametrize("name", SEEDS)

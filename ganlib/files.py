@@ -54,19 +54,71 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
     """Let `write` fill a file beside `path`, then put it in its place in one step.
+
+    It is on the disk, not on its way there, when this returns. What stood there before is kept as `keep`,
+    if that is given.
 
     Raises:
         GanlibError: the disk is full or the place may not be written; `path` is as it was.
     """
     make_folder(path.parent)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    part = _part(path)
     with disk_errors_explained(path):
         try:
             write(part)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
+            if keep:
+                _keep(path, keep)
             part.replace(path)
+            _sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.part{path.suffix}")
+
+
+def is_part(path: Path) -> bool:
+    """Whether `path` is what `write_atomically` leaves behind if it is killed."""
+    return path.name.startswith(".") and path.stem.endswith(".part")
+
+
+def _keep(path: Path, keep: Path) -> None:
+    """Give what stands at `path` the name `keep` as well, so that there is no moment without either."""
+    link = _part(keep)
+    link.unlink(missing_ok=True)
+    try:
+        link.hardlink_to(path)
+    except OSError:  # a file system without links, such as a mounted drive
+        path.replace(keep)
+        return
+    link.replace(keep)
+    link.unlink(missing_ok=True)  # it stays where both names meant the same file before
+
+
+def sync(path: Path) -> None:
+    """Wait until what was written to `path` is on the disk.
+
+    Raises:
+        GanlibError: the disk is full.
+    """
+    with disk_errors_explained(path), path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk; Windows knows no such thing."""
+    if os.name == "nt":
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    except OSError as error:  # file systems over a network may not be able to
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(place)

@@ -3,7 +3,7 @@
 import os
 import platform
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,6 +12,8 @@ from ganlib.errors import GanlibError
 
 TINY_STEPS = 6
 _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
+_ACCELERATES_WORD = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+PRECISIONS = tuple(_ACCELERATES_WORD)
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,24 @@ class Machine:
 
     def __str__(self) -> str:
         """One line for a log or a notebook."""
-        arithmetic = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}[self.precision]
+        arithmetic = "fp32" if self.precision == "no" else self.precision
         return f"{self.device.type}: {self.name}, {self.memory_gib:.0f} GiB, {arithmetic}"
 
 
-def detect(device: str | None = None) -> Machine:
+def detect(device: str | None = None, precision: str | None = None) -> Machine:
     """Describe the best device here, or the one asked for ("cuda", "mps", "cpu").
 
+    `precision` is "fp32", "bf16" or "fp16", the device's own unless told. Of several processes on one
+    machine each has a GPU of its own.
+
     Raises:
-        GanlibError: the device asked for is unknown or not there.
+        GanlibError: the device is unknown, not there, or does not compute with the precision asked for.
     """
-    kind = device or _best_device()
+    machine = _describe(device or _best_device())
+    return replace(machine, precision=_checked(precision, machine)) if precision else machine
+
+
+def _describe(kind: str) -> Machine:
     if kind == "cuda" and torch.cuda.is_available():
         return _cuda()
     if kind == "mps" and torch.backends.mps.is_available():
@@ -48,17 +57,33 @@ def detect(device: str | None = None) -> Machine:
     raise GanlibError(f"There is no device '{kind}' here; this machine has '{_best_device()}'.")
 
 
+def _checked(precision: str, machine: Machine) -> str:
+    if precision not in _ACCELERATES_WORD:
+        raise GanlibError(f"There is no precision '{precision}': choose one of {', '.join(PRECISIONS)}.")
+    if precision == "fp16" and machine.device.type == "cpu":
+        raise GanlibError("A CPU does not train in fp16: choose bf16 or fp32.")
+    return _ACCELERATES_WORD[precision]
+
+
 def _best_device() -> str:
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":  # accelerate launch --cpu
+        return "cpu"
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _cuda() -> Machine:
-    properties = torch.cuda.get_device_properties(0)
-    native_bf16 = torch.cuda.get_device_capability(0) >= _FIRST_CAPABILITY_WITH_BF16
+    index = int(os.environ.get("LOCAL_RANK", "0"))
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise GanlibError(
+            f"More processes were started than this machine has GPUs ({count}): start one for each GPU."
+        )
+    properties = torch.cuda.get_device_properties(index)
+    native_bf16 = torch.cuda.get_device_capability(index) >= _FIRST_CAPABILITY_WITH_BF16
     precision = "bf16" if native_bf16 else "fp16"
-    return Machine(torch.device("cuda"), precision, properties.name, properties.total_memory / 2**30)
+    return Machine(torch.device("cuda", index), precision, properties.name, properties.total_memory / 2**30)
 
 
 def _processor() -> str:

@@ -1,18 +1,21 @@
 """The run folder as an object: training writes it, everything else reads it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
 from ganlib.assets import bundled_folder
 from ganlib.errors import GanlibError
-from ganlib.files import disk_errors_explained, expand_home, make_folder, write_atomically
+from ganlib.files import disk_errors_explained, expand_home, is_part, make_folder, sync, write_atomically
 from ganlib.nets.players import Painter
 from ganlib.recipes import Recipe
 
@@ -52,6 +55,21 @@ class Run:
         return self.folder / "checkpoint.pt"
 
     @property
+    def previous_checkpoint_file(self) -> Path:
+        """The state before the last one, in case that is damaged."""
+        return self.folder / "checkpoint.previous.pt"
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The states that are there, newest first."""
+        return [path for path in (self.checkpoint_file, self.previous_checkpoint_file) if path.exists()]
+
+    @property
+    def best_file(self) -> Path:
+        """The generator that had the best score."""
+        return self.folder / "best.safetensors"
+
+    @property
     def generator_file(self) -> Path:
         """The generator that one shares."""
         return self.folder / "generator.safetensors"
@@ -73,15 +91,16 @@ class Run:
             GanlibError: the folder belongs to another recipe, or cannot be written.
         """
         self.check(recipe)
+        make_folder(self.samples_folder)
+        self._clear_parts()
         if self.recipe_file.exists():
             return
-        make_folder(self.samples_folder)
         text = json.dumps(recipe.to_json(), indent=2) + "\n"
         write_atomically(self.recipe_file, lambda part: part.write_text(text, encoding="utf-8"))
 
     def check(self, recipe: Recipe) -> None:
         """Raise `GanlibError` if a run of `recipe` cannot begin or go on in this folder."""
-        if self.generator_file.exists() and not self.checkpoint_file.exists():
+        if self.generator_file.exists() and not self.checkpoints:
             raise GanlibError(
                 f"The run folder '{self.folder}' holds a trained generator but no checkpoint.pt: going on "
                 "would lose it. Put the checkpoint back, or choose another folder."
@@ -109,21 +128,32 @@ class Run:
         except (ValueError, TypeError) as error:
             raise GanlibError(f"'{self.recipe_file}' is damaged: {error}.") from error
 
+    def _clear_parts(self) -> None:
+        """Remove what a process that was killed while it wrote has left behind."""
+        for path in (*self.folder.iterdir(), *self.samples_folder.iterdir()):
+            if is_part(path):
+                path.unlink(missing_ok=True)
+
     def log(self) -> list[dict[str, Any]]:
         """The rows of the log, oldest first; a last line cut short is left out.
 
         Raises:
             GanlibError: another line is damaged.
         """
+        rows = self._rows()
+        if None in rows:
+            raise self._damaged_log(rows.index(None))
+        return [row for row in rows if row is not None]
+
+    def _rows(self) -> list[dict[str, Any] | None]:
+        """The rows of the log, None where one cannot be read; a last line cut short is left out."""
         if not self.log_file.exists():
             return []
-        lines = self.log_file.read_text(encoding="utf-8").split("\n")
-        try:
-            return [json.loads(line) for line in lines[:-1]]
-        except ValueError as error:
-            raise GanlibError(
-                f"The log '{self.log_file}' is damaged ({error}): mend or remove it."
-            ) from error
+        lines = self.log_file.read_text(encoding="utf-8", errors="replace").split("\n")
+        return [_row(line) for line in lines[:-1]]
+
+    def _damaged_log(self, line: int) -> GanlibError:
+        return GanlibError(f"The log '{self.log_file}' is damaged in line {line + 1}: mend or remove it.")
 
     def append_log(self, row: dict[str, Any]) -> None:
         """Add one row to the log.
@@ -142,22 +172,62 @@ class Run:
         """The grids of samples, oldest first."""
         return sorted(self.samples_folder.glob("[0-9]*.png"), key=lambda path: int(path.stem))
 
+    def sync_log(self) -> None:
+        """Wait until all rows of the log are on the disk, so that no checkpoint is ahead of it."""
+        if self.log_file.exists():
+            sync(self.log_file)
+
     def forget_after(self, step: int) -> None:
-        """Drop log rows and samples later than `step`: they will be made again."""
-        rows = [row for row in self.log() if row["step"] <= step]
+        """Drop log rows and samples later than `step`: they will be made again.
+
+        Raises:
+            GanlibError: a row before `step` is damaged, or the disk is full.
+        """
+        rows = self._rows()
+        kept = [place for place, row in enumerate(rows) if row and row["step"] <= step]
+        rows = rows[: kept[-1] + 1] if kept else []
+        if None in rows:
+            raise self._damaged_log(rows.index(None))
         text = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.log_file, lambda part: part.write_text(text, encoding="utf-8"))
         for sample in self.samples():
             if int(sample.stem) > step:
                 sample.unlink()
 
-    def save_generator(self, generator: nn.Module, kimg: float) -> None:
-        """Write the generator, its recipe and its age into `generator.safetensors`.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other process train here meanwhile.
+
+        Raises:
+            GanlibError: another one does.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(make_folder(self.folder) / ".lock", timeout=0))
+            except Timeout as error:
+                raise GanlibError(
+                    f"Another process is training in '{self.folder}' just now: wait until it has ended, or "
+                    "choose another folder."
+                ) from error
+            except (OSError, NotImplementedError):
+                pass  # a file system without locks, such as a drive mounted over a network
+            yield
+
+    def save_generator(self, generator: nn.Module, kimg: float, path: Path | None = None) -> None:
+        """Write the generator, its recipe and its age into `path`: generator.safetensors, unless told.
 
         Raises:
             GanlibError: the disk is full or the place may not be written.
         """
-        save_generator(generator, self.recipe(), kimg, self.generator_file)
+        save_generator(generator, self.recipe(), kimg, path or self.generator_file)
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None
 
 
 def save_generator(

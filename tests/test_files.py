@@ -1,10 +1,13 @@
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ganlib.errors import GanlibError
-from ganlib.files import make_folder, write_atomically
+from ganlib.files import is_part, make_folder, write_atomically
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -78,3 +81,59 @@ def test_a_file_in_the_place_of_a_folder_is_a_sentence(tmp_path):
         make_folder(tmp_path / "taken" / "below")
     with pytest.raises(GanlibError, match="a file stands there"):
         make_folder(tmp_path / "taken")
+
+
+def test_what_stood_there_before_can_be_kept(tmp_path):
+    path, kept = tmp_path / "file.txt", tmp_path / "kept.txt"
+    for text in ("first", "second", "third"):
+        write_atomically(path, lambda part, text=text: part.write_text(text), kept if path.exists() else None)
+    assert (path.read_text(), kept.read_text()) == ("third", "second")
+    kept.unlink()
+    kept.hardlink_to(path)  # as a process leaves it that is killed in between
+    write_atomically(path, lambda part: part.write_text("fourth"), kept)
+    assert (path.read_text(), kept.read_text()) == ("fourth", "third")
+    assert sorted(tmp_path.iterdir()) == [path, kept]
+
+
+def test_it_is_kept_where_the_file_system_has_no_links(tmp_path, monkeypatch):
+    def no_links(path, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", no_links)
+    path, kept = tmp_path / "file.txt", tmp_path / "kept.txt"
+    path.write_text("old")
+    write_atomically(path, lambda part: part.write_text("new"), kept)
+    assert (path.read_text(), kept.read_text()) == ("new", "old")
+    assert sorted(tmp_path.iterdir()) == [path, kept]
+
+
+def test_a_failed_write_keeps_both_as_they_were(tmp_path):
+    path, kept = tmp_path / "file.txt", tmp_path / "kept.txt"
+    path.write_text("old")
+    kept.write_text("older")
+
+    def full(part):
+        part.write_text("ne")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(GanlibError, match="The disk is full"):
+        write_atomically(path, full, kept)
+    assert (path.read_text(), kept.read_text()) == ("old", "older")
+    assert sorted(tmp_path.iterdir()) == [path, kept]
+
+
+def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr("os.fsync", lambda number: done.append("sync") or fsync(number))
+    monkeypatch.setattr("pathlib.Path.replace", lambda *paths: done.append("rename") or replace(*paths))
+    write_atomically(tmp_path / "file.txt", lambda part: done.append("write") or part.write_text("new"))
+    assert done == ["write", "sync", "rename"] + ["sync"] * (os.name != "nt")  # the last: the folder's
+
+
+def test_what_a_killed_process_leaves_is_told_from_other_files(tmp_path):
+    seen = []
+    write_atomically(tmp_path / "file.txt", lambda part: seen.append(part) or part.write_text("new"))
+    assert is_part(seen[0])
+    for name in ("grid.part.png", ".hidden.png", "file.txt", ".partly.txt"):
+        assert not is_part(tmp_path / name)

@@ -10,13 +10,22 @@ class Card:
     total_memory = 16 * 2**30
 
 
+class Faster(Card):
+    name = "L4"
+
+
+def put_in_cards(monkeypatch, cards):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(cards))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda place: cards[place][0])
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda place: cards[place][1])
+
+
 @pytest.mark.parametrize(
     ("capability", "precision"), [((7, 0), "fp16"), ((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")]
 )
 def test_bf16_is_used_only_where_it_is_native(monkeypatch, capability, precision):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: Card)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    put_in_cards(monkeypatch, [(Card, capability)])
     found = machine.detect()
     assert found.precision == precision
     assert str(found) == f"cuda: Tesla T4, 16 GiB, {precision}"
@@ -26,6 +35,37 @@ def test_a_cpu_computes_in_fp32():
     found = machine.detect("cpu")
     assert (found.device.type, found.precision) == ("cpu", "no")
     assert "fp32" in str(found)
+
+
+def test_each_process_has_the_gpu_of_its_place_on_the_machine(monkeypatch):
+    put_in_cards(monkeypatch, [(Card, (7, 5)), (Faster, (8, 9))])
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    found = machine.detect()
+    assert (found.device, found.name, found.precision) == (torch.device("cuda", 1), "L4", "bf16")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(GanlibError, match=r"than this machine has GPUs \(2\): start one for each GPU"):
+        machine.detect()
+
+
+def test_accelerate_may_ask_for_the_cpu(monkeypatch):
+    put_in_cards(monkeypatch, [(Card, (7, 5))])
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    assert machine.detect().device.type == "cpu"
+    assert machine.detect("cuda").device.type == "cuda"
+
+
+@pytest.mark.parametrize(("precision", "word"), [("bf16", "bf16"), ("fp32", "no")])
+def test_a_cpu_computes_with_the_precision_asked_for(precision, word):
+    found = machine.detect("cpu", precision)
+    assert found.precision == word
+    assert str(found).endswith(precision)
+
+
+def test_a_precision_that_cannot_be_is_a_sentence():
+    with pytest.raises(GanlibError, match="A CPU does not train in fp16: choose bf16 or fp32"):
+        machine.detect("cpu", "fp16")
+    with pytest.raises(GanlibError, match="no precision 'fp8': choose one of fp32, bf16, fp16"):
+        machine.detect("cpu", "fp8")
 
 
 def test_a_device_that_is_not_there_is_a_sentence(monkeypatch):

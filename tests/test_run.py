@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,3 +134,58 @@ def test_a_run_may_be_named_by_text(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert Run(str(tmp_path / "run")) == Run(tmp_path / "run") == Run("~/run")
     assert Run("runs/first").recipe_file == Path("runs/first/recipe.json")
+
+
+def test_a_damaged_tail_of_the_log_is_forgotten_and_a_damaged_middle_named(run):
+    good = '{"step": 1}\n{"step": 2}\n'
+    run.log_file.write_text(good + '\0\0\n{"st\n{"step": 4}\n')  # what a power cut may leave
+    run.forget_after(2)
+    assert run.log_file.read_text() == good
+    run.log_file.write_text('{"step": 1}\n[]\n{"step": 2}\n')
+    with pytest.raises(GanlibError, match="damaged in line 2"):
+        run.forget_after(2)
+    run.forget_after(1)
+    assert run.log() == [{"step": 1}]
+
+
+def test_a_row_of_the_log_can_be_read_at_once(run):
+    run.append_log({"step": 1})
+    assert run.log_file.read_bytes() == b'{"step": 1}\n'
+
+
+def test_two_processes_do_not_train_in_one_folder(run):
+    code = f"""
+from ganlib.errors import GanlibError
+from ganlib.run import Run
+try:
+    with Run({str(run.folder)!r}).held():
+        print("held")
+except GanlibError as error:
+    print(error)
+"""
+
+    def other():
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    with run.held():
+        assert "Another process is training" in other()
+    assert other() == "held\n"
+
+
+def test_a_file_system_without_locks_does_not_stop_training(run, monkeypatch):
+    def none(self, **_):
+        raise NotImplementedError("no locks here")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", none)
+    with run.held():
+        pass
+
+
+def test_what_a_killed_process_left_half_written_is_removed(run, recipe):
+    part = run.samples_folder / ".000001.part.png"
+    mine = run.folder / "notes.part.txt"
+    for path in (part, mine):
+        path.write_text("half")
+    run.start(recipe)
+    assert not part.exists()
+    assert mine.exists()

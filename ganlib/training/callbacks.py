@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from ganlib.progress import NotebookLine, in_notebook
+from ganlib.training.findings import Finding
+from ganlib.training.team import division
 
 if TYPE_CHECKING:
     from ganlib.training.trainer import Trainer
@@ -34,6 +36,9 @@ class Callback:
     def on_sample(self, trainer: Trainer, path: Path) -> None:
         """A grid of samples was written."""
 
+    def on_warning(self, trainer: Trainer, finding: Finding) -> None:
+        """Something is to be said of the run, once."""
+
     def on_end(self, trainer: Trainer) -> None:
         """The budget is spent, or the run was interrupted; everything is saved."""
 
@@ -52,6 +57,9 @@ class ProgressBar(Callback):
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self._bar.write(f"{trainer.recipe.name} {place} on {trainer.machine}")
         self._bar.write(f"{trainer.state.batches.storage.where}.")
+        if trainer.team.size > 1:
+            nets = trainer.state.nets().values()
+            self._bar.write(division(trainer.team.size, trainer.recipe.batch_size, nets))
 
     def on_step(self, trainer: Trainer) -> None:
         """Draw the bar anew, at most twice a second: only then does the device have to wait."""
@@ -61,6 +69,10 @@ class ProgressBar(Callback):
         if now - self._last >= _SECONDS_BETWEEN_UPDATES:
             self._last = now
             self._draw(trainer)
+
+    def on_warning(self, trainer: Trainer, finding: Finding) -> None:
+        """Write it above the bar."""
+        self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {finding}")
 
     def on_end(self, trainer: Trainer) -> None:
         """Draw once more and close."""

@@ -1,53 +1,137 @@
 """The whole state of a run on disk."""
 
 import pickle
+import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ganlib.errors import GanlibError
 from ganlib.files import write_atomically
+from ganlib.run import Run
+from ganlib.training.checks import check_state
+from ganlib.training.findings import Finding
 from ganlib.training.state import TrainingState
 
-_DAMAGE = (
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
+_SCHEMA = 2  # raise it when what is saved changes, and bring older states up in `_upgraded`
 
 
-def save_checkpoint(state: TrainingState, path: Path) -> None:
-    """Write the state to `path`, whole or not at all.
+def save_checkpoint(state: TrainingState, run: Run) -> None:
+    """Write the state into the run folder, whole or not at all; the one before it is kept.
 
     Raises:
-        GanlibError: the disk is full or the place may not be written; `path` is as it was.
+        GanlibError: the disk is full or the place may not be written; both states are as they were.
     """
     buffer = BytesIO()  # torch hides an error of the disk behind one of its own
-    torch.save(state.state_dict(), buffer)
-    write_atomically(path, lambda part: part.write_bytes(buffer.getbuffer()))
+    torch.save({"schema": _SCHEMA, **state.state_dict()}, buffer)
+    run.sync_log()
+    keep = run.previous_checkpoint_file if damage(run.checkpoint_file) is None else None
+    write_atomically(run.checkpoint_file, lambda part: part.write_bytes(buffer.getbuffer()), keep)
 
 
-def load_checkpoint(state: TrainingState, path: Path) -> None:
-    """Bring `state` to the place where `path` was written.
+def load_checkpoint(state: TrainingState, run: Run) -> Finding | None:
+    """Bring `state` to the newest checkpoint of the run that is whole; says so if that is not the last one.
+
+    Nothing in `state` has changed if this raises.
 
     Raises:
-        GanlibError: the file is damaged, or was written for another data set or other nets.
+        GanlibError: all are damaged, or it was written for another data set or other nets, by a newer
+            version of ganlib, or holds something that could run code.
     """
+    damages = {path.name: damage(path) for path in (run.checkpoint_file, run.previous_checkpoint_file)}
+    for path in run.checkpoints:
+        if damages[path.name] is None:
+            _load(state, path)
+            first = damages[run.checkpoint_file.name]
+            return None if path == run.checkpoint_file else _older_one(state, run, str(first))
+    raise GanlibError(
+        f"No checkpoint of '{run.folder}' can be read ("
+        + "; ".join(f"{name} {what}" for name, what in damages.items())
+        + "): the run cannot go on. Its generators are safe; start anew in another folder."
+    )
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with the file, by its length and the checksums that it holds; None if it is whole."""
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-        data = values["data"]
-        if data["fingerprint"] != state.batches.fingerprint:
-            raise GanlibError(
-                f"The run '{path.parent}' was trained on {data['pictures']} other pictures than the "
-                f"{len(state.batches)} of this set: name the same pictures, or another run folder."
-            )
-        state.load_state_dict(values)
-    except _DAMAGE as error:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                return "is damaged: it is compressed, which no checkpoint is"
+            broken = archive.testzip()
+    except FileNotFoundError:
+        return "is missing"
+    except zipfile.BadZipFile:
+        return "is cut short or damaged"
+    except (OSError, RuntimeError, ValueError, EOFError, OverflowError) as error:
+        return f"cannot be read ({error})"
+    return f"is damaged: the checksum of {broken} is wrong" if broken else None
+
+
+def _load(state: TrainingState, path: Path) -> None:
+    values = _upgraded(_read(path), path)
+    try:
+        check_state(values, state)
+    except (ValueError, TypeError, RuntimeError, KeyError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
-        raise GanlibError(f"The checkpoint '{path}' is damaged or of other nets: {reason}") from error
+        raise GanlibError(f"'{path}' does not fit its recipe: {reason}. Put the right one back.") from error
+    data = values["data"]
+    if data["fingerprint"] != state.batches.fingerprint:
+        raise GanlibError(
+            f"The run '{path.parent}' was trained on {data['pictures']} other pictures than the "
+            f"{len(state.batches)} of this set: name the same pictures, or another run folder."
+        )
+    state.load_state_dict(values)
+
+
+def _read(path: Path) -> Any:
+    """What the file holds; its tensors stay on the disk until they are copied, wherever they were made."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise GanlibError(
+            f"'{path}' was refused: it holds more than numbers, which could run code when it is opened. "
+            "A checkpoint of ganlib holds none such: take your own copy of it."
+        ) from error
+    except Exception as error:  # torch's reader may raise nearly anything at a file made to confuse it
+        reason = str(error).partition("\n")[0]
+        raise GanlibError(f"'{path}' is no checkpoint, or a damaged one: {reason}.") from error
+
+
+def _upgraded(values: Any, path: Path) -> dict[str, Any]:
+    """The values as this version of ganlib would have written them."""
+    if not isinstance(values, dict):
+        raise GanlibError(f"'{path}' is no checkpoint of ganlib: it holds a {type(values).__name__}.")
+    schema = values.get("schema", 1)
+    if not isinstance(schema, int) or not 1 <= schema <= _SCHEMA:
+        raise GanlibError(
+            f"'{path}' was written by another version of ganlib (schema {schema!r:.40}, this one reads up to "
+            f"{_SCHEMA}): install a newer ganlib to go on."
+        )
+    values = {name: value for name, value in values.items() if name != "schema"}
+    return _from_schema_1(values) if schema == 1 else values
+
+
+def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
+    moments = {name: values.get(name) for name in ("g_optimizer", "d_optimizer")}
+    states = {
+        name: value.get("state") if isinstance(value, dict) else None for name, value in moments.items()
+    }
+    return {
+        **values,
+        **states,
+        "setbacks": 0,
+        "best": None,
+        "told": [],
+        "pending": [],
+        "last_look": None,
+    }
+
+
+def _older_one(state: TrainingState, run: Run, damage: str) -> Finding:
+    return Finding(
+        "damaged checkpoint",
+        f"{run.checkpoint_file.name} {damage}: the one before it was taken, of {state.kimg:.1f} kimg.",
+        "Nothing has to be done, what came after it is trained again; if it happens twice, look at the disk.",
+    )

@@ -1,7 +1,8 @@
 """Everything that changes while a run trains, in one object that can be saved and restored."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from io import BytesIO
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -11,6 +12,18 @@ from torch.optim import Adam, Optimizer
 from ganlib.data.batches import Batches
 from ganlib.recipes import Recipe
 from ganlib.training.ema import GeneratorAverage
+from ganlib.training.findings import Finding
+from ganlib.training.streams import RandomStreams
+from ganlib.training.team import Team
+
+MOST_SETBACKS = 3
+
+
+class Best(NamedTuple):
+    """The best score so far, and when it was."""
+
+    score: float
+    kimg: float
 
 
 @dataclass
@@ -19,10 +32,15 @@ class TrainingState:
 
     `images` counts the real pictures shown to D, `shown` those of every step, whoever played in it. `totals`
     and `counted` are the sums since the last row of the log: the losses of D and G, D(x) and D(G(z)).
+    `setbacks` counts how often the run had to go back, each time with half the learning rates. `told` names
+    the warnings that were given, `pending` are those that no row of the log holds yet. `last_look` is the
+    step of the samples that were painted only because training paused there.
     """
 
+    recipe: Recipe
     accelerator: Accelerator
     batches: Batches
+    streams: RandomStreams
     generator: nn.Module
     discriminator: nn.Module
     g_optimizer: Optimizer
@@ -34,23 +52,31 @@ class TrainingState:
     shown: int = 0
     totals: Tensor = field(default_factory=lambda: torch.zeros(4))
     counted: list[int] = field(default_factory=lambda: [0] * 4)
+    setbacks: int = 0
+    best: Best | None = None
+    told: list[str] = field(default_factory=list)
+    pending: list[Finding] = field(default_factory=list)
+    last_look: int | None = None
 
     @classmethod
     def new(cls, recipe: Recipe, batches: Batches, accelerator: Accelerator) -> "TrainingState":
         """The state before the first step, drawn from the recipe's seed."""
-        torch.manual_seed(recipe.seed)
+        streams = RandomStreams(accelerator.device, recipe.seed)
         layout = _memory_format(accelerator.device)
-        generator = recipe.generator().to(accelerator.device).to(memory_format=layout)
-        discriminator = recipe.discriminator().to(accelerator.device).to(memory_format=layout)
+        with streams.used():
+            generator = recipe.generator().to(accelerator.device).to(memory_format=layout)
+            discriminator = recipe.discriminator().to(accelerator.device).to(memory_format=layout)
         average = GeneratorAverage(generator, recipe.ema_kimg)
         g_optimizer = Adam(generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
         d_optimizer = Adam(discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)
-        generator, discriminator, g_optimizer, d_optimizer = accelerator.prepare(
-            generator, discriminator, g_optimizer, d_optimizer
+        players = (
+            _prepared(generator, recipe, accelerator),
+            _prepared(discriminator, recipe, accelerator),
+            accelerator.prepare_optimizer(g_optimizer),
+            accelerator.prepare_optimizer(d_optimizer),
         )
         totals = torch.zeros(4, device=accelerator.device)
-        players = (generator, discriminator, g_optimizer, d_optimizer)
-        return cls(accelerator, batches, *players, average, totals=totals)
+        return cls(recipe, accelerator, batches, streams, *players, average, totals=totals)
 
     @property
     def kimg(self) -> float:
@@ -65,11 +91,9 @@ class TrainingState:
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values only, so that it can be read with `weights_only=True`."""
         return {
-            "generator": self._plain(self.generator).state_dict(),
-            "discriminator": self._plain(self.discriminator).state_dict(),
-            "average": self.average.model.state_dict(),
-            "g_optimizer": self.g_optimizer.state_dict(),
-            "d_optimizer": self.d_optimizer.state_dict(),
+            **{name: net.state_dict() for name, net in self.nets().items()},
+            "g_optimizer": self.g_optimizer.state_dict()["state"],
+            "d_optimizer": self.d_optimizer.state_dict()["state"],
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
             "counters": {
                 "step": self.step,
@@ -85,46 +109,87 @@ class TrainingState:
                 "epoch": self.batches.epoch,
                 "position": self.batches.position,
             },
-            "random": self._random_state(),
+            "random": self.streams.state_dict(),
+            "setbacks": self.setbacks,
+            "best": list(self.best) if self.best else None,
+            "told": list(self.told),
+            "pending": [finding.to_json() for finding in self.pending],
+            "last_look": self.last_look,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to the place where `state_dict` was taken."""
-        self._plain(self.generator).load_state_dict(state["generator"])
-        self._plain(self.discriminator).load_state_dict(state["discriminator"])
-        self.average.model.load_state_dict(state["average"])
-        self.g_optimizer.load_state_dict(state["g_optimizer"])
-        self.d_optimizer.load_state_dict(state["d_optimizer"])
+        for name, net in self.nets().items():
+            net.load_state_dict(state[name])
+        for name in ("g_optimizer", "d_optimizer"):
+            _load_moments(getattr(self, name), state[name])
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
-        self.step = state["counters"]["step"]
-        self.images = state["counters"]["images"]
-        self.shown = state["counters"]["shown"]
-        self.seconds = state["counters"]["seconds"]
+        for name, value in state["counters"].items():
+            setattr(self, name, value)
         self.totals.copy_(state["totals"])
-        self.counted = state["counted"]
+        self.counted = list(state["counted"])
         self.batches.start_epoch(state["data"]["epoch"], state["data"]["position"])
-        self._set_random_state(state["random"])
+        self.streams.load_state_dict(state["random"])
+        self.best = Best(*state["best"]) if state["best"] else None
+        self.told = list(state["told"])
+        self.pending = [Finding(**finding) for finding in state["pending"]]
+        self.last_look = state["last_look"]
+        self.slow_down(state["setbacks"])
 
-    def _random_state(self) -> dict[str, Any]:
-        kind = self.accelerator.device.type
-        state = {"cpu": torch.get_rng_state()}
-        if kind != "cpu":
-            state[kind] = torch.get_device_module(kind).get_rng_state()
-        return state
+    def follow(self, team: Team) -> None:
+        """Go to the place where the leading process of the team is."""
+        if team.size == 1:
+            return
+        buffer = BytesIO()
+        torch.save(self.state_dict(), buffer)
+        led = BytesIO(team.broadcast(buffer.getvalue()))
+        if not team.leads:
+            self.load_state_dict(torch.load(led, map_location="cpu", weights_only=True))
 
-    def _set_random_state(self, state: dict[str, Any]) -> None:
-        kind = self.accelerator.device.type
-        torch.set_rng_state(state["cpu"])
-        if (
-            kind != "cpu" and kind in state
-        ):  # a run that came from another kind of device has no state for this
-            torch.get_device_module(kind).set_rng_state(state[kind])
+    def slow_down(self, setbacks: int) -> None:
+        """Set the learning rates to those after so many setbacks: half the recipe's after each."""
+        self.setbacks = setbacks
+        for optimizer, rate in ((self.g_optimizer, self.recipe.g_lr), (self.d_optimizer, self.recipe.d_lr)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate / 2**setbacks
+
+    def is_finite(self) -> bool:
+        """Whether no weight, average or sum is NaN or infinite; asking waits for the device."""
+        tensors = [tensor for net in self.nets().values() for tensor in net.state_dict().values()]
+        norms = torch._foreach_norm([t for t in (*tensors, self.totals) if t.is_floating_point()])
+        return bool(torch.stack(norms).isfinite().all())
+
+    def nets(self) -> dict[str, nn.Module]:
+        """The nets that are saved, by name."""
+        return {
+            "generator": self._plain(self.generator),
+            "discriminator": self._plain(self.discriminator),
+            "average": self.average.model,
+        }
 
     def _plain(self, net: nn.Module) -> nn.Module:
         return self.accelerator.unwrap_model(net)
 
 
+def _prepared(net: nn.Module, recipe: Recipe, accelerator: Accelerator) -> nn.Module:
+    """The net with the accelerator's precision, and BatchNorm over whole batches where that is wanted.
+
+    Processes on a CPU keep the statistics of their own parts: torch synchronises GPUs only. Nothing else of
+    the net knows of other processes, since DistributedDataParallel does not take to a net that is called
+    twice in a step and frozen in the next.
+    """
+    if recipe.sync_norm and accelerator.use_distributed and accelerator.device.type == "cuda":
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    return accelerator.prepare_model(net, evaluation_mode=True)  # without this it is wrapped
+
+
 def _memory_format(device: torch.device) -> torch.memory_format:
     """Channels last where it is faster: `python -m benchmarks.layout` measures it."""
     return torch.channels_last if device.type in {"cpu", "cuda"} else torch.contiguous_format
+
+
+def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -> None:
+    """Copies, since what was read lies in a file that will be replaced."""
+    copies = {n: {name: tensor.clone() for name, tensor in values.items()} for n, values in moments.items()}
+    optimizer.load_state_dict({"state": copies, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,22 +1,19 @@
 """The training loop."""
 
+import json
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
-from torch import Tensor
 
-from ganlib.augment import Augment
 from ganlib.data.art import load_art
 from ganlib.data.batches import Batches
 from ganlib.data.imageset import ImageSet
 from ganlib.errors import GanlibError
-from ganlib.files import expand_home, write_atomically
-from ganlib.latent import paint, sample_latent
-from ganlib.losses import with_noise
+from ganlib.files import expand_home
 from ganlib.machine import Machine, detect
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run
@@ -24,12 +21,15 @@ from ganlib.schedule import Turn
 from ganlib.training.budget import Budget, Countdown
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
+from ganlib.training.findings import Finding
+from ganlib.training.game import Game
 from ganlib.training.interrupt import Interrupt
-from ganlib.training.state import TrainingState
-from ganlib.training.steps import discriminator_step, generator_step
+from ganlib.training.journal import Journal, Silence
+from ganlib.training.pace import sample_is_due, score_is_due
+from ganlib.training.setback import diagnosis, setback
+from ganlib.training.state import MOST_SETBACKS, TrainingState
+from ganlib.training.team import Team
 
-_LARGEST_SIZE_OF_MANY_SAMPLES = 128
-_DENSE_SAMPLES = 32
 _THOUSAND = 1000
 
 
@@ -46,31 +46,38 @@ class Trainer:
         run: str | Path,
         *,
         device: str | None = None,
+        precision: str | None = None,
         callbacks: Sequence[Callback] | None = None,
         save_minutes: float = 5.0,
     ) -> None:
         """Build the nets, or restore them from the run folder; nothing is trained or written yet.
 
-        `recipe` and `art` may be names; `callbacks` are a progress bar unless told.
+        `recipe` and `art` may be names; `callbacks` are a progress bar unless told. `precision` is "fp32",
+        "bf16" or "fp16", the device's own unless told. Where several processes have been started, they train
+        this run together, `recipe.batch_size` is that of all of them, and one writes and calls back.
 
         Raises:
-            GanlibError: recipe and pictures do not fit, or the folder belongs to another recipe.
+            GanlibError: recipe and pictures do not fit, the folder belongs to another recipe, or the
+                processes differ in what they were given.
         """
         self.recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
         self.run = Run(expand_home(run))
-        self.machine = detect(device)
-        self.callbacks = [ProgressBar()] if callbacks is None else list(callbacks)
+        self.machine = detect(device, precision)
+        self.team = Team.join(self.machine)
+        self.callbacks = self._listeners(callbacks)
         self.save_minutes = save_minutes
         images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
         self.state = self._new_state(images)
-        self.run.check(self.recipe)
-        if self.run.checkpoint_file.exists():
-            load_checkpoint(self.state, self.run.checkpoint_file)
-        self.loss = self.recipe.adversarial_loss()
-        self.augment = Augment(self.recipe.augment)
-        batches = math.ceil(len(self.state.batches) / self.recipe.batch_size)
-        self._schedule = self.recipe.schedule(batches)
-        self._sample_latent = sample_latent(_sample_count(self.recipe.size), self.recipe.latent_dim)
+        self._check_team()
+        self._news = self._load()
+        self._game = Game(self.recipe, self.state, self.team)
+        journal = Journal if self.team.leads else Silence
+        self._journal = journal(self.run, self.state, images)
+
+    def _listeners(self, callbacks: Sequence[Callback] | None) -> list[Callback]:
+        if not self.team.leads:
+            return []
+        return [ProgressBar()] if callbacks is None else list(callbacks)
 
     def _new_state(self, images: ImageSet) -> TrainingState:
         if images.size != self.recipe.size:
@@ -80,8 +87,27 @@ class Trainer:
             )
         accelerator = _accelerator(self.machine)
         recipe = self.recipe
-        batches = Batches(images, recipe.batch_size, accelerator.device, recipe.seed, recipe.mirror)
+        share = self.team.share
+        batches = Batches(images, recipe.batch_size, accelerator.device, recipe.seed, recipe.mirror, share)
         return TrainingState.new(recipe, batches, accelerator)
+
+    def _check_team(self) -> None:
+        """Raise `GanlibError` unless all processes have the same recipe, precision and pictures."""
+        if not self.team.same(json.dumps(self.recipe.to_json())):
+            raise GanlibError("The processes have different recipes: start all with the same command.")
+        if not self.team.same(self.machine.precision):
+            raise GanlibError("The devices differ in precision: choose one for all, precision='fp32' say.")
+        if not self.team.same(self.state.batches.fingerprint):
+            raise GanlibError("The processes have different pictures: give every machine the same ones.")
+
+    def _load(self) -> Finding | None:
+        """Bring every process to the run's last checkpoint, which one alone needs to see."""
+        news = None
+        if self.team.leads:
+            self.run.check(self.recipe)
+            news = load_checkpoint(self.state, self.run) if self.run.checkpoints else None
+        self.state.follow(self.team)
+        return news
 
     def fit(
         self, epochs: float | None = None, kimg: float | None = None, minutes: float | None = None
@@ -89,58 +115,90 @@ class Trainer:
         """Train until the budget is spent; the recipe's epochs if none is given.
 
         `epochs` and `kimg` count from the start of the run, `minutes` from now. An interrupt (Ctrl-C, or
-        a notebook's stop button) saves everything and returns; call again to go on.
+        a notebook's stop button) saves everything and returns; call again to go on. A request to end
+        (SIGTERM) saves everything, too, and then ends the process. If a loss or a weight becomes NaN or
+        infinite, the run goes back to its last checkpoint with half the learning rates, three times at most.
+        Several processes begin, go back and end together.
 
         Raises:
-            GanlibError: the budget is not above zero, or the disk is full.
+            GanlibError: the budget is not above zero, the disk is full, another process trains here, one
+                that trained along has ended, or training diverged once more.
         """
         if epochs is None and kimg is None and minutes is None:
             epochs = self.recipe.epochs
         self._countdown = Countdown(Budget(epochs, kimg, minutes), self.state)
-        self._begin()
-        with Interrupt() as interrupt:
-            while self.spent() < 1 and not interrupt.requested:
-                self._step()
-            self.interrupted = interrupt.requested
-        self._end()
+        with Interrupt(self.team.size) as interrupt, self._held(), self.state.streams.used():
+            self._begin()
+            while True:
+                while self._goes_on(interrupt):
+                    self._step()
+                if self._all(self.state.is_finite()):
+                    break
+                self._go_back()
+            self._end()
         return self.run
 
+    def _held(self) -> AbstractContextManager[None]:
+        return self.run.held() if self.team.leads else nullcontext()
+
+    def _goes_on(self, interrupt: Interrupt) -> bool:
+        """Whether there is another step; what one process sees by its clock or a signal holds for all."""
+        saves = time.monotonic() - self._saved > 60 * self.save_minutes
+        spent, self.interrupted, self._saves = self.team.agree(self.spent() >= 1, interrupt.requested, saves)
+        return not spent and not self.interrupted
+
+    def _all(self, sound: bool) -> bool:
+        """Whether it is so in all processes."""
+        (unsound,) = self.team.agree(not sound)
+        return not unsound
+
     def _begin(self) -> None:
-        self.run.start(self.recipe)
-        self.run.forget_after(self.state.step)
+        self._journal.open()
+        self._begin_clocks()
+        self.interrupted = False
+        for callback in self.callbacks:
+            callback.on_start(self)
+        if self._news:
+            self._tell(self._news)
+            self._news = None
+        if self.state.step == 0:
+            self._show(self._journal.sample())
+        if not self._all(not self.team.leads or bool(self.run.checkpoints)):
+            self._save()  # a place to go back to
+        self._begin_clocks()
+
+    def _begin_clocks(self) -> None:
         self._began = self._saved = time.monotonic()
         self._seconds_before = self.state.seconds
         self.steps_now = 0
         self._warm = (self._began, self.state.shown)
-        self.interrupted = False
-        self._last_values = torch.zeros_like(self.state.totals)
-        for callback in self.callbacks:
-            callback.on_start(self)
-        if self.state.step == 0:
-            self._sample()
-        self._began = self._saved = time.monotonic()
 
     def _end(self) -> None:
-        self._sample()
+        self._show(self._journal.last_look())
         self._save()
         for callback in self.callbacks:
             callback.on_end(self)
+        self.team.agree(True)  # nobody leaves before all is written
 
     def _step(self) -> None:
         thousands_before = self.state.shown // _THOUSAND
-        turn = self._schedule.turn(self.state.step)
-        self._add(self._play(turn))
+        turn = self._game.turn()
+        self._game.play()
         self.steps_now += 1
         if self.steps_now == 1:  # the first step warms everything up, speed is measured from its end
             self._wait_for_device()
             self._warm = (time.monotonic(), self.state.shown)
         self.state.seconds = self._seconds_before + self.seconds_now()
         thousands = self.state.shown // _THOUSAND
-        if thousands > thousands_before:
-            self._log()
-        if (thousands > thousands_before and _is_due(thousands)) or self._an_epoch_is_due(turn):
-            self._sample()
-        if time.monotonic() - self._saved > 60 * self.save_minutes:
+        full = thousands > thousands_before
+        if not self._is_sound(thoroughly=full or self._saves):
+            self._go_back()
+            return
+        if (full and sample_is_due(thousands)) or self._an_epoch_is_due(turn):
+            self._show(self._journal.sample())
+        if full:
+            self._log(scored=score_is_due(thousands))
+        if self._saves:
             self._save()
         for callback in self.callbacks:
             callback.on_step(self)
@@ -148,98 +206,49 @@ class Trainer:
     def _an_epoch_is_due(self, turn: Turn) -> bool:
         """Whether an epoch of a thousand pictures or more has just ended whose samples are wanted."""
         batches = self.state.batches
-        just_ended = turn.discriminator and batches.position >= len(batches)  # it stays there while G plays
-        return just_ended and len(batches) >= _THOUSAND and _is_due(batches.epoch + 1)
+        just_ended = turn.discriminator and batches.at_end()  # it stays there while G plays
+        return just_ended and len(batches) >= _THOUSAND and sample_is_due(batches.epoch + 1)
 
-    def _play(self, turn: Turn) -> list[Tensor | None]:
-        """One step of D, of G, or of both; returns the losses of D and G, D(x) and D(G(z)), if there are."""
-        state = self.state
-        real = state.batches.next() if turn.discriminator else None
-        count = self.recipe.batch_size if real is None else len(real)
-        shared = turn.generator and (real is None or self.recipe.fakes == "shared")
-        fake = self._paint(count, shared)
-        d_loss = g_loss = real_logits = fake_logits = None
-        if real is not None:
-            d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
-        if turn.generator:
-            g_loss = self._teach_generator(fake if shared else self._paint(count, True))
-        state.step += 1
-        state.shown += count
-        state.images += 0 if real is None else count
-        if turn.generator:
-            state.average.update(state.accelerator.unwrap_model(state.generator), count, state.kimg)
-        return [d_loss, g_loss, _probability(real_logits), _probability(fake_logits)]
+    def _is_sound(self, thoroughly: bool) -> bool:
+        """Whether all is finite; between thorough looks a CPU is asked for the losses, a GPU for nothing."""
+        if thoroughly:
+            return self._all(self.state.is_finite())
+        return self.machine.device.type != "cpu" or self._all(all(map(math.isfinite, self.last_losses())))
 
-    def _paint(self, count: int, for_generator: bool) -> Tensor:
-        """Fakes (count, 3, S, S); with a way back to G only where G is to learn from them."""
-        z = torch.randn(count, self.recipe.latent_dim, device=self.state.accelerator.device)
-        with torch.set_grad_enabled(for_generator):
-            return self.state.generator(z)
+    def _go_back(self) -> None:
+        """Go on from the last checkpoint with lower learning rates, or give up."""
+        step, kimg, setbacks = self.state.step, self.state.kimg, self.state.setbacks
+        if setbacks >= MOST_SETBACKS:
+            raise diagnosis(self.state, self._journal.told())
+        self._load()
+        self.state.slow_down(setbacks + 1)
+        self._journal.open()
+        self._game.forget()
+        self._tell(setback(self.state, step, kimg))
+        self._save()
+        self.steps_now = 0  # speed is measured anew
 
-    def _teach_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        state = self.state
-        loss = with_noise(self.loss, self.recipe.logit_noise_at(state.kimg))
-        backward = state.accelerator.backward
-        return discriminator_step(
-            state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
-        )
+    def _tell(self, finding: Finding) -> None:
+        self.state.pending.append(finding)
+        for callback in self.callbacks:
+            callback.on_warning(self, finding)
 
-    def _teach_generator(self, fake: Tensor) -> Tensor:
-        state = self.state
-        backward = state.accelerator.backward
-        return generator_step(state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward)
-
-    def _add(self, values: list[Tensor | None]) -> None:
-        for place, value in enumerate(values):
-            if value is not None:
-                self._last_values[place] = value
-                self.state.totals[place] += value
-                self.state.counted[place] += 1
-
-    def _log(self) -> None:
-        totals = self.state.totals.tolist()
-        self._check_finite(totals)
-        names = ("d_loss", "g_loss", "real_probability", "fake_probability")
-        means = [total / n if n else None for total, n in zip(totals, self.state.counted, strict=True)]
-        row = {
-            "step": self.state.step,
-            "kimg": self.state.kimg,
-            "epoch": self.state.epochs,
-            "seconds": self.state.seconds,
-            "images_per_second": self.speed(),
-            **dict(zip(names, means, strict=True)),
-        }
-        self.state.totals.zero_()
-        self.state.counted = [0] * len(names)
-        self.run.append_log(row)
+    def _log(self, scored: bool) -> None:
+        row, findings = self._journal.write(self._game.measures(), self.speed(), scored)
         for callback in self.callbacks:
             callback.on_log(self, row)
+            for finding in findings:
+                callback.on_warning(self, finding)
 
-    def _sample(self) -> None:
-        from torchvision.utils import save_image
-
-        path = self.run.sample_file(self.state.step)
-        if not path.exists():
-            pictures = paint(self.state.average.generator, self._sample_latent)
-            columns = round(len(pictures) ** 0.5)
-            write_atomically(
-                path,
-                lambda part: save_image(pictures, part, nrow=columns, normalize=True, value_range=(-1, 1)),
-            )
+    def _show(self, sample: Path) -> None:
         for callback in self.callbacks:
-            callback.on_sample(self, path)
-
-    def _check_finite(self, values: list[float]) -> None:
-        if not all(math.isfinite(value) for value in values):
-            raise GanlibError(
-                f"The losses are no longer numbers at step {self.state.step}: training diverged. "
-                "Nothing of it was saved and the last checkpoint is as it was: try a lower g_lr and d_lr."
-            )
+            callback.on_sample(self, sample)
 
     def _save(self) -> None:
-        self._check_finite(self._last_values.tolist())
-        save_checkpoint(self.state, self.run.checkpoint_file)
-        self.run.save_generator(self.state.average.generator, self.state.kimg)
+        self.team.mean(self.state.totals)  # what one process has measured alone would be lost
+        if self.team.leads:
+            save_checkpoint(self.state, self.run)
+            self.run.save_generator(self.state.average.generator, self.state.kimg)
         self._saved = time.monotonic()
 
     def seconds_now(self) -> float:
@@ -261,11 +270,11 @@ class Trainer:
 
     def _real_speed(self) -> float:
         """Real pictures a second, whoever plays just now."""
-        return self.speed() * self._schedule.share_of_discriminator
+        return self.speed() * self._game.schedule.share_of_discriminator
 
     def last_losses(self) -> tuple[float, float]:
         """The losses of D and G in the last step; asking waits for the device."""
-        d_loss, g_loss, _, _ = self._last_values.tolist()
+        d_loss, g_loss, _, _ = self._game.last_values.tolist()
         return d_loss, g_loss
 
     def _wait_for_device(self) -> None:
@@ -291,16 +300,3 @@ def _accelerator(machine: Machine) -> Accelerator:
             f"This Python process has already trained elsewhere than on {machine}: start it anew "
             "(in a notebook: restart the kernel) to change the device."
         ) from error
-
-
-def _sample_count(size: int) -> int:
-    return 36 if size <= _LARGEST_SIZE_OF_MANY_SAMPLES else 9
-
-
-def _is_due(number: int) -> bool:
-    """Every one up to 32, then one in two, in four, and so on: a film shows the early change in full."""
-    return number % 2 ** max(0, math.floor(math.log2(max(number, 1) / _DENSE_SAMPLES)) + 1) == 0
-
-
-def _probability(logits: Tensor | None) -> Tensor | None:
-    return None if logits is None else logits.sigmoid().mean()

@@ -11,7 +11,7 @@ import torch
 
 from ganlib.data.imageset import ImageSet
 from ganlib.machine import TINY_STEPS
-from ganlib.training import trainer as module
+from ganlib.training import game as module
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
 
@@ -127,14 +127,14 @@ def test_the_log_has_null_for_what_was_not_played_and_means_of_what_was(recipe, 
 
     class Watch(Callback):
         def on_start(self, trainer):
-            play = trainer._play
+            play = trainer._game._move
 
             def watched(turn):
                 values = play(turn)
                 played.append([None if value is None else value.item() for value in values])
                 return values
 
-            trainer._play = watched
+            trainer._game._move = watched
 
     recipe = replace(recipe, width=2, batch_size=50, d_steps=30, g_steps=41)
     trainer = build(recipe, pictures(50), tmp_path / "run", Watch(), Stop(70))
@@ -279,7 +279,7 @@ def test_the_forecast_knows_how_often_d_plays(recipe, tmp_path, monkeypatch, cha
     forecast = Forecast()
     trainer = build(replace(recipe, batch_size=10, **changes), pictures(50), tmp_path / "run", forecast)
     clock = SimpleNamespace(monotonic=lambda: float(trainer.state.step))  # every step takes a second
-    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr("ganlib.training.trainer.time", clock)
     trainer.fit(kimg=0.3)
     assert forecast.left == pytest.approx(left)
     assert forecast.text == text
@@ -304,7 +304,7 @@ def test_noise_is_on_the_loss_of_d_and_neither_on_g_s_nor_on_the_probabilities(r
 
         class Watch(Callback):
             def on_step(self, trainer):
-                rows.append(trainer._last_values.tolist())
+                rows.append(trainer._game.last_values.tolist())
 
         changed = replace(recipe, d_lr=1e-30, g_lr=1e-30, **changes)  # weights stand still
         build(changed, pictures(24), tmp_path / str(changes), Watch(), Stop(1)).fit(kimg=9)

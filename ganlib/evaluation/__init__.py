@@ -1,0 +1,1 @@
+"""How good and how varied pictures are, in numbers."""

@@ -1,0 +1,141 @@
+"""What a run writes of itself while it trains: samples, scores, rows of the log, and warnings."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ganlib.data.imageset import ImageSet
+from ganlib.evaluation.diversity import Diversity
+from ganlib.evaluation.sliced import SlicedWasserstein
+from ganlib.files import write_atomically
+from ganlib.latent import paint, sample_latent
+from ganlib.run import Run
+from ganlib.training.findings import Finding
+from ganlib.training.state import Best, TrainingState
+from ganlib.training.watcher import watch
+
+_LARGEST_SIZE_OF_MANY = 128
+_FIRST_SEED_TO_SCORE = 1_000_000  # far from the samples'
+
+
+class Journal:
+    """The writing part of a run; every picture is painted by the moving average of G, in eval mode."""
+
+    def __init__(self, run: Run, state: TrainingState, images: ImageSet) -> None:
+        """Nothing is written or measured yet."""
+        self.run = run
+        self.state = state
+        self._images = images
+        many = images.size <= _LARGEST_SIZE_OF_MANY
+        self._scored = 256 if many else 64
+        self._sample_latent = sample_latent(36 if many else 9, state.recipe.latent_dim)
+        self._diversity: float | None = None
+
+    def open(self) -> None:
+        """Make the run folder, or bring what stands in it to the place where the state is.
+
+        Raises:
+            GanlibError: the folder belongs to another recipe, the log is damaged, or the disk is full.
+        """
+        self.run.start(self.state.recipe)
+        self.run.forget_after(self.state.step)
+        if self.state.last_look is not None:
+            self.run.sample_file(self.state.last_look).unlink(missing_ok=True)
+            self.state.last_look = None
+        self._rows = self.run.log()
+
+    def sample(self) -> Path:
+        """Paint the grid of samples, unless it is there; its diversity goes into the next row."""
+        from torchvision.utils import save_image
+
+        path = self.run.sample_file(self.state.step)
+        if not path.exists():
+            pictures = paint(self.state.average.generator, self._sample_latent)
+            self._diversity = self._diversity_of(pictures)
+            columns = round(len(pictures) ** 0.5)
+            write_atomically(
+                path,
+                lambda part: save_image(pictures, part, nrow=columns, normalize=True, value_range=(-1, 1)),
+            )
+        return path
+
+    def last_look(self) -> Path:
+        """Paint what training has come to where it pauses; this grid goes when training goes on."""
+        if not self.run.sample_file(self.state.step).exists():
+            self.state.last_look = self.state.step
+        return self.sample()
+
+    def write(
+        self, measures: dict[str, float | None], speed: float, scored: bool
+    ) -> tuple[dict[str, Any], list[Finding]]:
+        """Add a row to the log; returns it, and what is to be said of the run for the first time."""
+        state = self.state
+        row: dict[str, Any] = {
+            "step": state.step,
+            "kimg": state.kimg,
+            "epoch": state.epochs,
+            "seconds": state.seconds,
+            "images_per_second": speed,
+            **measures,
+            "diversity": self._diversity,
+            "score": self._score() if scored else None,
+        }
+        self._diversity = None
+        findings = [finding for finding in watch([*self._rows, row]) if finding.name not in state.told]
+        state.told += [finding.name for finding in findings]
+        row["warnings"] = [finding.to_json() for finding in (*state.pending, *findings)]
+        state.pending = []
+        self.run.append_log(row)
+        self._rows.append(row)
+        return row, findings
+
+    def told(self) -> list[Finding]:
+        """All that was said of the run so far."""
+        warnings = (warning for row in self._rows for warning in row.get("warnings", []))
+        return [*(Finding(**warning) for warning in warnings), *self.state.pending]
+
+    def _score(self) -> float:
+        """Score the average of G, and keep it if it is the best so far."""
+        state = self.state
+        z = sample_latent(self._scored, state.recipe.latent_dim, _FIRST_SEED_TO_SCORE)
+        score = self._distance(paint(state.average.generator, z))
+        if state.best is None or score < state.best.score:
+            self.run.save_generator(state.average.generator, state.kimg, self.run.best_file)
+            state.best = Best(score, state.kimg)
+        return score
+
+    @cached_property
+    def _diversity_of(self) -> Diversity:
+        return Diversity(self._real())
+
+    @cached_property
+    def _distance(self) -> SlicedWasserstein:
+        return SlicedWasserstein(self._real())
+
+    def _real(self) -> Tensor:
+        """Pictures to compare with: held-out ones, and others where these are too few."""
+        order = np.concatenate([self._images.held_out, self._images.train])
+        return self._images.tensor(order[: self._scored])
+
+
+class Silence(Journal):
+    """The journal of a process that does not lead its team: the leading one writes for all."""
+
+    def open(self) -> None:
+        """Leave the run folder, which this machine may not even have, to the leading process."""
+        self._rows = []
+
+    def sample(self) -> Path:
+        """Where the leading process paints."""
+        return self.run.sample_file(self.state.step)
+
+    def last_look(self) -> Path:
+        """Where the leading process paints."""
+        return self.sample()
+
+    def write(self, *_: Any) -> tuple[dict[str, Any], list[Finding]]:
+        """Nothing."""
+        return {}, []

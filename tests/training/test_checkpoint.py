@@ -1,0 +1,245 @@
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganlib.data.imageset import ImageSet
+from ganlib.errors import GanlibError
+from ganlib.run import Run
+from ganlib.training.callbacks import Callback
+from ganlib.training.checkpoint import damage, load_checkpoint, save_checkpoint
+from ganlib.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("full_length")
+OLD = Path(__file__).parent / "old"
+
+
+class Hear(Callback):
+    def __init__(self):
+        self.heard = []
+
+    def on_warning(self, trainer, finding):
+        self.heard.append(finding)
+
+
+def open_run(recipe, art, folder, *callbacks):
+    return Trainer(recipe, art, folder, device="cpu", callbacks=callbacks)
+
+
+@pytest.fixture
+def run(recipe, art, tmp_path):
+    """A run that was saved twice, after 4 and after 7 steps."""
+    trainer = open_run(recipe, art, tmp_path / "run")
+    trainer.fit(kimg=0.05)
+    trainer.fit(kimg=0.1)
+    assert trainer.state.step == 8
+    return trainer.run
+
+
+def change(path, edit):
+    """Change what a checkpoint holds, as somebody does who knows how it is built."""
+    values = torch.load(path, weights_only=True)
+    torch.save(edit(values), path)
+
+
+def test_the_checkpoint_before_the_last_is_kept(run, recipe, art):
+    assert damage(run.checkpoint_file) is None
+    shutil.copy(run.previous_checkpoint_file, run.checkpoint_file)
+    assert open_run(recipe, art, run.folder).state.step == 4
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.999])
+def test_a_torn_checkpoint_is_noticed_and_the_one_before_taken_with_a_warning(run, recipe, art, share):
+    whole = run.checkpoint_file.read_bytes()
+    run.checkpoint_file.write_bytes(whole[: int(share * len(whole))])
+    hear = Hear()
+    trainer = open_run(recipe, art, run.folder, hear)
+    assert trainer.state.step == 4
+    trainer.fit(kimg=1)
+    assert [finding.name for finding in hear.heard] == ["damaged checkpoint"]
+    assert "checkpoint.pt is cut short or damaged: the one before it was taken" in hear.heard[0].seen
+    assert [warning["name"] for warning in run.log()[0]["warnings"]] == ["damaged checkpoint"]
+    assert damage(run.checkpoint_file) is None
+    fine = Hear()
+    open_run(recipe, art, run.folder, fine).fit(kimg=2)
+    assert fine.heard == []
+    assert run.log()[1]["warnings"] == []
+
+
+@pytest.mark.parametrize("place", range(0, 100, 7))
+def test_a_flipped_bit_in_the_numbers_is_noticed(run, place):
+    content = bytearray(run.checkpoint_file.read_bytes())
+    largest = content.index(b"data/0") + 200 + 37 * place
+    content[largest] ^= 4
+    run.checkpoint_file.write_bytes(content)
+    assert "checksum" in damage(run.checkpoint_file)
+
+
+def test_a_torn_checkpoint_never_replaces_the_good_one_before_it(run, recipe, art):
+    before = run.previous_checkpoint_file.read_bytes()
+    run.checkpoint_file.write_bytes(b"torn")
+    trainer = open_run(recipe, art, run.folder)
+    save_checkpoint(trainer.state, run)
+    assert run.previous_checkpoint_file.read_bytes() == before
+    assert damage(run.checkpoint_file) is None
+
+
+def test_a_run_killed_between_the_two_renames_goes_on_from_the_one_before(run, recipe, art):
+    run.checkpoint_file.unlink()
+    hear = Hear()
+    trainer = open_run(recipe, art, run.folder, hear)
+    assert trainer.state.step == 4
+    trainer.fit(kimg=0.1)
+    assert "checkpoint.pt is missing" in hear.heard[0].seen
+
+
+def test_where_both_are_damaged_a_sentence_names_them(run, recipe, art):
+    for path in run.checkpoints:
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(
+        GanlibError, match=r"checkpoint\.pt is cut short .* checkpoint\.previous\.pt is cut short"
+    ):
+        open_run(recipe, art, run.folder)
+
+
+class Payload:
+    """What a hostile checkpoint holds: unpickled without care, it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(run, recipe, art, tmp_path):
+    change(run.checkpoint_file, lambda values: {**values, "data": Payload(tmp_path / "harm")})
+    with pytest.raises(GanlibError, match="could run code when it is opened"):
+        open_run(recipe, art, run.folder)
+    assert not (tmp_path / "harm").exists()
+
+
+def test_a_checkpoint_of_another_data_set_is_refused(run, recipe, art):
+    others = ImageSet(255 - art.images, "others")
+    with pytest.raises(GanlibError, match="other pictures"):
+        open_run(recipe, others, run.folder)
+
+
+def put(*path):
+    """An edit that puts the last of `path` to where the others lead."""
+    *keys, last, value = path
+
+    def edit(values):
+        part = values
+        for key in keys:
+            part = part[key]
+        part[last] = value
+        return values
+
+    return edit
+
+
+def leave_out(name):
+    return lambda values: {key: value for key, value in values.items() if key != name}
+
+
+MISFITS = {
+    "a list": lambda values: [1, 2],
+    "something else": lambda values: {"weights": torch.zeros(3)},
+    "no random state": leave_out("random"),
+    "no average": leave_out("average"),
+    "one part too many": put("more", 1),
+    "a weight of another shape": put("generator", "main.0.weight", torch.zeros(3, 3)),
+    "a weight of another type": put("generator", "main.0.weight", torch.zeros(8, 16, 4, 4).double()),
+    "a weight that is none": put("generator", "main.0.weight", 5),
+    "a sparse weight": put("generator", "main.0.weight", torch.zeros(8, 16, 4, 4).to_sparse()),
+    "a weight too many": put("discriminator", "main.99.weight", torch.zeros(3)),
+    "moments of another shape": put("g_optimizer", 0, "exp_avg", torch.zeros(2)),
+    "moments of a net with more weights": put("d_optimizer", 99, {}),
+    "moments that are none": put("d_optimizer", []),
+    "half a scaler": put("scaler", {"scale": 1.0}),
+    "a negative step": put("counters", "step", -1),
+    "a step that is a text": put("counters", "step", "3"),
+    "endless seconds": put("counters", "seconds", float("inf")),
+    "three sums": put("totals", torch.zeros(3)),
+    "a place beyond the data": put("data", "position", 10**9),
+    "an epoch beyond all seeds": put("data", "epoch", 2**60),
+    "a torch state cut short": put("random", "cpu", torch.zeros(3, dtype=torch.uint8)),
+    "a numpy state that points elsewhere": put("random", "numpy", ("MT19937", [0] * 624, 10**9, 0, 0.0)),
+    "too many setbacks": put("setbacks", 4),
+    "half a best": put("best", [1.0]),
+    "a best that is NaN": put("best", [float("nan"), 1.0]),
+    "warnings that are numbers": put("told", [1]),
+    "half a warning": put("pending", [{"name": "x"}]),
+    "an odd last look": put("last_look", "now"),
+    "a schema of the future": put("schema", 3),
+    "a schema that is none": put("schema", None),
+}
+
+
+@pytest.mark.parametrize("edit", MISFITS.values(), ids=MISFITS)
+def test_what_does_not_fit_the_recipe_is_refused_and_nothing_of_it_used(run, recipe, art, edit):
+    trainer = open_run(recipe, art, run.folder)
+    before = {name: str(value) for name, value in trainer.state.state_dict().items()}
+    change(run.checkpoint_file, edit)
+    with pytest.raises(GanlibError):
+        load_checkpoint(trainer.state, run)
+    assert {name: str(value) for name, value in trainer.state.state_dict().items()} == before
+
+
+def test_a_checkpoint_of_a_newer_ganlib_says_what_to_do(run, recipe, art):
+    change(run.checkpoint_file, put("schema", 99))
+    with pytest.raises(GanlibError, match="install a newer ganlib"):
+        open_run(recipe, art, run.folder)
+
+
+def test_a_wider_net_s_checkpoint_is_refused(run, recipe, art):
+    wide = open_run(replace(recipe, width=8), art, run.folder.parent / "wide")
+    with pytest.raises(
+        GanlibError, match=r"does not fit its recipe: generator's main\.0\.weight has the shape"
+    ):
+        load_checkpoint(wide.state, run)
+
+
+def test_a_checkpoint_of_the_first_schema_opens_and_goes_on(recipe, art, tmp_path):
+    """Written by ganlib before checkpoints had a schema: 96 steps of a net of width 2."""
+    shutil.copytree(OLD / "schema1", tmp_path / "run")
+    trainer = open_run(replace(recipe, width=2), art, tmp_path / "run")
+    assert trainer.state.step == 118
+    assert trainer.state.images == 1511
+    assert [row["step"] for row in Run(tmp_path / "run").log()] == [78]
+    trainer.fit(kimg=2.1)
+    assert [round(row["kimg"]) for row in trainer.run.log()] == [1, 2]
+    assert open_run(replace(recipe, width=2), art, tmp_path / "run").state.kimg == pytest.approx(
+        2.1, abs=0.02
+    )
+
+
+def test_a_checkpoint_made_on_a_gpu_opens_on_a_cpu(run, recipe, art, monkeypatch):
+    """Tensors are marked with the device that they were on, and there is a random state of it."""
+    trainer = open_run(recipe, art, run.folder)
+    wanted = trainer.state.generator.main[0].weight.clone()
+    take = trainer.state.streams.state_dict
+    monkeypatch.setattr("torch.serialization.location_tag", lambda storage: "cuda:0")
+    monkeypatch.setattr(
+        trainer.state.streams, "state_dict", lambda: {**take(), "cuda": torch.zeros(16).byte()}
+    )
+    save_checkpoint(trainer.state, run)
+    monkeypatch.undo()
+    monkeypatch.delenv("GANLIB_TINY", raising=False)
+    assert b"cuda:0" in run.checkpoint_file.read_bytes()
+    again = open_run(recipe, art, run.folder)
+    assert torch.equal(again.state.generator.main[0].weight, wanted)
+    again.fit(kimg=0.15)
+    assert again.state.step > 8
+
+
+def test_no_tensor_of_the_file_is_copied_before_it_is_checked(run, recipe, art, monkeypatch):
+    """A file that claims a large tensor costs no memory: it is refused from what it says of itself."""
+    claimed = torch.zeros(1).expand(2**40)  # four tebibytes, if they were there
+    change(run.checkpoint_file, put("totals", claimed))
+    with pytest.raises(GanlibError, match="totals has the shape"):
+        open_run(recipe, art, run.folder)

@@ -80,7 +80,13 @@ def _cuda() -> Machine:
         raise GanlibError(
             f"More processes were started than this machine has GPUs ({count}): start one for each GPU."
         )
-    properties = torch.cuda.get_device_properties(index)
+    try:
+        properties = torch.cuda.get_device_properties(index)
+    except RuntimeError as error:  # CUDA cannot be used again in a process that was forked
+        raise GanlibError(
+            f"The GPU does not answer ({str(error).partition('.')[0]}): a notebook that starts processes "
+            "must not have used it before. Restart the kernel and start them first."
+        ) from error
     native_bf16 = torch.cuda.get_device_capability(index) >= _FIRST_CAPABILITY_WITH_BF16
     precision = "bf16" if native_bf16 else "fp16"
     return Machine(torch.device("cuda", index), precision, properties.name, properties.total_memory / 2**30)

@@ -188,8 +188,9 @@ class Run:
         rows = rows[: kept[-1] + 1] if kept else []
         if None in rows:
             raise self._damaged_log(rows.index(None))
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self.log_file, lambda part: part.write_text(text, encoding="utf-8"))
+        text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        if not self.log_file.exists() or self.log_file.read_bytes() != text:  # else whoever reads on loses it
+            write_atomically(self.log_file, lambda part: part.write_bytes(text))
         for sample in self.samples():
             if int(sample.stem) > step:
                 sample.unlink()

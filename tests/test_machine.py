@@ -47,6 +47,18 @@ def test_each_process_has_the_gpu_of_its_place_on_the_machine(monkeypatch):
         machine.detect()
 
 
+def test_a_gpu_that_the_notebook_used_before_it_forked_is_a_sentence(monkeypatch):
+    def refuse(_):
+        raise RuntimeError(
+            "Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing ..."
+        )
+
+    put_in_cards(monkeypatch, [(Card, (7, 5))])
+    monkeypatch.setattr(torch.cuda, "get_device_properties", refuse)
+    with pytest.raises(GanlibError, match=r"in forked subprocess\).*Restart the kernel and start them first"):
+        machine.detect()
+
+
 def test_accelerate_may_ask_for_the_cpu(monkeypatch):
     put_in_cards(monkeypatch, [(Card, (7, 5))])
     monkeypatch.setenv("ACCELERATE_USE_CPU", "True")

@@ -39,6 +39,9 @@ class Callback:
     def on_warning(self, trainer: Trainer, finding: Finding) -> None:
         """Something is to be said of the run, once."""
 
+    def on_error(self, trainer: Trainer) -> None:
+        """Training ends by an error instead; what was saved last is safe."""
+
     def on_end(self, trainer: Trainer) -> None:
         """The budget is spent, or the run was interrupted; everything is saved."""
 
@@ -73,6 +76,10 @@ class ProgressBar(Callback):
     def on_warning(self, trainer: Trainer, finding: Finding) -> None:
         """Write it above the bar."""
         self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {finding}")
+
+    def on_error(self, trainer: Trainer) -> None:
+        """Close, so that the error stands on a line of its own."""
+        self._bar.close()
 
     def on_end(self, trainer: Trainer) -> None:
         """Draw once more and close."""

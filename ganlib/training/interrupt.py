@@ -1,5 +1,6 @@
 """Stopping between two steps, never inside one."""
 
+import multiprocessing
 import signal
 import threading
 from types import FrameType
@@ -11,7 +12,8 @@ class Interrupt:
     """While entered, the first Ctrl-C, stop button or request to end is only noted; a second Ctrl-C stops.
 
     Where several processes train together their launcher passes a Ctrl-C on, which so arrives twice: there a
-    second one is only noted, too, and it is the launcher that stops who has not ended in half a minute.
+    second one is only noted, too, and it is the launcher that stops who has not ended in half a minute. A
+    process that a notebook has forked ends when this is left, since its launcher listens no longer.
 
     A request to end is passed on when this is left, so that the process ends as it was asked to; not if an
     error ends it anyway, which would go unheard.
@@ -36,8 +38,12 @@ class Interrupt:
         """Leave signals to whoever had them before."""
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)  # type: ignore[arg-type]
-        if self._ending is not None and error is None:
+        if error is not None:
+            return
+        if self._ending is not None:
             signal.raise_signal(self._ending)
+        if self.requested and self._processes > 1 and multiprocessing.parent_process():
+            raise KeyboardInterrupt
 
     def _listen(self, signum: int) -> None:
         handler = signal.getsignal(signum)

@@ -9,10 +9,12 @@ from typing import Any, cast
 import torch
 import torch.distributed as dist
 from accelerate import PartialState
+from filelock import FileLock
 from torch import Tensor, nn
 
 from ganlib.data.share import ALONE, Share
 from ganlib.errors import GanlibError
+from ganlib.files import cache_folder, make_folder
 from ganlib.machine import Machine
 
 _LOST = (
@@ -93,6 +95,15 @@ class Team:
         with _losses_explained():
             dist.broadcast_object_list(box, 0, self._messages)
         return box[0]
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let one process of a machine after the other do what follows, such as fetching the same files."""
+        if self.size == 1:
+            yield
+            return
+        with FileLock(make_folder(cache_folder() / "locks") / "team.lock"):
+            yield
 
     def same(self, value: str) -> bool:
         """Whether all processes pass the same text."""

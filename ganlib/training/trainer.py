@@ -3,8 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -66,7 +66,8 @@ class Trainer:
         self.team = Team.join(self.machine)
         self.callbacks = self._listeners(callbacks)
         self.save_minutes = save_minutes
-        images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
+        with self.team.in_turn():
+            images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
         self.state = self._new_state(images)
         self._check_team()
         self._news = self._load()
@@ -129,14 +130,22 @@ class Trainer:
         self._countdown = Countdown(Budget(epochs, kimg, minutes), self.state)
         with Interrupt(self.team.size) as interrupt, self._held(), self.state.streams.used():
             self._begin()
-            while True:
-                while self._goes_on(interrupt):
-                    self._step()
-                if self._all(self.state.is_finite()):
-                    break
-                self._go_back()
+            try:
+                self._train(interrupt)
+            except Exception:
+                for callback in self.callbacks:
+                    callback.on_error(self)
+                raise
             self._end()
         return self.run
+
+    def _train(self, interrupt: Interrupt) -> None:
+        while True:
+            while self._goes_on(interrupt):
+                self._step()
+            if self._all(self.state.is_finite()):
+                return
+            self._go_back()
 
     def _held(self) -> AbstractContextManager[None]:
         return self.run.held() if self.team.leads else nullcontext()
@@ -174,8 +183,9 @@ class Trainer:
         self._warm = (self._began, self.state.shown)
 
     def _end(self) -> None:
-        self._show(self._journal.last_look())
+        sample = self._journal.last_look()
         self._save()
+        self._show(sample)
         for callback in self.callbacks:
             callback.on_end(self)
         self.team.agree(True)  # nobody leaves before all is written
@@ -200,8 +210,19 @@ class Trainer:
             self._log(scored=score_is_due(thousands))
         if self._saves:
             self._save()
-        for callback in self.callbacks:
-            callback.on_step(self)
+        with self._kept():
+            for callback in self.callbacks:
+                callback.on_step(self)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Let no error of a callback, such as a terminal that is gone, cost what was trained."""
+        try:
+            yield
+        except Exception:
+            if self.state.is_finite():
+                save_checkpoint(self.state, self.run)
+            raise
 
     def _an_epoch_is_due(self, turn: Turn) -> bool:
         """Whether an epoch of a thousand pictures or more has just ended whose samples are wanted."""

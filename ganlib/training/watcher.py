@@ -22,7 +22,7 @@ _FOOLED = 0.3  # the loss of a G that has D take three of four for real
 _NO_GRADIENT = 1e-4
 
 _FEW = 0.35  # of the diversity of real pictures
-_LEFT = 0.35
+_LEFT = 0.25  # of the best there has been
 
 _LIKE_GREY = 0.5  # a score: grey pictures of whatever kind have more
 _BETTER = 0.95
@@ -76,7 +76,7 @@ def _never_varied(rows: Sequence[_Row], diversities: list[float]) -> bool:
     """Whether D cannot tell what is painted, and it is still the same picture."""
     fooled = abs(_mean_lead(rows[-_BEGINNING:])) < _AHEAD
     learnt = min(_known(rows, "score"), default=1.0) < _LIKE_GREY
-    return _is_old(rows) and fooled and learnt and max(diversities[-_RECENT:]) < _FEW
+    return _is_old(rows) and fooled and learnt and max(diversities[-_RECENT:], default=1.0) < _FEW
 
 
 def _oscillation(rows: Sequence[_Row]) -> Finding | None:
@@ -117,12 +117,11 @@ def _nothing_learnt(rows: Sequence[_Row]) -> Finding | None:
     """G gets no gradient, or the score stays like that of grey pictures although D is not far ahead."""
     scores = _known(rows, "score")
     if _no_gradient(rows):
-        why, rate = "stands still: its weights have grown until nothing that D says moves them", "2e-4"
+        rate = "2e-4"
+        why = "stands still: its weights have grown until nothing that D says moves them"
     elif _is_old(rows) and _is_flat(scores) and abs(_mean_lead(rows)) < _AHEAD:
-        why, rate = (
-            f"paints as at the beginning: its score was {scores[0]:.2f} and is {scores[-1]:.2f}",
-            "4e-4",
-        )
+        rate = "4e-4"
+        why = f"paints as at the beginning: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
     else:
         return None
     return Finding(
@@ -177,12 +176,10 @@ def _turning_points(values: Sequence[float]) -> list[float]:
         low, high = min(low, value), max(high, value)
         if rising is not False and value <= high - _SWING:
             turns += [high] if rising else []
-            rising, low = False, value
-            high = value
+            rising, low, high = False, value, value
         elif rising is not True and value >= low + _SWING:
             turns += [] if rising is None else [low]
-            rising, high = True, value
-            low = value
+            rising, low, high = True, value, value
     return turns
 
 

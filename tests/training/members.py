@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def talk(team: Team, folder: Path) -> None:
         "same": [team.same("art"), team.same(f"art {rank}")],
         "part": team.share.of(torch.arange(6)),
     }
+    with team.in_turn(), (folder / "turns").open("a") as file:
+        for word in ("begins", "ends"):
+            file.write(f"{word}\n")
+            file.flush()
+            time.sleep(0.1)  # time for the other to come between, if it could
     torch.save(heard, folder / f"{team.share.rank}.pt")
 
 
@@ -179,6 +185,7 @@ def fit(folder: Path) -> None:
 
 if __name__ == "__main__":
     what, place = sys.argv[1:]
+    os.environ["XDG_CACHE_HOME"] = place
     if what in {"bf16", "notebook"}:
         {"bf16": bf16, "notebook": notebook}[what](Path(place))
     else:

@@ -61,6 +61,17 @@ def test_a_ctrl_c_that_arrives_twice_is_noted_once_where_a_launcher_passes_it_on
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_process_that_a_notebook_has_forked_ends_when_all_is_saved(monkeypatch):
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: "the notebook")
+    saved = []
+    with pytest.raises(KeyboardInterrupt), Interrupt(processes=2):
+        signal.raise_signal(signal.SIGINT)
+        saved.append("all")
+    assert saved == ["all"]
+    with Interrupt(processes=2):
+        pass
+
+
 def test_what_was_to_be_ignored_is_ignored():
     """`nohup` starts a process with one signal ignored."""
     before = signal.signal(ENDING[-1], signal.SIG_IGN)

@@ -153,22 +153,12 @@ def test_bf16_on_a_cpu_trains_and_goes_on_exactly(tmp_path, alone):
     assert furthest(whole, in_parts) == 0
     assert all(tensor.isfinite().all() for tensor in numbers(whole).values())
     assert furthest(whole, alone.state.state_dict()) > 1e-5  # that computed in fp32
-    assert all(tensor.dtype == torch.float32 for tensor in numbers(whole).values())
     assert load_generator(tmp_path / "cli")[1].width == 2
 
 
 def test_fp16_on_a_cpu_is_a_sentence(tmp_path, capsys):
-    command = [
-        "train",
-        "portraits64",
-        "--run",
-        str(tmp_path / "run"),
-        "--device",
-        "cpu",
-        "--precision",
-        "fp16",
-    ]
-    assert main(command) == 2
+    command = ["train", "portraits64", "--run", str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*command, "--precision", "fp16"]) == 2
     assert "A CPU does not train in fp16: choose bf16 or fp32." in capsys.readouterr().err
 
 
@@ -188,7 +178,7 @@ def train_command(run, *more):
 
 def wait_for(condition, process):
     """Wait for what the processes will have done soon, and say what they said if they never do."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not condition():
         if process.poll() is not None or time.monotonic() > end:
             pytest.fail(finish(process))

@@ -1,10 +1,16 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch import nn
 
 from ganlib.data.share import Share
 from ganlib.errors import GanlibError
 from ganlib.machine import detect
-from ganlib.training.team import Team
+from ganlib.recipes import Recipe
+from ganlib.training.state import _prepared
+from ganlib.training.team import Team, division
 from tests.training.together import finish, start
 
 
@@ -14,7 +20,8 @@ def heard(tmp_path_factory):
     process = start("tests.training.members", "talk", folder)
     said = finish(process)
     assert process.returncode == 0, said
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+    turns = (folder / "turns").read_text().split()
+    return [{**torch.load(folder / f"{rank}.pt"), "turns": turns} for rank in range(2)]
 
 
 def test_each_process_has_a_place_and_the_first_leads(heard):
@@ -47,6 +54,10 @@ def test_processes_find_out_whether_they_hold_the_same(heard):
     assert [values["same"] for values in heard] == [[True, False]] * 2
 
 
+def test_the_processes_of_a_machine_take_turns(heard):
+    assert heard[0]["turns"] == ["begins", "ends", "begins", "ends"]
+
+
 def test_the_parts_make_the_whole(heard):
     assert torch.equal(torch.cat([values["part"] for values in heard]), torch.arange(6))
 
@@ -71,6 +82,31 @@ def test_a_process_alone_has_nothing_to_wait_for():
     assert team.mean(gradient) is gradient
     assert team.broadcast("recipe") == "recipe"
     assert not torch.distributed.is_initialized()
+
+
+def test_gpus_synchronise_batchnorm_where_the_recipe_wants_it():
+    recipe = Recipe("test", size=32, width=2)
+    together = SimpleNamespace(
+        use_distributed=True, device=torch.device("cuda"), prepare_model=lambda net, evaluation_mode: net
+    )
+    for wanted, kind in ((True, nn.SyncBatchNorm), (False, nn.BatchNorm2d)):
+        plain = recipe.generator()
+        weights = list(plain.parameters())
+        prepared = _prepared(plain, replace(recipe, sync_norm=wanted), together)
+        assert {type(layer) for layer in prepared.modules() if "Norm" in type(layer).__name__} == {kind}
+        assert all(a is b for a, b in zip(prepared.parameters(), weights, strict=True))
+        assert prepared.state_dict().keys() == recipe.generator().state_dict().keys()
+
+
+def test_a_team_says_how_it_shares_and_whose_statistics_batchnorm_takes():
+    batch, none = Recipe("test", size=32), Recipe("test", size=32, d_norm="none", g_norm="none")
+    synchronised = nn.SyncBatchNorm.convert_sync_batchnorm(batch.generator())
+    shares = "3 processes share each batch of 48; "
+    assert division(3, 48, [none.generator(), none.discriminator()]) == shares + "no BatchNorm."
+    assert division(3, 48, [batch.generator(), none.discriminator()]) == (
+        shares + "BatchNorm statistics of each process."
+    )
+    assert division(3, 48, [synchronised, batch.generator()]) == shares + "BatchNorm statistics synchronised."
 
 
 def test_a_share_is_a_block_of_the_whole():

@@ -12,7 +12,6 @@ from ganlib.errors import GanlibError
 from ganlib.latent import paint, sample_latent
 from ganlib.run import load_generator
 from ganlib.training.callbacks import Callback
-from ganlib.training.checkpoint import save_checkpoint
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -152,21 +151,30 @@ def without_time(rows):
     return [{k: v for k, v in row.items() if "second" not in k} for row in rows]
 
 
-def test_a_run_killed_between_two_saves_repeats_what_was_lost(recipe, art, tmp_path):
-    class Die(Callback):
+def test_an_error_of_a_callback_costs_no_step(recipe, art, tmp_path):
+    """Such as that of a progress bar whose terminal is gone."""
+
+    class Fail(Callback):
         def on_step(self, trainer):
             if trainer.state.step == 20:
-                save_checkpoint(trainer.state, trainer.run)
-            if trainer.state.step == 140:
-                raise MemoryError  # nothing is saved on the way out
+                raise BrokenPipeError
 
-    whole = train(recipe, art, tmp_path / "whole", kimg=3)
+    whole = train(recipe, art, tmp_path / "whole", kimg=0.6)
+    with pytest.raises(BrokenPipeError):
+        train(recipe, art, tmp_path / "run", kimg=0.6, callbacks=[Fail()])
+    again = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
+    assert again.state.step == 20
+    again.fit(kimg=0.6)
+    assert same_state(whole.state.state_dict(), again.state.state_dict())
+
+
+def test_an_error_inside_a_step_saves_nothing_of_it(recipe, art, tmp_path, monkeypatch):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
+    before = trainer.run.checkpoint_file.read_bytes()
+    monkeypatch.setattr("ganlib.training.game.generator_step", lambda *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError):
-        train(recipe, art, tmp_path / "killed", kimg=3, callbacks=[Die()])
-    killed = train(recipe, art, tmp_path / "killed", kimg=3)
-    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(killed), strict=True))
-    assert [row["step"] for row in killed.run.log()] == [row["step"] for row in whole.run.log()]
-    assert [path.name for path in killed.run.samples()] == [path.name for path in whole.run.samples()]
+        trainer.fit(kimg=0.2)
+    assert trainer.run.checkpoint_file.read_bytes() == before
 
 
 def test_another_seed_gives_other_weights(recipe, art, tmp_path):
@@ -295,3 +303,11 @@ def test_a_step_never_waits_for_the_gpu(recipe, art, tmp_path):
         trainer._game.play()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_an_error_stands_on_a_line_of_its_own(recipe, art, tmp_path, capsys, monkeypatch):
+    trainer = Trainer(recipe, art, tmp_path / "run", device="cpu")
+    monkeypatch.setattr(trainer._game, "play", lambda: (_ for _ in ()).throw(GanlibError("no more")))
+    with pytest.raises(GanlibError, match="no more"):
+        trainer.fit(kimg=1)
+    assert capsys.readouterr().err.endswith("\n")

@@ -34,7 +34,7 @@ def full_length() -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1"}
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> str:
+def finish(process: subprocess.Popen[str], seconds: float = 240) -> str:
     """Everything the processes print, once they have ended."""
     try:
         return process.communicate(timeout=seconds)[0]

@@ -1,5 +1,6 @@
 """Progress bars that suit where they are shown: a terminal, a notebook, or nowhere."""
 
+import multiprocessing
 import sys
 from collections.abc import Iterable
 from typing import TypeVar
@@ -17,8 +18,8 @@ def progress(items: Iterable[_Item], what: str, unit: str, total: int) -> Iterab
 
 
 def in_notebook() -> bool:
-    """Whether output is shown in a notebook."""
-    if sys.modules.get("IPython") is None:
+    """Whether a notebook shows the output; of a process that it has forked, it shows only what is printed."""
+    if sys.modules.get("IPython") is None or multiprocessing.parent_process() is not None:
         return False
     from IPython.core.getipython import get_ipython
 

@@ -269,7 +269,7 @@ def load_generator(source: str | Path) -> tuple[Painter, Recipe]:
 
 
 def _weights_file(source: str | Path) -> Path:
-    path = Path(source)
+    path = expand_home(source)
     bundled = bundled_folder() / "weights" / f"{source}.safetensors"
     for candidate in (Run(path).generator_file, path, bundled):
         if candidate.is_file():

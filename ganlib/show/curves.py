@@ -1,6 +1,5 @@
 """Learning curves."""
 
-from io import BytesIO
 from typing import Any
 
 from ganlib.errors import GanlibError
@@ -24,19 +23,21 @@ def curves(run: Run) -> Figure:
     rows = run.log()
     if len(rows) <= 1:
         raise GanlibError(f"The log of '{run.folder}' is too short to draw: train for 2 kimg or more.")
-    axis = _axis(run)
     canvas = Canvas(figsize=(10, 3.6), layout="constrained", facecolor="white")
     losses, verdicts = canvas.subplots(1, 2)
+    draw_rows(losses, verdicts, time_axis(run), rows)
+    return Figure.from_canvas(canvas, describe(rows))
+
+
+def draw_rows(losses: Any, verdicts: Any, axis: str, rows: list[_Row]) -> None:
+    """Draw the rows of a log into two axes of matplotlib, over `axis`: "kimg" or "step"."""
     _draw(losses, axis, rows, ("d_loss", "discriminator"), ("g_loss", "generator"))
-    losses.set(title="Loss", xlabel=axis, yscale=_scale(rows))
+    losses.set(title="Loss", xlabel=axis, yscale=loss_scale(rows))
     _draw(verdicts, axis, rows, ("real_probability", "real: D(x)"), ("fake_probability", "painted: D(G(z))"))
     verdicts.set(title="Probability of being real, as D sees it", xlabel=axis, ylim=(0, 1))
-    buffer = BytesIO()
-    canvas.savefig(buffer, format="png", dpi=100)
-    return Figure(buffer.getvalue(), _describe(rows))
 
 
-def _axis(run: Run) -> str:
+def time_axis(run: Run) -> str:
     """Real pictures shown to D; steps where G also plays alone, while no picture is shown."""
     return "kimg" if run.recipe().schedule(2) == Schedule() else "step"
 
@@ -51,13 +52,14 @@ def _draw(axes: Any, axis: str, rows: list[_Row], *lines: tuple[str, str]) -> No
     axes.legend(frameon=False)
 
 
-def _scale(rows: list[_Row]) -> str:
+def loss_scale(rows: list[_Row]) -> str:
     """Logarithmic where the largest loss is many times the smallest, and none is below zero."""
     losses = [row[name] for row in rows for name in ("d_loss", "g_loss") if row[name] is not None]
     return "log" if losses and 0 < _MANY * min(losses) < max(losses) else "linear"
 
 
-def _describe(rows: list[_Row]) -> str:
+def describe(rows: list[_Row]) -> str:
+    """What the curves of these rows show, in words."""
     return (
         f"Two line plots over {rows[-1]['kimg']:.0f} kimg. The loss of D goes from {_ends(rows, 'd_loss')}, "
         f"that of G from {_ends(rows, 'g_loss')}; D(x) ends at {_last(rows, 'real_probability')}, "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -27,6 +28,13 @@ class Figure:
         """Encode a Pillow image as PNG."""
         buffer = BytesIO()
         image.save(buffer, "PNG")
+        return cls(buffer.getvalue(), alt)
+
+    @classmethod
+    def from_canvas(cls, canvas: Any, alt: str, dpi: int = 100) -> "Figure":
+        """Encode a figure of matplotlib as PNG."""
+        buffer = BytesIO()
+        canvas.savefig(buffer, format="png", dpi=dpi)
         return cls(buffer.getvalue(), alt)
 
     def __repr__(self) -> str:
@@ -60,9 +68,14 @@ class Figure:
             GanlibError: the ending is another, the disk is full, or the place may not be written.
         """
         path = Path(path)
-        if path.suffix.lower() not in _ENDINGS:
-            raise GanlibError(
-                f"'{path}' names no picture format: end it in .png, .webp or .jpg (PNG, WebP or JPEG)."
-            )
+        check_picture_name(path)
         write_atomically(path, lambda part: self.image().convert("RGB").save(part))
         return path
+
+
+def check_picture_name(path: Path) -> None:
+    """Raise `GanlibError` if no picture may be called `path`."""
+    if path.suffix.lower() not in _ENDINGS:
+        raise GanlibError(
+            f"'{path}' names no picture format: end it in .png, .webp or .jpg (PNG, WebP or JPEG)."
+        )

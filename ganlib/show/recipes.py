@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ganlib.cost import cost
 from ganlib.recipes import Recipe
+from ganlib.show.table import table
 
 _GIB = 2**30
 _HOUR = 60
@@ -17,10 +18,7 @@ def recipe_table(recipes: list[Recipe], minutes: dict[str, float]) -> str:
 
     The memory is counted for training in fp32.
     """
-    rows = [_HEADINGS, *(_row(recipe, minutes[recipe.name]) for recipe in recipes)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    return table([_HEADINGS, *(_row(recipe, minutes[recipe.name]) for recipe in recipes)])
 
 
 def _row(recipe: Recipe, minutes: float) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ class ProgressBar(Callback):
         """Write it above the bar."""
         self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {finding}")
 
-    def on_error(self, trainer: Trainer) -> None:
+    def on_error(self, _trainer: Trainer) -> None:
         """Close, so that the error stands on a line of its own."""
         self._bar.close()
 

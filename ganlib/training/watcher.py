@@ -176,10 +176,10 @@ def _turning_points(values: Sequence[float]) -> list[float]:
         low, high = min(low, value), max(high, value)
         if rising is not False and value <= high - _SWING:
             turns += [high] if rising else []
-            rising, low, high = False, value, value
+            rising, low = False, value
         elif rising is not True and value >= low + _SWING:
             turns += [] if rising is None else [low]
-            rising, low, high = True, value, value
+            rising, high = True, value
     return turns
 
 

@@ -12,7 +12,7 @@ from ganlib.data.imageset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.animation import animate
-from ganlib.show.curves import _axis, _scale, curves
+from ganlib.show.curves import curves, loss_scale, time_axis
 from ganlib.show.grids import before_after, check_grid, grid
 from ganlib.show.summary import show_run
 
@@ -124,10 +124,10 @@ def test_curves_leave_out_what_was_not_played_and_may_be_logarithmic(tmp_path, r
     shown = pixels(figure).astype(int)
     for colour in ((0, 114, 178), (213, 94, 0)):
         assert (np.abs(shown - colour).sum(2) < 30).sum() > 500  # a line, not only its entry in the legend
-    assert _scale(run.log()) == "log"
-    assert _scale(run.log()[:2]) == "linear"
+    assert loss_scale(run.log()) == "log"
+    assert loss_scale(run.log()[:2]) == "linear"
     nobody = [{"d_loss": None, "g_loss": None}]
-    assert _scale(nobody) == "linear"
+    assert loss_scale(nobody) == "linear"
 
 
 def test_a_single_sample_is_a_film_of_one_frame(run):
@@ -173,7 +173,7 @@ def test_curves_run_over_pictures_or_over_steps(tmp_path, recipe):
     ):
         run = Run(tmp_path / name)
         run.start(replace(recipe, **changes))
-        assert _axis(run) == axis
+        assert time_axis(run) == axis
 
 
 def test_curves_draw_and_describe(run):

@@ -190,6 +190,7 @@ def test_turning_points_are_where_a_swing_begins():
     assert _turning_points([0.1, 0.9]) == []
     assert _turning_points([0.1, 0.8, 0.9, 0.7, 0.2, 0.3, 0.1, 0.6]) == [0.9, 0.1]
     assert _turning_points([0.9, 0.8, 0.2, 0.7, 0.0]) == [0.2, 0.7]
+    assert _turning_points([0.1, 0.9, 0.45, 0.55]) == [0.9]
 
 
 @pytest.mark.parametrize(("now", "wanted"), [(0.131, ["past its best"]), (0.129, [])])

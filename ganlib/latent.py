@@ -1,11 +1,16 @@
 """The latent space: tensors in, tensors out."""
 
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 
 _LARGEST_SEED = 2**63 - 1
+_SHORTEST = 1e-4  # radians: where the angle is smaller, an arc and a line are the same to seven digits
 
 
 def sample_latent(count: int, latent_dim: int, seed: int = 0) -> Tensor:
@@ -30,10 +35,106 @@ def _one_latent(latent_dim: int, seed: int) -> Tensor:
 @torch.inference_mode()
 def paint(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
     """Pictures (N, 3, S, S) in [-1, 1], on the CPU, of z (N, latent_dim), in eval mode."""
-    was_training = generator.training
     device = next(generator.parameters()).device
-    generator.eval()
-    try:
+    with in_eval(generator):
         return torch.cat([generator(part.to(device)).float().cpu() for part in z.split(batch_size)])
+
+
+@contextmanager
+def in_eval(net: nn.Module) -> Iterator[None]:
+    """Let each picture stand alone meanwhile; afterwards every layer is in the mode that it was in."""
+    training = [layer for layer in net.modules() if layer.training]
+    net.eval()
+    try:
+        yield
     finally:
-        generator.train(was_training)
+        for layer in training:
+            layer.training = True
+
+
+def check_latent(z: Tensor, latent_dim: int) -> Tensor:
+    """`z` itself, if it is (N, latent_dim) and finite.
+
+    Raises:
+        GanlibError: it has another shape, or holds what is no number.
+    """
+    if z.ndim != 2 or z.shape[1] != latent_dim:  # noqa: PLR2004 (rows and columns)
+        raise GanlibError(f"This generator wants z of shape (N, {latent_dim}), not {tuple(z.shape)}.")
+    if not z.isfinite().all():
+        raise GanlibError("z holds a NaN or an infinity: give it plain numbers.")
+    return z
+
+
+def truncate(z: Tensor, amount: float) -> Tensor:
+    """Bring z, (N, latent_dim), nearer to the mean of all z, which is 0: 1 leaves it, 0 is the mean itself.
+
+    Nearer the mean, pictures are safer and more alike (Brock et al. 2019; Karras et al. 2019).
+
+    Raises:
+        GanlibError: the amount is no number of 0 or more.
+    """
+    if not 0 <= amount < math.inf:
+        raise GanlibError(f"The truncation must be a number of 0 or more, such as 0.7, not {amount}.")
+    return amount * z
+
+
+def lerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Points (N, latent_dim) on the straight line between two z, (latent_dim,), at each `share` (N,).
+
+    At a share of 0 and of 1 they are `start` and `end` to the bit.
+    """
+    return torch.lerp(start, end, share.to(start)[:, None])
+
+
+def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Points (N, latent_dim) on the arc between two z, (latent_dim,), at each `share` (N,) of its angle.
+
+    The length goes evenly from that of the one to that of the other (Shoemake 1985; White 2016), and at a
+    share of 0 and of 1 they are `start` and `end` to the bit. Where there is no arc (from or to 0), or one
+    in every direction (from z to -z), it is the straight line.
+    """
+    one, other, places = (tensor.detach().cpu().double() for tensor in (start, end, share))
+    lengths = lerp(one.norm()[None], other.norm()[None], places)  # (N, 1)
+    one, other = one / one.norm(), other / other.norm()
+    angle = torch.acos(one @ other)  # a NaN where one of them has no length
+    if not _SHORTEST < angle < math.pi - _SHORTEST:
+        return lerp(start, end, share)
+    weights = torch.stack([torch.sin((1 - places) * angle), torch.sin(places * angle)], 1) / torch.sin(angle)
+    directions = weights @ torch.stack([one, other])  # (N, latent_dim), of length 1
+    return (lengths * directions).to(start)
+
+
+def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
+    """A path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
+
+    Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
+    goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
+
+    Raises:
+        GanlibError: there are fewer than two stops, or fewer frames than stops.
+    """
+    if stops.ndim != 2 or len(stops) < 2 or frames < len(stops):  # noqa: PLR2004 (rows and columns; two ends)
+        raise GanlibError(
+            f"A walk of {frames} frames past stops of shape {tuple(stops.shape)}: give two rows or more, and "
+            "as many frames."
+        )
+    ends = torch.cat([stops[1:], stops[:1]]) if closed else stops[1:]
+    places = torch.linspace(0, len(ends), frames + closed, dtype=torch.float64)[:frames]
+    legs = places.long().clamp(max=len(ends) - 1)
+    between = lerp if straight else slerp
+    return torch.cat([between(stops[k], ends[k], places[legs == k] - k) for k in range(len(ends))])
+
+
+def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
+    """Sums and differences of groups of z, each (N, latent_dim), by their means; a z (latent_dim,).
+
+    "With hat, minus without, plus smiling": the mean of a group keeps what its pictures share (Radford et
+    al. 2016, section 6.3.2).
+
+    Raises:
+        GanlibError: there is nothing to add up, or a group is empty.
+    """
+    if not plus or not all(len(group) for group in (*plus, *minus)):
+        raise GanlibError("A mean needs pictures: give one group or more, with one z or more in each.")
+    groups = [group.mean(0) for group in plus] + [-group.mean(0) for group in minus]
+    return torch.stack(groups).sum(0)

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from ganlib.show.figure import Figure
 
 _LARGEST_SIDE = 8192
 _GAP = 16
+_LINE = 2  # between pictures, in pixels of theirs
 
 
 def square(count: int) -> int:
@@ -31,8 +34,27 @@ def check_grid(count: int, size: int, columns: int, scale: int) -> None:
         )
 
 
-def grid_image(images: Tensor, columns: int | None = None, scale: int = 1) -> Image.Image:
-    """Images (N, 3, S, S) in [-1, 1] side by side, as square as can be, each pixel `scale` wide.
+def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
+    """Images (N, 3, S, S) in [-1, 1] as bytes (N, scale * S, scale * S, 3).
+
+    Each pixel becomes a square that is `scale` wide, or the whole is made `smooth` by Lanczos's filter.
+    """
+    pictures = to_bytes(images.cpu())
+    if smooth:
+        return torch.stack([_smooth(picture, scale) for picture in pictures])
+    return pictures.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+
+
+def _smooth(picture: Tensor, scale: int) -> Tensor:
+    side = picture.shape[0] * scale
+    larger = Image.fromarray(picture.numpy()).resize((side, side), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(larger))
+
+
+def grid_image(
+    images: Tensor, columns: int | None = None, scale: int = 1, *, smooth: bool = False
+) -> Image.Image:
+    """Images (N, 3, S, S) in [-1, 1] side by side, as square as can be, enlarged `scale` times.
 
     Raises:
         GanlibError: the grid would be larger than 8192 px on a side.
@@ -41,14 +63,17 @@ def grid_image(images: Tensor, columns: int | None = None, scale: int = 1) -> Im
 
     columns = columns or square(len(images))
     check_grid(len(images), images.shape[2], columns, scale)
-    tiles = make_grid(images.cpu(), nrow=columns, pad_value=1.0)
-    picture = Image.fromarray(to_bytes(tiles[None])[0].numpy())
-    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    tiles = enlarge(images, scale, smooth=smooth).permute(0, 3, 1, 2)  # (N, 3, scale * S, scale * S)
+    picture = make_grid(tiles, nrow=columns, padding=_LINE * scale, pad_value=255)
+    return Image.fromarray(picture.permute(1, 2, 0).numpy())
 
 
-def grid(images: Tensor, alt: str = "", columns: int | None = None, scale: int = 1) -> Figure:
+def grid(
+    images: Tensor, alt: str = "", columns: int | None = None, scale: int = 1, *, smooth: bool = False
+) -> Figure:
     """The grid as a figure; `alt` says what it shows."""
-    return Figure.from_image(grid_image(images, columns, scale), alt or f"A grid of {len(images)} pictures.")
+    picture = grid_image(images, columns, scale, smooth=smooth)
+    return Figure.from_image(picture, alt or f"A grid of {len(images)} pictures.")
 
 
 def before_after(run: Run) -> Figure:

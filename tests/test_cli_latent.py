@@ -1,0 +1,179 @@
+"""The verbs that paint from a generator: sample, interpolate and project."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganlib.cli import main
+from ganlib.data.imageset import to_bytes
+from ganlib.latent import paint, sample_latent, walk
+from ganlib.latent_file import save_latent
+from ganlib.run import load_generator, save_generator
+
+
+@pytest.fixture
+def weights(recipe, tmp_path):
+    recipe = replace(recipe, init="default")
+    generator = recipe.generator()
+    for _ in range(40):
+        generator(torch.randn(16, 8))  # BatchNorm learns its averages, so that pictures have contrast
+    save_generator(generator, recipe, 1.0, tmp_path / "w.safetensors")
+    return tmp_path / "w.safetensors"
+
+
+def painted(weights, z):
+    return to_bytes(paint(load_generator(weights)[0], z)).numpy().astype(int)
+
+
+def test_sample_writes_one_file_a_picture_named_by_its_seed(weights, tmp_path, capsys):
+    out = tmp_path / "many"
+    assert main(["sample", str(weights), "--files", "--count", "70", "--seed", "5", "--out", str(out)]) == 0
+    names = sorted(path.name for path in out.iterdir())
+    assert names == [f"seed-{seed:06d}.png" for seed in range(5, 75)]
+    pixels = np.stack([np.asarray(Image.open(out / name)).astype(int) for name in names])
+    assert np.abs(pixels - painted(weights, sample_latent(70, 8, 5))).max() <= 1
+    assert f"70 pictures, seeds 5 to 74: {out}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("kind", "name"), [("webp", "WEBP"), ("jpg", "JPEG")])
+def test_sample_writes_files_of_other_formats_and_sizes(kind, name, weights, tmp_path):
+    command = ["sample", str(weights), "--files", "--count", "2", "--format", kind, "--upscale", "3"]
+    assert main([*command, "--smooth", "--out", str(tmp_path / "many")]) == 0
+    picture = Image.open(tmp_path / "many" / f"seed-000001.{kind}")
+    assert (picture.format, picture.size) == (name, (96, 96))
+
+
+def test_sample_truncates(weights, tmp_path):
+    def variety(amount):
+        command = ["sample", str(weights), "--files", "--count", "9", "--truncation", amount]
+        assert main([*command, "--out", str(tmp_path / amount)]) == 0
+        return (
+            np.stack([np.asarray(Image.open(path)) for path in (tmp_path / amount).iterdir()]).std(0).mean()
+        )
+
+    assert variety("0") < 1 < variety("0.5") < variety("1")
+
+
+@pytest.mark.parametrize("option", ["--upscale", "--scale"])
+def test_a_grid_is_enlarged_by_either_name(option, weights, tmp_path):
+    command = ["sample", str(weights), "--count", "4", option, "3", "--out", str(tmp_path / "grid.webp")]
+    assert main(command) == 0
+    assert Image.open(tmp_path / "grid.webp").size == (3 * 70, 3 * 70)
+
+
+def frames_of(path):
+    moving = Image.open(path)
+    for place in range(moving.n_frames):
+        moving.seek(place)
+        yield np.asarray(moving.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("options", "closed", "straight"),
+    [([], False, False), (["--loop"], True, False), (["--straight"], False, True)],
+)
+def test_interpolate_films_the_walk(options, closed, straight, weights, tmp_path, capsys):
+    out = tmp_path / "film.gif"
+    command = ["interpolate", str(weights), "3", "9", "--frames", "6", "--upscale", "1", "--out", str(out)]
+    assert main([*command, *options]) == 0
+    stops = torch.cat([sample_latent(1, 8, seed) for seed in (3, 9)])
+    wanted = painted(weights, walk(stops, 6, closed=closed, straight=straight))
+    shown = np.stack(list(frames_of(out)))
+    assert shown.shape == wanted.shape
+    assert np.abs(shown - wanted).mean() < 2.2  # a GIF has 256 colours
+    assert f"6 frames, {4 if closed else 2} seconds: {out}" in capsys.readouterr().out
+
+
+def test_interpolate_takes_files_and_writes_mp4(weights, tmp_path, capsys):
+    generator, recipe = load_generator(weights)
+    saved = [
+        str(save_latent(z, generator, recipe, tmp_path / f"{k}.json"))
+        for k, z in enumerate(sample_latent(2, 8, 3))
+    ]
+    seeds, files = tmp_path / "seeds.gif", tmp_path / "files.gif"
+    for stops, out in ((["3", "4"], seeds), (saved, files)):
+        assert main(["interpolate", str(weights), *stops, "--seconds", "0.5", "--out", str(out)]) == 0
+    assert seeds.read_bytes() == files.read_bytes()
+    film = tmp_path / "film.mp4"
+    assert main(["interpolate", str(weights), "3", saved[1], "5", "--loop", "--out", str(film)]) == 0
+    assert "120 frames, 6 seconds" in capsys.readouterr().out
+    assert film.stat().st_size > 1000
+
+
+def test_project_leaves_picture_and_latent_beside_the_photo(weights, tmp_path, capsys):
+    out = tmp_path / "one"
+    assert main(["sample", str(weights), "--files", "--count", "1", "--seed", "8", "--out", str(out)]) == 0
+    photo = out / "seed-000008.png"
+    capsys.readouterr()
+    assert main(["project", str(photo), str(weights)]) == 0
+    shown = capsys.readouterr().out
+    assert "A pixel is off by" in shown
+    picture, z = out / "seed-000008-projected.png", out / "seed-000008-projected.json"
+    assert str(picture) in shown
+    assert str(z) in shown
+    assert json.loads(z.read_text())["recipe"] == "test"
+    off = np.abs(
+        np.asarray(Image.open(photo)).astype(int) - np.asarray(Image.open(picture)).astype(int)
+    ).mean()
+    assert 0 <= off < 2
+    assert main(["interpolate", str(weights), "8", str(z), "--frames", "3", "--out", str(out / "a.gif")]) == 0
+    first, *_, last = frames_of(out / "a.gif")
+    assert np.abs(first - last).mean() < 3
+
+
+def test_project_writes_where_it_is_told(weights, tmp_path):
+    photo, out = tmp_path / "photo.jpg", tmp_path / "there" / "me.webp"
+    Image.new("CMYK", (300, 20)).save(photo)
+    command = ["project", str(photo), str(weights), "--crop", "pad", "--steps", "2", "--starts", "1"]
+    assert main([*command, "--upscale", "2", "--out", str(out)]) == 0
+    assert Image.open(out).size == (64, 64)
+    assert sorted(path.name for path in out.parent.iterdir()) == ["me.json", "me.webp"]
+    assert list(tmp_path.glob("*projected*")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "{w}", "--truncation", "nan", "--out", "{tmp}/a.png"], "such as 0.7"),
+        (["sample", "{w}", "--files", "--count", "0", "--out", "{tmp}/many"], "at least 1"),
+        (["sample", "{w}", "--files", "--count", "1000000", "--out", "{tmp}/many"], "too many"),
+        (["sample", "{w}", "--files", "--seed", "-1", "--out", "{tmp}/many"], "out of range"),
+        (["sample", "{w}", "--files", "--truncation", "-1", "--out", "{tmp}/many"], "such as 0.7"),
+        (["sample", "{w}", "--files", "--upscale", "0", "--out", "{tmp}/many"], "1 or more"),
+        (["sample", "{w}", "--files", "--out", "{tmp}/taken"], "a file stands there"),
+        (["interpolate", "{w}", "3", "--out", "{tmp}/a.gif"], "two stops or more"),
+        (["interpolate", "{w}", "3", "four", "--out", "{tmp}/a.gif"], "'four' is neither a seed nor"),
+        (["interpolate", "{w}", "3", "-4", "--out", "{tmp}/a.gif"], "out of range"),
+        (["interpolate", "{w}", "3", "{tmp}/taken", "--out", "{tmp}/a.gif"], "damaged"),
+        (["interpolate", "portraits", "3", "{tmp}/z.json", "--out", "{tmp}/a.gif"], "another model"),
+        (["interpolate", "{w}", "3", "4", "--out", "{tmp}/a.png"], "is no film"),
+        (["interpolate", "{w}", "3", "4", "--seconds", "0", "--out", "{tmp}/a.gif"], "more than 0"),
+        (["interpolate", "{w}", "3", "4", "--frames", "1", "--out", "{tmp}/a.gif"], "as many frames"),
+        (["interpolate", "{w}", "3", "4", "--frames", "1000000000", "--out", "{tmp}/a.gif"], "50 a second"),
+        (["interpolate", "{w}", "3", "4", "--upscale", "0", "--out", "{tmp}/a.gif"], "1 or more"),
+        (["interpolate", "{tmp}/empty", "3", "4", "--out", "{tmp}/a.gif"], "train there first"),
+        (["project", "{tmp}/taken", "{w}"], "is no picture to work with"),
+        (["project", "{tmp}/none.png", "{w}"], "cannot be read"),
+        (["project", "{tmp}/p.png", "{w}", "--crop", "tiles"], "no crop 'tiles'"),
+        (["project", "{tmp}/p.png", "{w}", "--starts", "0"], "1 to 256 starts"),
+        (["project", "{tmp}/p.png", "{w}", "--out", "{tmp}/a.gif"], "names no picture format"),
+        (["project", "{tmp}/p.png", "{tmp}/p.png"], "damaged or cut short"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_writes_nothing(arguments, message, weights, tmp_path, capsys):
+    generator, recipe = load_generator(weights)
+    save_latent(sample_latent(1, 8)[0], generator, recipe, tmp_path / "z.json")
+    Image.new("RGB", (40, 40)).save(tmp_path / "p.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "taken").write_text("mine")
+    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
+    assert main([argument.format(tmp=tmp_path, w=weights) for argument in arguments]) == 2
+    shown = capsys.readouterr().err.strip().split("\n")[-1]
+    assert shown.startswith("ganlib: ")
+    assert message in shown
+    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
+    assert (tmp_path / "taken").read_text() == "mine"

@@ -1,0 +1,194 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from ganlib.directions import factorised_directions, fitted_direction, pca_directions, set_apart
+from ganlib.errors import GanlibError
+from ganlib.latent import sample_latent
+from ganlib.nets.dcgan import Generator
+from ganlib.nets.players import Painter
+from ganlib.nets.resize import ResizeGenerator
+
+FAMILIES = {
+    "dcgan": lambda: Generator(32, 8, 4),
+    "no norm": lambda: Generator(32, 8, 4, "none", init="default"),
+    "resize": lambda: ResizeGenerator(32, 8, 2),
+}
+EACH_WAY = pytest.mark.parametrize("find", [factorised_directions, pca_directions])
+
+
+@pytest.fixture(params=FAMILIES)
+def generator(request):
+    """A net of each family whose BatchNorms have seen something, so that they weigh the channels."""
+    net = FAMILIES[request.param]()
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.2, 2)
+            nn.init.normal_(layer.bias)
+    for _ in range(20):
+        net(torch.randn(16, 8))
+    return net.train()
+
+
+def before_first_activation(generator, z):
+    """What the first activation is given for one z, (latent_dim,)."""
+    x = z[None, :, None, None]
+    for layer in generator.main:
+        if isinstance(layer, nn.ReLU):
+            return x.flatten()
+        x = layer(x)
+    raise AssertionError
+
+
+def test_factorised_directions_are_those_of_the_jacobian(generator):
+    found = factorised_directions(generator, 8)
+    generator.eval().double()
+    jacobian = torch.autograd.functional.jacobian(
+        lambda z: before_first_activation(generator, z), torch.randn(8).double()
+    )
+    _, singular, right = torch.linalg.svd(jacobian)
+    alike = (found.vectors.double() @ right.T).abs()
+    assert torch.allclose(alike, torch.eye(8).double(), atol=1e-4)
+    shares = singular.square() / singular.square().sum()
+    assert found.shares.tolist() == pytest.approx(shares.tolist(), rel=1e-4)
+
+
+def test_factorised_directions_are_at_right_angles_and_explain_everything_together(generator):
+    found = factorised_directions(generator, 8)
+    assert torch.allclose(found.vectors @ found.vectors.T, torch.eye(8), atol=1e-5)
+    assert found.shares.sum().item() == pytest.approx(1, abs=1e-5)
+    assert factorised_directions(generator, 3).shares.sum() < 0.99
+
+
+@EACH_WAY
+def test_the_strongest_come_first_as_unit_vectors_with_a_sign_of_their_own(find, generator):
+    found = find(generator, 5)
+    assert len(found) == 5
+    assert found.vectors.shape == (5, 8)
+    assert found.vectors.norm(dim=1).tolist() == pytest.approx([1.0] * 5, abs=1e-5)
+    assert (found.shares.diff() <= 0).all()
+    assert found.shares.min() >= 0
+    assert 0 < found.shares.sum() <= 1 + 1e-6
+    largest = found.vectors.abs().argmax(1)
+    assert all(vector[place] > 0 for vector, place in zip(found.vectors, largest, strict=True))
+    again = find(generator, 5)
+    assert torch.equal(found.vectors, again.vectors)
+    assert torch.equal(found.shares, again.shares)
+
+
+@EACH_WAY
+def test_finding_them_leaves_the_net_and_chance_alone(find, generator):
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    random = torch.get_rng_state()
+    find(generator, 2)
+    assert all(layer.training for layer in generator.modules())
+    assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
+    assert all(weight.grad is None for weight in generator.parameters())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def planted(strengths, basis):
+    """A painter whose first layer stretches z along each row of `basis` by a strength of its own."""
+    first = nn.Linear(len(basis), len(basis), bias=True)
+    with torch.no_grad():
+        first.weight.copy_(strengths[:, None] * basis)
+        first.bias.fill_(50.0)  # so that ReLU lets all of it through
+    layers = [nn.Flatten(), first, nn.ReLU(), nn.Unflatten(1, (len(basis), 1, 1)), nn.ReLU(), nn.Tanh()]
+    return Painter(len(basis), nn.Sequential(*layers))
+
+
+@EACH_WAY
+def test_planted_directions_are_found_with_their_shares(find):
+    basis, _ = torch.linalg.qr(torch.randn(8, 8))
+    strengths = torch.tensor([0.1, 5.0, 0.2, 3.0, 0.1, 0.1, 0.2, 0.1])
+    found = find(planted(strengths, basis), 2)
+    assert (found.vectors @ basis.T).abs().argmax(1).tolist() == [1, 3]
+    assert (found.vectors * basis[[1, 3]]).sum(1).abs().min() > 0.995
+    assert found.shares.tolist() == pytest.approx([25 / 34.12, 9 / 34.12], abs=0.03)
+
+
+def test_components_need_samples_and_depth_counts_activations():
+    generator = Generator(32, 8, 4)
+    with pytest.raises(GanlibError, match="more than 8 samples"):
+        pca_directions(generator, 2, samples=8)
+    one, two = (pca_directions(generator, 2, samples=64, depth=depth) for depth in (1, 2))
+    assert not torch.allclose(one.vectors, two.vectors, atol=1e-2)
+
+
+@EACH_WAY
+@pytest.mark.parametrize("count", [0, 9, -1])
+def test_a_count_out_of_range_is_refused(find, count):
+    with pytest.raises(GanlibError, match="1 to 8 directions"):
+        find(Generator(32, 8, 4), count)
+
+
+def test_a_generator_of_zeros_has_no_share_of_anything():
+    generator = Generator(32, 8, 4, "none")
+    nn.init.zeros_(generator.main[0].weight)
+    assert factorised_directions(generator, 2).shares.tolist() == [0, 0]
+    assert pca_directions(generator, 2).vectors.isfinite().all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fitted_direction_is_the_one_that_was_planted(seed):
+    z = sample_latent(2000, 100, 10_000 * seed)
+    wanted = nn.functional.normalize(torch.randn(100), dim=0)
+    places = z @ wanted
+    found = fitted_direction(z[places < -0.7], z[places > 0.7])
+    assert found.norm().item() == pytest.approx(1, abs=1e-5)
+    assert 0.93 < (found @ wanted).item() < 0.999
+    assert torch.allclose(fitted_direction(z[places > 0.7], z[places < -0.7]), -found, atol=1e-6)
+
+
+def test_of_unequal_groups_none_counts_more():
+    z = sample_latent(3000, 20)
+    few, many = z[z[:, 0] < -1.5][:40], z[z[:, 0] > 0.3]
+    assert len(many) > 20 * len(few)
+    assert fitted_direction(few, many)[0] > 0.9
+    assert torch.allclose(fitted_direction(few, many), fitted_direction(few, many.repeat(3, 1)), atol=1e-5)
+
+
+def test_one_picture_in_each_group_gives_the_way_from_one_to_the_other():
+    one, other = sample_latent(2, 100)
+    found = fitted_direction(one[None], other[None])
+    assert found @ nn.functional.normalize(other - one, dim=0) > 0.9999
+
+
+def test_a_fit_knows_spread_from_difference():
+    """Along the second axis the groups are wide, so the mean's difference there is chance."""
+    z = sample_latent(4000, 2)
+    wide = z * torch.tensor([0.1, 10.0])
+    one, other = wide[:2000], wide[2000:] + torch.tensor([1.0, 1.0])
+    assert fitted_direction(one, other, ridge=1e-6)[0] > 0.999
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        (torch.zeros(0, 8), torch.ones(1, 8), "one or more for each"),
+        (torch.ones(2, 8), torch.ones(3, 8), "the same pictures"),
+        (torch.ones(2, 8), torch.full((1, 8), math.nan), "NaN"),
+        (torch.ones(2, 8), torch.ones(2, 7), r"\(N, 8\)"),
+    ],
+)
+def test_groups_that_show_no_way_are_refused(one, other, message):
+    with pytest.raises(GanlibError, match=message):
+        fitted_direction(one, other)
+
+
+def test_a_direction_set_apart_leaves_the_others_alone_and_goes_as_far_as_it_can():
+    direction, *others = torch.randn(4, 20)
+    left = set_apart(direction, torch.stack(others))
+    assert left.norm().item() == pytest.approx(1, abs=1e-5)
+    assert max(abs(left @ other).item() for other in others) < 1e-5
+    assert (left @ direction) > 0
+    assert torch.allclose(set_apart(left, torch.stack(others)), left, atol=1e-6)
+    twice = torch.stack([others[0], 2 * others[0]])
+    assert torch.allclose(set_apart(direction, twice), set_apart(direction, others[0][None]), atol=1e-5)
+
+
+def test_nothing_is_left_of_a_direction_that_the_others_hold():
+    with pytest.raises(GanlibError, match="Nothing is left"):
+        set_apart(torch.tensor([1.0, 1.0, 0.0]), torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]))

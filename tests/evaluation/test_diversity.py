@@ -56,6 +56,10 @@ def test_it_is_the_median_to_the_nearest_over_that_of_as_many_real_ones():
     )  # nearest: .1 .1 .2 .3
     painted = torch.tensor([0.0, 0.05, 0.2, 0.5])[:, None, None, None].expand(4, 3, 16, 16)  # .05 .05 .15 .3
     assert Diversity(real)(painted) == pytest.approx(0.05 / 0.1)
+    too_few_for_a_second_group = torch.cat([real, real[:2] + 5])
+    assert Diversity(too_few_for_a_second_group)(painted) == pytest.approx(0.05 / 0.1)
+    twice_as_far = torch.cat([real, 2 * real])
+    assert Diversity(twice_as_far)(painted) == pytest.approx(0.05 / 0.15)
 
 
 def test_few_real_pictures_and_real_ones_all_alike_do_no_harm(portraits):

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 import ganlib
-from ganlib.evaluation.sliced import SlicedWasserstein, _Part, _patches, _pyramid
+from ganlib.evaluation.sliced import SlicedWasserstein, _descriptors, _Part, _patches, _pyramid
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,24 @@ def test_each_kind_of_fault_counts(distance, portraits):
     swapped = torch.cat([others[:, :, 32:], others[:, :, :32]], dim=2)
     for faulty in (blurred, swapped, (others - 0.2).clamp(-1, 1), others + 0.1 * noise()):
         assert 1.25 * good < distance(faulty) < 12 * good
+
+
+def test_patches_of_each_level_and_whole_pictures_are_described(distance, portraits):
+    wanted = [(4096, 3, 49)] * 3 + [(256, 3, 64)]
+    assert [tuple(descriptors.shape) for descriptors in _descriptors(portraits[256:])] == wanted
+    assert len(distance._parts) == len(wanted)
+
+
+def test_whole_pictures_tell_heads_that_do_not_belong_to_their_shoulders(distance, portraits):
+    """Upper and lower halves of different people: every patch is real, but for those on the seam."""
+    others = portraits[256:]
+    mixed = torch.cat([others[:, :, :40], others.roll(1, 0)[:, :, 40:]], dim=2)
+    *patches, whole = [
+        part.distance(faulty) / part.distance(good)
+        for part, faulty, good in zip(distance._parts, _descriptors(mixed), _descriptors(others), strict=True)
+    ]
+    assert 1.3 < whole < 4
+    assert max(patches[1:]) < whole
 
 
 def test_it_is_the_distance_that_numpy_finds():

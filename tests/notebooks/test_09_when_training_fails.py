@@ -1,4 +1,4 @@
-"""The loop that notebook 09 builds is the Trainer's, whatever the schedule; its exercise can be solved."""
+"""Notebook 09: failures are named, mends silent, its loop is the Trainer's, its exercise can be solved."""
 
 import math
 from dataclasses import replace
@@ -90,3 +90,63 @@ def test_the_solution_passes_the_check(lesson):
     exec(CELLS["solution"].partition("```python\n")[2].partition("```")[0], names)
     solved = type(lesson["check_turn"])(lesson["check_turn"].__code__, names)
     assert solved().startswith("Right")
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """The names of the notebook's first half, its runs in full length and in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GANLIB_TINY", raising=False)
+        patch.chdir(tmp_path_factory.mktemp("lesson"))
+        yield names_of(CELLS[name] for name in ("setup", "tools", "numbers", "watch"))
+
+
+def warned(run):
+    return [warning["name"] for row in run.log() for warning in row["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "broken", "mended", "name"),
+    [
+        (("wins-broken", "wins-mend"), "wins", "fair", "discriminator wins"),
+        (("collapse-broken", "collapse-mend"), "collapse", "varied", "generator collapses"),
+        (("swing-broken", "swing-mend"), "swing", "short", "oscillation"),
+        (("best-broken", "best-mend"), "past", "augmented", "past its best"),
+        (("nothing-broken", "nothing-mend"), "nothing", "learnt", "nothing learnt"),
+    ],
+    ids=["wins", "collapse", "swing", "best", "nothing"],
+)
+def test_the_watcher_names_exactly_this_failure_and_is_silent_once_it_is_mended(
+    watched, cells, broken, mended, name
+):
+    names = dict(watched)
+    for cell in cells:
+        exec(CELLS[cell], names)
+    assert warned(names[broken]) == [name]
+    assert warned(names[mended]) == []
+    scores = [[row["score"] for row in names[run].log() if row["score"]] for run in (broken, mended)]
+    assert scores[1][-1] < 0.8 * scores[0][-1]
+    if name == "past its best":
+        assert scores[0][-1] > 1.3 * min(scores[0])
+        assert names[broken].best_file.exists()
+
+
+def test_the_healthy_run_is_silent_and_gets_better_and_better(watched):
+    names = dict(watched)
+    exec(CELLS["healthy"], names)
+    rows = names["well"].log()
+    assert warned(names["well"]) == []
+    scores = [row["score"] for row in rows if row["score"]]
+    assert scores == sorted(scores, reverse=True)
+    assert 0.7 < rows[-1]["diversity"] < 1.3
+
+
+def test_a_rate_without_its_minus_is_halved_three_times_and_an_accident_is_survived(watched, capsys):
+    names = dict(watched)
+    exec(CELLS["nan-broken"], names)
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.count("training diverged: In step") == 3
+    assert "stopped: Training diverged once more" in told
+    exec(CELLS["nan-accident"], names)
+    assert capsys.readouterr().out.count("training diverged") == 1
+    assert names["survived"].log()[-1]["kimg"] == pytest.approx(4, abs=0.05)

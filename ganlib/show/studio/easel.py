@@ -1,0 +1,83 @@
+"""What a studio paints with: a generator, and pictures as the bytes that a browser shows."""
+
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+
+from ganlib.data.imageset import to_bytes
+from ganlib.files import cache_folder, expand_home
+from ganlib.latent import paint
+from ganlib.latent_file import fingerprint
+from ganlib.machine import detect
+from ganlib.run import Run, load_generator
+from ganlib.show.grids import grid_image
+
+_QUICK = 1  # zlib's level: larger files, and a tenth of the time
+_THUMBNAIL = 96
+
+
+class Easel:
+    """The generator of a run folder, a weights file or bundled weights, on the best device there is."""
+
+    def __init__(self, source: str | Path | Run) -> None:
+        """Load it.
+
+        Raises:
+            GanlibError: there is no such generator, or it is damaged.
+        """
+        self.source = source.folder if isinstance(source, Run) else expand_home(source)
+        self.generator, self.recipe = load_generator(self.source)
+        self.generator.to(detect().device)
+
+    @cached_property
+    def model(self) -> str:
+        """What tells this generator from all others."""
+        return fingerprint(self.generator)
+
+    @property
+    def notes_file(self) -> Path:
+        """Where names and favourites are kept: in the run folder, or else in the cache."""
+        if self.source.is_dir():
+            return self.source / "studio.json"
+        return cache_folder() / "studio" / f"{self.model[:16]}.json"
+
+    @property
+    def folder(self) -> Path:
+        """Where pictures are saved unless told: in the run folder, or else here."""
+        return self.source / "studio" if self.source.is_dir() else Path("studio")
+
+    def paint(self, z: Tensor) -> Tensor:
+        """Pictures (N, 3, S, S) in [-1, 1] of z (N, latent_dim)."""
+        return paint(self.generator, z)
+
+    def image(self, z: Tensor) -> Image.Image:
+        """The picture of one z, (latent_dim,)."""
+        return Image.fromarray(to_bytes(self.paint(z[None]))[0].numpy())
+
+    def png(self, z: Tensor) -> bytes:
+        """The picture of one z, (latent_dim,), encoded."""
+        return encode(self.image(z))
+
+    def thumbnails(self, z: Tensor, columns: int) -> bytes:
+        """Small pictures of z, (N, latent_dim), side by side without gaps, encoded."""
+        pictures = to_bytes(self.paint(z)).numpy()
+        rows = -(-len(pictures) // columns)
+        sheet = Image.new("RGB", (columns * _THUMBNAIL, rows * _THUMBNAIL))
+        for place, picture in enumerate(pictures):
+            small = Image.fromarray(picture).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
+            sheet.paste(small, (place % columns * _THUMBNAIL, place // columns * _THUMBNAIL))
+        return encode(sheet)
+
+    def grid(self, z: Tensor, columns: int | None = None) -> Image.Image:
+        """Pictures of z, (N, latent_dim), side by side with white between them."""
+        return grid_image(self.paint(z), columns)
+
+
+def encode(image: Image.Image) -> bytes:
+    """The image as PNG, quickly."""
+    buffer = BytesIO()
+    image.save(buffer, "PNG", compress_level=_QUICK)
+    return buffer.getvalue()

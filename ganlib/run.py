@@ -257,12 +257,7 @@ def load_generator(source: str | Path) -> tuple[Painter, Recipe]:
     Raises:
         GanlibError: there is no such thing, or it is damaged or not a generator of ganlib.
     """
-    path = _weights_file(source)
-    recipe, weights = _read_weights(path)
-    with torch.device("meta"):
-        wanted = {name: tensor.shape for name, tensor in recipe.generator().state_dict().items()}
-    if wanted != {name: tensor.shape for name, tensor in weights.items()}:
-        raise GanlibError(f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for.")
+    recipe, weights = _read_weights(_weights_file(source))
     generator = recipe.generator()
     generator.load_state_dict(weights)
     return generator.eval(), recipe
@@ -287,8 +282,19 @@ def _read_weights(path: Path) -> tuple[Recipe, dict[str, torch.Tensor]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             recipe = Recipe.from_json(json.loads(metadata["recipe"]))
-            return recipe, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            if _shapes(recipe) != {name: tuple(file.get_slice(name).get_shape()) for name in names}:
+                raise GanlibError(
+                    f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for."
+                )
+            return recipe, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, TypeError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
     except KeyError as error:
         raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
+
+
+def _shapes(recipe: Recipe) -> dict[str, tuple[int, ...]]:
+    """What the recipe's generator is made of, found out without memory for it."""
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in recipe.generator().state_dict().items()}

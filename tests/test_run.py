@@ -189,3 +189,14 @@ def test_what_a_killed_process_left_half_written_is_removed(run, recipe):
     run.start(recipe)
     assert not part.exists()
     assert mine.exists()
+
+
+def test_no_weight_is_read_before_all_shapes_are_checked(tmp_path, recipe, monkeypatch):
+    """A recipe that claims a huge net, and a file that holds a small one, cost no memory."""
+    huge = replace(recipe, size=512, width=1024, latent_dim=4096)
+    weights = {name: tensor.contiguous() for name, tensor in recipe.generator().state_dict().items()}
+    path = tmp_path / "claims.safetensors"
+    save_file(weights, path, {"recipe": json.dumps(huge.to_json())})
+    monkeypatch.setattr("torch.nn.Module.load_state_dict", None)
+    with pytest.raises(GanlibError, match="does not hold the weights"):
+        load_generator(path)

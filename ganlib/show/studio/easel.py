@@ -13,7 +13,6 @@ from ganlib.latent import paint
 from ganlib.latent_file import fingerprint
 from ganlib.machine import detect
 from ganlib.run import Run, load_generator
-from ganlib.show.grids import grid_image
 
 _QUICK = 1  # zlib's level: larger files, and a tenth of the time
 _THUMBNAIL = 96
@@ -53,13 +52,9 @@ class Easel:
         """Pictures (N, 3, S, S) in [-1, 1] of z (N, latent_dim)."""
         return paint(self.generator, z)
 
-    def image(self, z: Tensor) -> Image.Image:
-        """The picture of one z, (latent_dim,)."""
-        return Image.fromarray(to_bytes(self.paint(z[None]))[0].numpy())
-
     def png(self, z: Tensor) -> bytes:
         """The picture of one z, (latent_dim,), encoded."""
-        return encode(self.image(z))
+        return encode(Image.fromarray(to_bytes(self.paint(z[None]))[0].numpy()))
 
     def thumbnails(self, z: Tensor, columns: int) -> bytes:
         """Small pictures of z, (N, latent_dim), side by side without gaps, encoded."""
@@ -70,10 +65,6 @@ class Easel:
             small = Image.fromarray(picture).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
             sheet.paste(small, (place % columns * _THUMBNAIL, place // columns * _THUMBNAIL))
         return encode(sheet)
-
-    def grid(self, z: Tensor, columns: int | None = None) -> Image.Image:
-        """Pictures of z, (N, latent_dim), side by side with white between them."""
-        return grid_image(self.paint(z), columns)
 
 
 def encode(image: Image.Image) -> bytes:

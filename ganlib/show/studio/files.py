@@ -19,11 +19,12 @@ from ganlib.projection import project
 from ganlib.show.studio.controls import button, chooser, column, line, note, row
 from ganlib.show.studio.desk import Desk
 from ganlib.show.studio.easel import encode
-from ganlib.show.studio.saving import enlarged, free_path, save_film, save_image, save_z
+from ganlib.show.studio.saving import free_path, save_film, save_grid, save_picture, save_z
 from ganlib.show.studio.sliders import REACH
 from ganlib.show.studio.upload import Upload
 
 _WIDEST = 1024
+_WIDEST_FILM = 512
 _FRAMES_A_SECOND = 20
 _OFFSETS = tuple(REACH * k / 3 for k in range(-3, 4))
 _LARGEST_LINK = 8_000_000
@@ -55,7 +56,7 @@ class SavePanel:
             description="Seconds",
             value=4.0,
             min=0.5,
-            max=60.0,
+            max=30.0,
             layout=widgets.Layout(width="9rem"),
             style={"description_width": "initial"},
         )
@@ -85,9 +86,9 @@ class SavePanel:
         """Nothing here depends on the state."""
 
     def _save_picture(self) -> str:
-        desk = self._desk
-        image = enlarged(desk.easel.image(desk.state.z), self.scale.value)
-        return self._saved(save_image(image, "", self._folder(), desk.state.describe()))
+        state = self._desk.state
+        words = state.describe()
+        return self._saved(save_picture(self._desk.easel, state.z, self.scale.value, self._folder(), words))
 
     def _save_z(self) -> str:
         state = self._desk.state
@@ -95,22 +96,26 @@ class SavePanel:
 
     def _save_grid(self) -> str:
         desk = self._desk
-        grid = desk.easel.grid(*self._grid())
-        return self._saved(save_image(grid, "", self._folder(), f"{self.what.value} {desk.state.describe()}"))
+        z, columns, words = self._grid()
+        path = free_path(self._folder(), words, ".png")
+        with desk.working(len(z)) as watch:
+            return self._saved(save_grid(desk.easel, z, columns, path, watch))
 
-    def _grid(self) -> tuple[Tensor, int | None]:
+    def _grid(self) -> tuple[Tensor, int | None, str]:
+        """What is painted, in how many columns, and how it is called."""
         state = self._desk.state
         if self.what.value == "favourites":
-            return state.pinned(), None
-        return state.along_directions(_OFFSETS), len(_OFFSETS)
+            return state.pinned(), None, "favourites"
+        return state.along_directions(_OFFSETS), len(_OFFSETS), f"directions {state.describe()}"
 
     def _save_film(self, ending: str) -> str:
         desk = self._desk
         seconds = self.seconds.value
         z = desk.state.path(self.stops.value, round(seconds * _FRAMES_A_SECOND), closed=self.loop.value)
+        scale = max(1, min(self.scale.value, _WIDEST_FILM // desk.easel.recipe.size))
         path = free_path(self._folder(), self.stops.value, ending)
         with desk.working(len(z)) as watch:
-            return self._saved(save_film(desk.easel, path, z, self.scale.value, seconds, watch))
+            return self._saved(save_film(desk.easel, z, scale, path, seconds, watch))
 
     def _folder(self) -> Path:
         return expand_home(self.folder.value.strip() or self._desk.easel.folder)

@@ -13,6 +13,7 @@ from ganlib.data.imageset import to_bytes
 from ganlib.latent import paint, sample_latent, walk
 from ganlib.latent_file import save_latent
 from ganlib.run import load_generator, save_generator
+from ganlib.show.grids import enlarge
 
 
 @pytest.fixture
@@ -45,6 +46,15 @@ def test_sample_writes_files_of_other_formats_and_sizes(kind, name, weights, tmp
     assert main([*command, "--smooth", "--out", str(tmp_path / "many")]) == 0
     picture = Image.open(tmp_path / "many" / f"seed-000001.{kind}")
     assert (picture.format, picture.size) == (name, (96, 96))
+
+
+def test_files_are_enlarged_by_squares_or_smoothly(weights, tmp_path):
+    pictures = paint(load_generator(weights)[0], sample_latent(1, 8))
+    for option, smooth in (([], False), (["--smooth"], True)):
+        command = ["sample", str(weights), "--files", "--count", "1", "--upscale", "3", *option]
+        assert main([*command, "--out", str(tmp_path / str(smooth))]) == 0
+        pixels = np.asarray(Image.open(tmp_path / str(smooth) / "seed-000000.png")).astype(int)
+        assert np.abs(pixels - enlarge(pictures, 3, smooth=smooth)[0].numpy()).max() <= 1
 
 
 def test_sample_truncates(weights, tmp_path):
@@ -152,6 +162,8 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         (["interpolate", "portraits", "3", "{tmp}/z.json", "--out", "{tmp}/a.gif"], "another model"),
         (["interpolate", "{w}", "3", "4", "--out", "{tmp}/a.png"], "is no film"),
         (["interpolate", "{w}", "3", "4", "--seconds", "0", "--out", "{tmp}/a.gif"], "more than 0"),
+        (["interpolate", "{w}", "3", "4", "--seconds", "nan", "--out", "{tmp}/a.gif"], "more than 0"),
+        (["interpolate", "{w}", "3", "4", "--seconds", "inf", "--out", "{tmp}/a.gif"], "at most 600"),
         (["interpolate", "{w}", "3", "4", "--frames", "1", "--out", "{tmp}/a.gif"], "as many frames"),
         (["interpolate", "{w}", "3", "4", "--frames", "1000000000", "--out", "{tmp}/a.gif"], "50 a second"),
         (["interpolate", "{w}", "3", "4", "--upscale", "0", "--out", "{tmp}/a.gif"], "1 or more"),
@@ -172,8 +184,10 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(arguments, message, weight
     (tmp_path / "taken").write_text("mine")
     before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
     assert main([argument.format(tmp=tmp_path, w=weights) for argument in arguments]) == 2
-    shown = capsys.readouterr().err.strip().split("\n")[-1]
-    assert shown.startswith("ganlib: ")
-    assert message in shown
+    shown = capsys.readouterr()
+    assert shown.out == ""  # it is said before the work is begun
+    sentence = shown.err.strip().split("\n")[-1]
+    assert sentence.startswith("ganlib: ")
+    assert message in sentence
     assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
     assert (tmp_path / "taken").read_text() == "mine"

@@ -164,6 +164,13 @@ def test_a_loop_closes_with_a_step_like_the_others_and_shows_no_frame_twice(coun
     assert steps.min() > 0.1
 
 
+@pytest.mark.parametrize("legs", [2, 3, 7])
+def test_no_stop_is_missed_by_rounding(legs):
+    stops = sample_latent(legs, 100)
+    for frames in range(1, 60):
+        assert torch.equal(walk(stops, frames * legs, closed=True, straight=True)[::frames], stops)
+
+
 @pytest.mark.parametrize(("shape", "frames"), [((1, 8), 5), ((3, 8), 2), ((8,), 9), ((2, 8), 0)])
 def test_a_walk_that_goes_nowhere_is_refused(shape, frames):
     with pytest.raises(GanlibError, match="two rows or more"):

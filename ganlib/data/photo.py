@@ -41,8 +41,6 @@ def _fitted(file: BinaryIO | Path, size: int, crop: str) -> NDArray[np.uint8]:
         side = _side_if_small(error, size, crop)
         if side is None:
             raise
-    if not isinstance(file, Path):
-        file.seek(0)
     small = Image.fromarray(decode(file, side, crop).images[0])
     return np.asarray(small.resize((size, size), Image.Resampling.LANCZOS))
 

@@ -14,6 +14,7 @@ NAMES = [
     "04_discriminator",
     "05_training",
     "06_inference",
+    "07_latent_space",
     "09_when_training_fails",
     "10_large_canvas",
 ]

@@ -3,7 +3,7 @@ PYTHON ?= python3
 MINUTES ?= 5
 BIN := .venv/bin
 
-.PHONY: help demo test lab check notebooks clean
+.PHONY: help demo test lab check widgets notebooks clean
 
 help:  ## say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/ #/' | column -t -s '#'
@@ -21,6 +21,10 @@ help:  ## say what there is to make
 	$(BIN)/python -m pip install -q -e '.[test]'
 	@touch $@
 
+.venv/colab: .venv/test
+	$(BIN)/python -m pip install -q --no-deps --upgrade --target $@ ipywidgets==7.7.1 ipython_genutils==0.2.0
+	@touch $@
+
 demo: .venv/core  ## train on the bundled portraits; MINUTES=5
 	$(BIN)/python -m ganlib train auto --data portraits --run runs/demo --minutes $(MINUTES)
 
@@ -34,6 +38,12 @@ check: .venv/test  ## lint, format and types
 
 test: check  ## everything the project tests
 	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(MAKE) widgets
+
+widgets: .venv/colab  ## the studio's tests once more, with the ipywidgets of Colab
+	PYTHONPATH=$(CURDIR)/.venv/colab $(BIN)/python -c "import ipywidgets; assert ipywidgets.__version__ == '7.7.1'"
+	PYTHONPATH=$(CURDIR)/.venv/colab GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+		-W ignore::DeprecationWarning tests/show/test_studio_*.py
 
 notebooks: .venv/test  ## run the notebooks and keep the outputs that the tests compare
 	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python notebooks/refresh.py notebooks/*.ipynb

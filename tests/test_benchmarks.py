@@ -10,6 +10,7 @@ import torch
 from benchmarks import prepare as prepare_benchmark
 from benchmarks import recipes as recipes_benchmark
 from benchmarks.layout import LAYOUTS, seconds_a_step
+from benchmarks.studio import milliseconds_a_move
 from benchmarks.throughput import make_jpegs, rates_of, table
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 from ganlib.data.imageset import ImageSet
@@ -54,6 +55,12 @@ def test_the_tutorial_loop_trains_on_a_gpu(recipe):
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
 def test_both_layouts_train(recipe, layout):
     assert len(seconds_a_step(recipe, layout, torch.device("cpu"), steps=2)) == 2
+
+
+def test_moves_in_the_studio_are_measured():
+    times = milliseconds_a_move("portraits", moves=2)
+    assert len(times) == 2
+    assert all(0 < time < 10_000 for time in times)
 
 
 def test_recipes_are_put_side_by_side(tmp_path, monkeypatch, full_length):

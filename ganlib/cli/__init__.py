@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ganlib.cli.animate import add_animate
 from ganlib.cli.doctor import add_doctor
+from ganlib.cli.explore import add_explore
 from ganlib.cli.interpolate import add_interpolate
 from ganlib.cli.prepare import add_prepare
 from ganlib.cli.project import add_project
@@ -25,6 +26,7 @@ _VERBS = (
     add_sample,
     add_interpolate,
     add_project,
+    add_explore,
     add_animate,
     add_doctor,
 )

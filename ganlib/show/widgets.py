@@ -25,8 +25,16 @@ class LatentStudio:
     In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
     """
 
-    def __init__(self, source: str | Path | Run = "portraits", directions: Directions | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Path | Run = "portraits",
+        *,
+        directions: Directions | None = None,
+        folder: str | Path | None = None,
+    ) -> None:
         """Open a run folder, a weights file or bundled weights; the sliders are `directions`, if given.
+
+        What is saved goes to `folder`: one called `studio`, in the run folder or else here, unless told.
 
         Raises:
             GanlibError: there is no such generator, it is damaged, or ipywidgets is missing.
@@ -35,7 +43,7 @@ class LatentStudio:
             raise GanlibError("The studio is made of widgets: type pip install ipywidgets, and restart.")
         from ganlib.show.studio.page import Page
 
-        self._easel = Easel(source)
+        self._easel = Easel(source, folder)
         generator = self._easel.generator
         found = directions or factorised_directions(generator, min(_DIRECTIONS, generator.latent_dim))
         self._state = StudioState(generator.latent_dim, found)
@@ -63,6 +71,6 @@ class LatentStudio:
         picture = b64encode(self._easel.png(self.z)).decode()
         text = escape(repr(self))
         return (
-            f'<figure><img src="data:image/png;base64,{picture}" alt="{text}" style="width: 16rem">'
+            f'<figure><img src="data:image/png;base64,{picture}" alt="{text}" style="width: 256px">'
             f"<figcaption>{text}. Run this cell in a notebook, and there are sliders.</figcaption></figure>"
         )

@@ -9,7 +9,7 @@ from ganlib.show.studio.controls import Dial, button, column, note, row
 from ganlib.show.studio.desk import Desk
 from ganlib.show.studio.easel import encode
 
-_THUMBNAIL = "7rem"
+_THUMBNAIL = "112px"
 
 
 class BetweenPanel:

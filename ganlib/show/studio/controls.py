@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as widgets
 
 _SAME = 1e-4  # a float32 comes back from a slider a little changed
-LABELS = "9rem"
+LABELS = "144px"
 
 
 def button(text: str, handle: str, act: Callable[[], None]) -> widgets.Button:
@@ -58,15 +58,38 @@ class Dial:
             self._act(value)
 
 
-def chooser(text: str, handle: str, options: Sequence[Any], act: Callable[[Any], None]) -> widgets.Dropdown:
+def chooser(
+    text: str, handle: str, options: Sequence[Any], act: Callable[[Any], None] = lambda _: None
+) -> widgets.Dropdown:
     """A list of which one is chosen."""
     made = widgets.Dropdown(
         description=text,
         options=options,
-        layout=widgets.Layout(width="auto", flex="1 1 8rem"),
+        layout=_growing(),
         style={"description_width": "initial"},
     )
     return watched(made, handle, act)
+
+
+def seconds(text: str, handle: str, usual: float, most: float) -> widgets.BoundedFloatText:
+    """A box for a number of seconds, above zero."""
+    made = widgets.BoundedFloatText(
+        description=text,
+        value=usual,
+        min=0.5,
+        max=most,
+        layout=widgets.Layout(width="128px"),
+        style={"description_width": "initial"},
+    )
+    made.add_class(f"ganlib-{handle}")
+    return made
+
+
+def tick(text: str, handle: str) -> widgets.Checkbox:
+    """A box that is ticked."""
+    made = widgets.Checkbox(value=True, description=text, indent=False, layout=widgets.Layout(width="auto"))
+    made.add_class(f"ganlib-{handle}")
+    return made
 
 
 def line(text: str, handle: str, value: str = "", hint: str = "") -> widgets.Text:
@@ -76,11 +99,15 @@ def line(text: str, handle: str, value: str = "", hint: str = "") -> widgets.Tex
         value=value,
         placeholder=hint,
         continuous_update=False,
-        layout=widgets.Layout(width="auto", flex="1 1 8rem"),
+        layout=_growing(),
         style={"description_width": "initial"},
     )
     made.add_class(f"ganlib-{handle}")
     return made
+
+
+def _growing() -> widgets.Layout:
+    return widgets.Layout(width="auto", min_width="0", flex="1 1 128px")
 
 
 def watched(widget: Any, handle: str, act: Callable[[Any], None]) -> Any:

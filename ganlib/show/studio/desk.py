@@ -72,8 +72,9 @@ class Desk:
             self._is_showing = before
 
     @contextmanager
-    def working(self, steps: int) -> Iterator[Callable[[int], None]]:
-        """A bar that shows how many of so many steps are done; it is told by what this gives."""
+    def working(self, what: str, steps: int) -> Iterator[Callable[[int], None]]:
+        """Say what is being done, with a bar that is told by what this gives how many steps are done."""
+        self.say(what)
         self.progress.max, self.progress.value = steps, 0
         self.progress.layout.display = ""
         try:

@@ -2,6 +2,7 @@
 
 import mimetypes
 from base64 import b64encode
+from collections.abc import Callable
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from ganlib.errors import GanlibError
 from ganlib.files import expand_home
 from ganlib.latent_file import latent_from_json
 from ganlib.projection import project
-from ganlib.show.studio.controls import button, chooser, column, line, note, row
+from ganlib.show.studio.controls import button, chooser, column, line, note, row, seconds, tick
 from ganlib.show.studio.desk import Desk
 from ganlib.show.studio.easel import encode
 from ganlib.show.studio.saving import free_path, save_film, save_grid, save_picture, save_z
@@ -29,7 +30,10 @@ _FRAMES_A_SECOND = 20
 _OFFSETS = tuple(REACH * k / 3 for k in range(-3, 4))
 _LARGEST_LINK = 8_000_000
 _LARGEST_FILE = 200_000_000
-_THUMBNAIL = "7rem"
+_THUMBNAIL = "112px"
+_USUAL_SECONDS = 4.0
+_MOST_SECONDS = 30.0
+_STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _SMALL = 128
 _SEARCH = (4, 200)  # starts and steps: some seconds on a CPU
 _SHORT_SEARCH = (2, 60)  # a minute or two, for large pictures
@@ -44,40 +48,34 @@ class SavePanel:
         """Into the run folder, or a folder `studio` here, unless told."""
         self._desk = desk
         size = desk.easel.recipe.size
-        scales = [scale for scale in (1, 2, 4, 8) if size * scale <= max(_WIDEST, size)]
+        scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
         self.folder = line("Folder", "folder", str(desk.easel.folder))
-        self.scale = chooser("Size", "scale", [(f"{size * k} px", k) for k in scales], lambda _: None)
-        self.scale.value = scales[min(2, len(scales) - 1)]
-        grids = ("directions", "favourites")
-        self.what = chooser("Grid of", "grid-of", [(f"the {name}", name) for name in grids], lambda _: None)
-        stops = [("from A to B", "A to B"), ("through the favourites", "favourites")]
-        self.stops = chooser("Film", "stops", stops, lambda _: None)
-        self.seconds = widgets.BoundedFloatText(
-            description="Seconds",
-            value=4.0,
-            min=0.5,
-            max=30.0,
-            layout=widgets.Layout(width="9rem"),
-            style={"description_width": "initial"},
-        )
-        self.seconds.add_class("ganlib-seconds")
-        self.loop = widgets.Checkbox(value=True, description="and back", indent=False)
-        self.loop.layout.width = "auto"
-        self.loop.add_class("ganlib-loop")
+        self.scale = chooser("Size", "scale", scales)
+        self.scale.value = scales[min(2, len(scales) - 1)][1]
+        self.what = chooser("Grid of", "grid-of", ["directions", "favourites"])
+        self.stops = chooser("Film", "stops", _STOPS)
+        self.seconds = seconds("Seconds", "seconds", _USUAL_SECONDS, _MOST_SECONDS)
+        self.loop = tick("and back", "loop")
         self.link = widgets.HTML()
         self.link.add_class("ganlib-link")
-        self.box = column(
+        self.box = self._arranged()
+
+    def _arranged(self) -> widgets.Box:
+        def saver(text: str, handle: str, save: Callable[[], str]) -> widgets.Button:
+            return button(text, handle, lambda: self._desk.act(save))
+
+        return column(
             row(self.folder),
             row(
                 self.scale,
-                button("Save picture", "save-picture", lambda: desk.act(self._save_picture)),
-                button("Save z", "save-z", lambda: desk.act(self._save_z)),
+                saver("Save picture", "save-picture", self._save_picture),
+                saver("Save z", "save-z", self._save_z),
             ),
-            row(self.what, button("Save grid", "save-grid", lambda: desk.act(self._save_grid))),
+            row(self.what, saver("Save grid", "save-grid", self._save_grid)),
             row(self.stops, self.seconds, self.loop),
             row(
-                button("Save GIF", "save-gif", lambda: desk.act(lambda: self._save_film(".gif"))),
-                button("Save MP4", "save-mp4", lambda: desk.act(lambda: self._save_film(".mp4"))),
+                saver("Save GIF", "save-gif", lambda: self._save_film(".gif")),
+                saver("Save MP4", "save-mp4", lambda: self._save_film(".mp4")),
             ),
             self.link,
         )
@@ -98,7 +96,7 @@ class SavePanel:
         desk = self._desk
         z, columns, words = self._grid()
         path = free_path(self._folder(), words, ".png")
-        with desk.working(len(z)) as watch:
+        with desk.working("Painting …", len(z)) as watch:
             return self._saved(save_grid(desk.easel, z, columns, path, watch))
 
     def _grid(self) -> tuple[Tensor, int | None, str]:
@@ -110,12 +108,12 @@ class SavePanel:
 
     def _save_film(self, ending: str) -> str:
         desk = self._desk
-        seconds = self.seconds.value
-        z = desk.state.path(self.stops.value, round(seconds * _FRAMES_A_SECOND), closed=self.loop.value)
+        length = self.seconds.value
+        z = desk.state.path(self.stops.value, round(length * _FRAMES_A_SECOND), closed=self.loop.value)
         scale = max(1, min(self.scale.value, _WIDEST_FILM // desk.easel.recipe.size))
         path = free_path(self._folder(), self.stops.value, ending)
-        with desk.working(len(z)) as watch:
-            return self._saved(save_film(desk.easel, z, scale, path, seconds, watch))
+        with desk.working("Painting …", len(z)) as watch:
+            return self._saved(save_film(desk.easel, z, scale, path, length, watch))
 
     def _folder(self) -> Path:
         return expand_home(self.folder.value.strip() or self._desk.easel.folder)
@@ -141,7 +139,8 @@ class OpenPanel:
         self.box = column(
             note(
                 "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
-                "projected: the nearest picture that this generator paints is searched for."
+                "projected: the nearest picture that this generator paints is searched for. Of a file over "
+                "10 MB, give the path."
             ),
             row(
                 self.upload.widget,
@@ -179,7 +178,7 @@ class OpenPanel:
         self.photo.value = encode(Image.fromarray(to_bytes(picture[None])[0].numpy()))
         self.photo.layout.display = ""
         starts, steps = _SEARCH if easel.recipe.size <= _SMALL else _SHORT_SEARCH
-        with self._desk.working(steps) as watch:
+        with self._desk.working("Searching for the nearest picture …", steps) as watch:
             found = project(easel.generator, picture, starts=starts, steps=steps, shown=False, on_step=watch)
         self._desk.state.go_to(found.z, f"projection of {name}")
         return str(found)

@@ -16,8 +16,7 @@ from ganlib.show.studio.seeds import Seeds
 from ganlib.show.studio.sliders import CoordinatesPanel, DirectionsPanel
 from ganlib.show.studio.state import StudioState
 
-_PANELS = (
-    DirectionsPanel,
+_OTHER_PANELS = (
     CoordinatesPanel,
     BetweenPanel,
     NeighboursPanel,
@@ -38,7 +37,8 @@ class Page:
         self.status = widgets.HTML()
         self.status.add_class("ganlib-status")
         self.seeds = Seeds(self.desk, random)
-        self.panels: list[Panel] = [kind(self.desk) for kind in _PANELS]
+        self.directions = DirectionsPanel(self.desk)
+        self.panels: list[Panel] = [self.directions, *(kind(self.desk) for kind in _OTHER_PANELS)]
         titles = [(panel.title, k) for k, panel in enumerate(self.panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self.views = watched(views, "views", lambda _: self.desk.act(lambda: None))
@@ -68,9 +68,9 @@ class Page:
         style = Path(__file__).with_name("studio.css").read_text(encoding="utf-8")
         left = column(self.picture, self.status, self.desk.message, self.desk.progress)
         right = column(self.seeds.box, self.views, *(panel.box for panel in self.panels))
-        left.layout.flex = "1 1 16rem"
-        left.layout.max_width = "26rem"
-        right.layout.flex = "3 1 22rem"
+        left.layout.flex = "1 1 256px"
+        left.layout.max_width = "416px"
+        right.layout.flex = "3 1 352px"
         right.layout.min_width = "0"
         sides = widgets.HBox([left, right], layout=widgets.Layout(flex_flow="row wrap"))
         sides.add_class("ganlib-sides")

@@ -11,7 +11,7 @@ _LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
 _MOST_TRUNCATION = 1.5
 _LISTED = 20
-_LABELS = "5rem"
+_LABELS = "80px"
 
 
 class Seeds:
@@ -22,14 +22,7 @@ class Seeds:
         self._desk = desk
         self._random = random
         state = desk.state
-        number = widgets.BoundedIntText(
-            description="Seed",
-            min=0,
-            max=_LARGEST_SEED,
-            layout=widgets.Layout(width="11rem"),
-            style={"description_width": _LABELS},
-        )
-        self.seed = watched(number, "seed", lambda seed: desk.act(lambda: state.go_to_seed(seed)))
+        self.seed = watched(_number(), "seed", lambda seed: desk.act(lambda: state.go_to_seed(seed)))
         self.history = chooser("History", "history", [], self._revisit)
         self.truncation = Dial(
             "Truncation",
@@ -39,9 +32,13 @@ class Seeds:
             lambda: state.place.truncation,
             lambda amount: desk.act(lambda: state.truncate(amount)),
         )
-        for widget in (self.history, self.truncation.widget):
+        for widget in (self.seed, self.history, self.truncation.widget):
             widget.style.description_width = _LABELS
-        self.box = column(
+        self.box = self._arranged()
+
+    def _arranged(self) -> widgets.Box:
+        desk, state = self._desk, self._desk.state
+        return column(
             row(
                 self.seed,
                 button("Previous", "previous", lambda: self._step(-1)),
@@ -77,3 +74,9 @@ class Seeds:
     def _revisit(self, steps: int) -> None:
         if steps:
             self._desk.act(lambda: self._desk.state.revisit(steps))
+
+
+def _number() -> widgets.BoundedIntText:
+    return widgets.BoundedIntText(
+        description="Seed", min=0, max=_LARGEST_SEED, layout=widgets.Layout(width="176px")
+    )

@@ -21,7 +21,7 @@ class DirectionsPanel:
         self._desk = desk
         state = desk.state
         self.dials = [self._dial(k) for k in range(len(state.directions))]
-        self.which = chooser("Name of", "direction-choice", self._options(), lambda _: None)
+        self.which = chooser("Name of", "direction-choice", self._options())
         self.name = line("", "direction-name", hint="such as smile")
         self.box = column(
             *(dial.widget for dial in self.dials),
@@ -75,7 +75,7 @@ class CoordinatesPanel:
         self.page = 0
         self._pages = -(-desk.state.latent_dim // _ON_A_PAGE)
         self.dials = [self._dial(k) for k in range(min(_ON_A_PAGE, desk.state.latent_dim))]
-        columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(15rem, 1fr))")
+        columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(240px, 1fr))")
         grid = widgets.GridBox([dial.widget for dial in self.dials], layout=columns)
         self.where = widgets.Label()
         self.where.add_class("ganlib-page")
@@ -110,7 +110,7 @@ class CoordinatesPanel:
             lambda: self._shown(row_),
             lambda value: desk.act(lambda: desk.state.edit(self._coordinate(row_), value)),
         )
-        dial.widget.style.description_width = "3rem"
+        dial.widget.style.description_width = "48px"
         dial.widget.readout_format = "+.2f"
         return dial
 

@@ -134,8 +134,7 @@ class StudioState:
         start, end = self._both()
         if not 0 <= share <= 1:
             raise GanlibError(f"The way from A to B goes from 0 to 1, not to {share}.")
-        ends = {0.0: start, 1.0: end}  # to the bit
-        point = ends[share] if share in ends else slerp(start, end, torch.tensor([share]))[0]
+        point = slerp(start, end, torch.tensor([share]))[0]
         place = self.place.elsewhere(f"{share:.0%} of the way from A to B", point, share)
         if self.place.share is None:
             self._leave_for(place)

@@ -1,0 +1,114 @@
+"""A server of notebooks with settings, cache and port of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import URLError
+from urllib.request import urlopen
+
+_PATIENCE = 120  # seconds; only a server that hangs ever takes them
+_POLL = 0.1
+_QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+
+
+class Server(NamedTuple):
+    """The address of a server, without a slash at its end, and the file of its messages."""
+
+    address: str
+    log: Path
+
+
+@contextmanager
+def serve_lab(notebooks: Path, place: Path) -> Iterator[Server]:
+    """Serve a folder of notebooks in JupyterLab, keeping what the server writes in `place`."""
+    settings = place / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(_QUIET_LAB))
+    options = (
+        "lab",
+        "--allow-root",
+        f"--ServerApp.root_dir={notebooks}",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly",
+    )
+    with _serve("jupyter", options, notebooks, place) as server:
+        yield server
+
+
+@contextmanager
+def serve_voila(notebook: Path, place: Path) -> Iterator[Server]:
+    """Serve one notebook as a page, keeping what the server writes in `place`."""
+    with _serve("voila", (str(notebook), "--token="), notebook.parent, place) as server:
+        yield server
+
+
+@contextmanager
+def _serve(module: str, options: tuple[str, ...], folder: Path, place: Path) -> Iterator[Server]:
+    port = _free_port()
+    server = Server(f"http://127.0.0.1:{port}", place / f"{module}.log")
+    command = [sys.executable, "-m", module, *options, "--no-browser", f"--port={port}"]
+    with server.log.open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=_surroundings(place), stdout=log, stderr=log)
+    try:
+        _wait_for(server, process)
+        yield server
+    finally:
+        _end(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _surroundings(place: Path) -> dict[str, str]:
+    """Nothing of the person's own settings, and nothing left among them."""
+    return {
+        **os.environ,
+        "IPYTHONDIR": str(place / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(place / "config"),
+        "JUPYTER_DATA_DIR": str(place / "data"),
+        "JUPYTER_RUNTIME_DIR": str(place / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
+        "OMP_NUM_THREADS": "1",
+        "XDG_CACHE_HOME": str(place / "cache"),
+    }
+
+
+def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not _answers(server.address):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"The server did not start:\n{server.log.read_text()[-3000:]}")
+        time.sleep(_POLL)
+
+
+def _answers(address: str) -> bool:
+    """Whether something listens; voila runs a whole notebook before it answers more than a header."""
+    try:
+        urlopen(f"{address}/no-such-page", timeout=_PATIENCE).close()
+    except URLError as error:
+        return hasattr(error, "code")
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As at Ctrl-C and "yes", so that the kernels end, too."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise

@@ -1,0 +1,283 @@
+"""The studio of lesson 07 in JupyterLab, driven as a person does, in Chromium."""
+
+import json
+import math
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Browser
+
+from tests.browser.lesson import NAME, write_lesson
+from tests.browser.serving import Server, serve_lab
+from tests.browser.studio_page import LabPage
+
+VIEWS = ("Coordinates", "A to B", "Neighbours", "Favourites", "Save", "Open", "Directions")
+WIDE = {"width": 1250, "height": 1000}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the lesson."""
+    return write_lesson(tmp_path_factory.mktemp("notebooks")).parent
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve_lab(folder, tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def address(server: Server) -> str:
+    return f"{server.address}/lab/tree/{NAME}"
+
+
+@pytest.fixture(scope="module")
+def lab(address: str, browser: Browser) -> LabPage:
+    """The lesson, opened and run."""
+    page = LabPage(browser.new_page(viewport=WIDE))
+    page.visit(f"{address}?reset")
+    page.command("application:toggle-left-area")
+    page.run_all()
+    return page
+
+
+@pytest.fixture
+def studio(lab: LabPage, server: Server) -> Iterator[LabPage]:
+    """The studio at seed 0 with its sliders; when the test is over, nothing went wrong, and there is one."""
+    lab.errors.clear()
+    lab.page.set_viewport_size(WIDE)
+    lab.wear("Light")
+    lab.open("Directions")
+    lab.click("reset")
+    lab.go_to_seed(0)
+    lab.until_shown(": seed 0")
+    yield lab
+    assert lab.part("studio").count() == 1
+    assert lab.errors == []
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_the_lesson_shows_a_studio(studio, artefacts):
+    assert studio.status() == "portraits64-cpu, 64 px: seed 0"
+    sides = studio.part("picture").evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
+    assert sides == [64, 64]
+    assert studio.part("picture").bounding_box()["width"] > 250
+    studio.screenshot(artefacts / "studio.png")
+
+
+def test_a_drag_changes_the_pixels_and_the_way_back_brings_them_back(studio):
+    before = studio.pixels()
+    studio.drag("direction-1", 90)
+    studio.until(lambda: studio.status().endswith(studio.value("direction-1")), bool)
+    assert float(studio.value("direction-1")) > 1
+    assert studio.until_shown(f"direction 1 {studio.value('direction-1')}") != before
+    studio.press("direction-1", "End")
+    assert studio.until_shown(": seed 0, direction 1 +5.0") != before
+    studio.click("reset-directions")
+    assert studio.until_shown(": seed 0") == before
+
+
+def test_keys_move_a_slider_there_and_back(studio):
+    before = studio.pixels()
+    for _ in range(5):
+        studio.press("direction-2", "ArrowRight")
+    assert studio.until_shown("direction 2 +0.5") != before
+    for _ in range(5):
+        studio.press("direction-2", "ArrowLeft")
+    assert studio.until_shown(": seed 0") == before
+
+
+def test_a_new_seed_is_another_picture_and_back_brings_the_first(studio):
+    before = studio.pixels()
+    studio.click("new")
+    studio.until(studio.status, lambda status: not status.endswith(": seed 0"))
+    seed = studio.part("seed").locator("input").input_value()
+    assert studio.until_shown(f": seed {seed}") != before
+    studio.click("back")
+    assert studio.until_shown(": seed 0") == before
+
+
+def test_next_and_previous_count(studio):
+    before = studio.pixels()
+    studio.click("next")
+    assert studio.until_shown(": seed 1") != before
+    studio.click("previous")
+    assert studio.until_shown(": seed 0") == before
+
+
+def test_interpolation_goes_from_end_to_end(studio, artefacts):
+    start = studio.pixels()
+    studio.open("A to B")
+    studio.click("keep-a")
+    studio.click("next")
+    end = studio.until_shown(": seed 1")
+    studio.click("keep-b")
+    studio.press("between", "End")
+    assert studio.until_shown("100% of the way from A to B") == end
+    studio.press("between", "Home")
+    assert studio.until_shown(" 0% of the way from A to B") == start
+    studio.press("between", "PageUp")
+    studio.until(studio.status, lambda status: " 0%" not in status)
+    studio.screenshot(artefacts / "a-to-b.png")
+    studio.drag("between", 2000)
+    assert studio.until_shown("100% of the way from A to B") == end
+
+
+def test_a_neighbour_is_a_click_away(studio):
+    before = studio.pixels()
+    studio.open("Neighbours")
+    studio.part("neighbour-2").click()
+    assert studio.until_shown(": near seed 0") != before
+
+
+def test_two_hundred_moves_of_the_mouse_end_at_the_last(studio):
+    x, y = studio.grab("direction-1")
+    for move in range(200):
+        studio.page.mouse.move(x + 80 * math.sin(move / 15), y)
+    studio.page.mouse.move(x + 100, y)  # where none of the others was
+    studio.page.mouse.up()
+    last = studio.value("direction-1")
+    picture = studio.until_shown(f"direction 1 {last}")
+    assert_nothing_waits(studio)
+    studio.click("back")
+    assert studio.until_shown(f"direction 1 {last}") == picture
+
+
+def test_moves_that_were_overtaken_are_not_painted(studio):
+    studio.count_pictures()
+    studio.ask("direction-1", "burst", 200)
+    studio.until_shown("direction 1 +5.0")
+    assert 1 <= studio.pictures() <= 3
+    assert_nothing_waits(studio)
+
+
+def assert_nothing_waits(studio: LabPage) -> None:
+    """What is asked for now is the next that is painted."""
+    studio.count_pictures()
+    studio.click("next")
+    studio.until_shown(": seed 1")
+    assert studio.pictures() == 1
+
+
+def test_tab_reaches_every_control(studio):
+    studio.part("seed").locator("input").focus()
+    reached = ["seed"]
+    while handle := studio.ask("studio", "focused"):
+        reached.append(handle)
+        studio.page.keyboard.press("Tab")
+    always = ["seed", "previous", "next", "new", "history", "back", "reset", "truncation", "views"]
+    sliders = [f"direction-{k}" for k in range(1, 11)]
+    names = ["reset-directions", "direction-choice", "direction-name", "name-it"]
+    assert list(dict.fromkeys(reached)) == [*always, *sliders, *names]
+
+
+def test_buttons_answer_to_the_keyboard(studio):
+    studio.part("next").press("Enter")
+    studio.until_shown(": seed 1")
+    studio.part("views").get_by_role("button", name="Save", exact=True).press("Enter")
+    studio.part("save-picture").wait_for()
+
+
+@pytest.mark.parametrize("width", [1250, 900, 600])
+def test_nothing_is_cut_off_however_wide_the_window(studio, artefacts, width):
+    studio.page.set_viewport_size({"width": width, "height": 1000})
+    for view in VIEWS:
+        studio.open(view)
+        studio.screenshot(artefacts / f"{width}-{view.lower().replace(' ', '-')}.png")
+        assert studio.ask("studio", "misplaced") == [], view
+
+
+def test_a_dark_theme_is_legible(studio, artefacts):
+    for theme in ("Light", "Dark"):
+        studio.wear(theme)
+        for handle in ("status p", "next", "direction-1 .widget-label", "direction-1 .widget-readout"):
+            assert studio.ask(handle, "contrast") > 4.5, (theme, handle)
+    studio.screenshot(artefacts / "dark.png")
+
+
+def test_a_saved_z_opens_again(studio, folder):
+    studio.press("direction-3", "End")
+    before = studio.until_shown("direction 3 +5.0")
+    studio.open("Save")
+    studio.click("save-z")
+    path = folder / studio.until_said("Saved as ").removeprefix("Saved as ").removesuffix(".")
+    assert json.loads(path.read_text())
+    with studio.page.expect_download() as download:
+        studio.part("link").get_by_role("link").click()
+    assert Path(download.value.path()).read_bytes() == path.read_bytes()
+    studio.click("new")
+    studio.open("Open")
+    studio.upload(path)
+    assert studio.until_shown(f": {path.name}") == before
+
+
+def test_a_mistake_is_a_sentence_and_the_studio_lives(studio, tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"no photo at all")
+    studio.open("Open")
+    studio.upload(photo)
+    studio.part("message").get_by_role("alert").wait_for()
+    assert len(studio.message()) > 20
+    studio.click("next")
+    studio.until_shown(": seed 1")
+    assert studio.message() == ""
+
+
+def test_favourites_are_there_when_the_cell_is_run_again(studio):
+    before = studio.pixels()
+    studio.open("Favourites")
+    studio.click("pin")
+    studio.until_said("Pinned")
+    studio.click("next")
+    studio.until_shown(": seed 1")
+    studio.run_all()
+    studio.open("Favourites")
+    studio.click("favourite-1")
+    assert studio.until_shown(": favourite 1") == before
+    studio.click("unpin")
+    studio.until_said("Unpinned")
+
+
+def test_a_saved_notebook_opens_with_the_picture_it_had(studio, address, folder):
+    studio.press("direction-1", "Home")
+    before = studio.until_shown("direction 1 -5.0")
+    studio.save()
+    studio.visit(address)
+    assert studio.until_shown("direction 1 -5.0") == before
+    studio.press("direction-1", "End")
+    studio.until_shown("direction 1 +5.0")
+
+
+def outputs_in(path: Path) -> list[nbformat.NotebookNode]:
+    page = nbformat.read(path, as_version=4)
+    return [output for cell in page.cells if cell.id == "studio" for output in cell.outputs]
+
+
+def test_without_a_kernel_there_is_a_still(studio, browser, folder, tmp_path, artefacts):
+    studio.save()
+    (output,) = outputs_in(folder / NAME)
+    assert "portraits64-cpu" in output.data["text/html"]
+    page = tmp_path / "page.html"
+    page.write_text(HTMLExporter().from_filename(folder / NAME)[0])
+    sheet = browser.new_page()
+    sheet.route("http*://**", lambda route: route.abort())
+    sheet.goto(page.as_uri())
+    still = sheet.get_by_alt_text("portraits64-cpu, 64 px: seed 0")
+    assert still.evaluate("picture => picture.naturalWidth") == 64
+    assert still.is_visible()
+    still.scroll_into_view_if_needed()
+    sheet.screenshot(path=artefacts / "still.png")
+    sheet.close()
+
+
+def test_the_time_from_a_move_to_its_picture_is_noted(studio, artefacts):
+    seconds = studio.seconds_to_picture("direction-1", moves=40)
+    assert len(seconds) == 40
+    assert min(seconds) > 0
+    noted = {"moves": len(seconds), "median_ms": round(1000 * statistics.median(seconds), 1)}
+    (artefacts / "move-to-picture.json").write_text(json.dumps(noted) + "\n")

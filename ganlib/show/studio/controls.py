@@ -42,20 +42,34 @@ class Dial:
             layout=widgets.Layout(width="auto"),
             style={"description_width": LABELS},
         )
+        self._seen = self.widget.value
         watched(self.widget, handle, self._on_value)
 
     def show(self) -> None:
-        """Show the number, with wider limits if need be; what it shows already, but for rounding, is left."""
-        value = self._read()
-        if abs(self.widget.value - value) < _SAME:
+        """Show the number, with wider limits if need be.
+
+        Left alone is what shows it already, but for rounding, and what a person has moved since, for the
+        message with that move may wait in another thread of the kernel.
+        """
+        if self.widget.value == self._seen:
+            self._put(self._read())
+
+    def _put(self, value: float) -> None:
+        if not self._is_off(self.widget.value):
             return
         self.widget.min = min(self.widget.min, value)
         self.widget.max = max(self.widget.max, value)
+        self._seen = value
         self.widget.value = value
 
     def _on_value(self, value: float) -> None:
-        if not abs(value - self._read()) < _SAME:  # else a browser has only rounded it; NaN is not the same
+        if self._is_off(value):  # else a browser has only rounded it, or the studio has put it
             self._act(value)
+        self._seen = value
+        self._put(self._read())  # what was refused is put back
+
+    def _is_off(self, value: float) -> bool:
+        return not abs(value - self._read()) < _SAME  # NaN is
 
 
 def chooser(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from threading import RLock
 from typing import Protocol
 
 import ipywidgets as widgets
@@ -40,19 +41,21 @@ class Desk:
         self._later = Later(self._refreshed, _BETWEEN_MESSAGES)
         self._refresh = refresh
         self._is_showing = False
+        self._turn = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
         self._read_notes()
 
     def act(self, change: Callable[[], str | None]) -> None:
         """Make a change, say what it returns or why it cannot be made, and let it be shown soon."""
-        if self._is_showing:  # the studio itself has set the widget
-            return
-        try:
-            self.say(change() or "")
-        except GanlibError as error:
-            self.warn(str(error))
-        except KeyboardInterrupt:
-            self.warn("Interrupted: everything is as it was.")
-        self._later.ask()
+        with self._turn:
+            if self._is_showing:  # the studio itself has set the widget
+                return
+            try:
+                self.say(change() or "")
+            except GanlibError as error:
+                self.warn(str(error))
+            except KeyboardInterrupt:
+                self.warn("Interrupted: everything is as it was.")
+            self._later.ask()
 
     def say(self, text: str) -> None:
         """Show a sentence, or none."""
@@ -65,11 +68,12 @@ class Desk:
     @contextmanager
     def showing(self) -> Iterator[None]:
         """What is set meanwhile was set by the studio, and not by a person."""
-        before, self._is_showing = self._is_showing, True
-        try:
-            yield
-        finally:
-            self._is_showing = before
+        with self._turn:
+            before, self._is_showing = self._is_showing, True
+            try:
+                yield
+            finally:
+                self._is_showing = before
 
     @contextmanager
     def working(self, what: str, steps: int) -> Iterator[Callable[[int], None]]:

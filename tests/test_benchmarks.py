@@ -11,6 +11,8 @@ from benchmarks import prepare as prepare_benchmark
 from benchmarks import recipes as recipes_benchmark
 from benchmarks.layout import LAYOUTS, seconds_a_step
 from benchmarks.studio import milliseconds_a_move
+from benchmarks.studio_browser import check as check_browser
+from benchmarks.studio_browser import table as browser_table
 from benchmarks.throughput import make_jpegs, rates_of, table
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 from ganlib.data.imageset import ImageSet
@@ -93,3 +95,11 @@ def test_preparing_is_measured(tmp_path):
     assert all(
         rate > 0 for rate in prepare_benchmark.epoch_rates(OnDevice(images, torch.device("cpu")), images)
     )
+
+
+def test_a_browser_that_follows_too_slowly_is_said():
+    quick, slow = [50.0, 70.0, 900.0], [290.0, 301.0, 310.0]
+    assert browser_table([quick]).split("\n")[2] == "| 1 | 3 | 70 (50 to 900) |"
+    check_browser([quick])
+    with pytest.raises(SystemExit, match="301 ms is above 300"):
+        check_browser([quick, slow])

@@ -121,8 +121,9 @@ def test_interpolation_goes_from_end_to_end(studio, artefacts):
     assert studio.until_shown("100% of the way from A to B") == end
     studio.press("between", "Home")
     assert studio.until_shown(" 0% of the way from A to B") == start
-    studio.press("between", "PageUp")
-    studio.until(studio.status, lambda status: " 0%" not in status)
+    for _ in range(10):
+        studio.press("between", "PageUp")
+    assert studio.until_shown("50% of the way from A to B") not in (start, end)
     studio.screenshot(artefacts / "a-to-b.png")
     studio.drag("between", 2000)
     assert studio.until_shown("100% of the way from A to B") == end

@@ -16,6 +16,8 @@ from urllib.request import urlopen
 
 _PATIENCE = 120  # seconds; only a server that hangs ever takes them
 _POLL = 0.1
+_TRACEBACK = "Traceback (most recent call last)"
+_PAGE_LEFT = ("StreamClosedError", "WebSocketClosedError")  # the server was just writing to a page that went
 _QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 
@@ -24,6 +26,12 @@ class Server(NamedTuple):
 
     address: str
     log: Path
+
+    def failures(self) -> list[str]:
+        """The tracebacks in the messages, of the server and of its kernels, but for those of pages left."""
+        blocks = self.log.read_text().split(_TRACEBACK)[1:]
+        own = [block.split("\n[")[0] for block in blocks]  # the next message begins with [
+        return [block for block in own if not any(name in block for name in _PAGE_LEFT)]
 
 
 @contextmanager

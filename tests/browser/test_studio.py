@@ -59,7 +59,7 @@ def studio(lab: LabPage, server: Server) -> Iterator[LabPage]:
     yield lab
     assert lab.part("studio").count() == 1
     assert lab.errors == []
-    assert "Traceback" not in server.log.read_text()
+    assert server.failures() == []
 
 
 def test_the_lesson_shows_a_studio(studio, artefacts):

@@ -39,6 +39,20 @@ def colour(images: Tensor) -> Tensor:
     return middle + (images - middle) * (1 + 0.5 * _uniform(images))
 
 
+def cutout(images: Tensor, share: float = 0.5) -> Tensor:
+    """Paint a grey (0) square of `share` of the side over each picture, its middle anywhere."""
+    side, height, width = round(share * images.shape[2]), images.shape[2], images.shape[3]
+    rows = _covered(len(images), height, side, images.device)[:, None, :, None]
+    columns = _covered(len(images), width, side, images.device)[:, None, None, :]
+    return images * ~(rows & columns)
+
+
+def _covered(n: int, length: int, side: int, device: torch.device) -> Tensor:
+    """For each picture which of `length` places, (N, length), lie within side / 2 of a random one."""
+    middle = torch.randint(0, length, (n, 1), device=device)
+    return (torch.arange(length, device=device) - middle).abs() * 2 < side
+
+
 def _uniform(images: Tensor) -> Tensor:
     """One number a picture, (N, 1, 1, 1), drawn evenly from [-1, 1)."""
     return torch.rand(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * 2 - 1
@@ -54,13 +68,17 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "flip": flip,
     "translate": translate,
     "colour": colour,
+    "cutout": cutout,
 }
 
 
 class Augment:
-    """The named augmentations, one after the other; none leaves the images as they are."""
+    """The named augmentations, one after the other; none leaves the images as they are.
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
+    Each befalls a picture with probability `chance`.
+    """
+
+    def __init__(self, names: Sequence[str] = (), chance: float = 1.0) -> None:
         """Raise `GanlibError` if a name is not known."""
         unknown = [name for name in names if name not in AUGMENTATIONS]
         if unknown:
@@ -68,9 +86,15 @@ class Augment:
                 f"There is no augmentation '{unknown[0]}': choose among {', '.join(AUGMENTATIONS)}."
             )
         self.steps = [AUGMENTATIONS[name] for name in names]
+        self.chance = chance
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W), each changed by chance."""
         for step in self.steps:
-            images = step(images)
+            images = step(images) if self.chance >= 1 else self._some(images, step(images))
         return images
+
+    def _some(self, images: Tensor, changed: Tensor) -> Tensor:
+        """For every picture the changed one, with probability `chance`, or the one before."""
+        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < self.chance
+        return torch.where(chosen, changed, images)

@@ -1,6 +1,6 @@
 """What a recipe costs before it is run: parameters, memory and arithmetic, counted on nets without values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from ganlib.losses import gradient_penalty
 from ganlib.nets.players import Judge, Painter
 from ganlib.recipes import Recipe
 
@@ -47,16 +48,24 @@ def cost(recipe: Recipe) -> Cost:
         generator, discriminator = countable.generator(), countable.discriminator()
         z = torch.randn(_PICTURES, recipe.latent_dim)
         real = torch.randn(_PICTURES, 3, recipe.size, recipe.size)
-        with _saved(generator, discriminator) as saved, FlopCounterMode(display=False) as counter:
+        with _saved(generator, discriminator) as saved:
+            flops = _flops(lambda: _step(generator, discriminator, z, real))
             if recipe.fakes == "fresh":
-                _paint_for_discriminator(generator, z)
-            _step(generator, discriminator, z, real)
+                flops += _flops(lambda: _paint_for_discriminator(generator, z))
+            if any(recipe.penalty):
+                flops += _flops(lambda: _penalty(discriminator, real)) // recipe.penalty_every
     return Cost(
         _count(recipe.generator()) if recipe is not countable else _count(generator),
         _count(discriminator),
         sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) // _PICTURES,
-        counter.get_total_flops() // _PICTURES,
+        flops // _PICTURES,
     )
+
+
+def _flops(work: Callable[[], None]) -> int:
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
 
 
 def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> None:
@@ -65,6 +74,13 @@ def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> 
     (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
     discriminator.requires_grad_(False)
     discriminator(fake).sum().backward()
+    discriminator.requires_grad_(True)
+
+
+def _penalty(discriminator: Judge, images: Tensor) -> None:
+    """The arithmetic of R1 and R2."""
+    for _ in range(2):
+        gradient_penalty(discriminator.main, images, lambda images: images).backward()
 
 
 def _paint_for_discriminator(generator: Painter, z: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Adversarial losses: pure functions of logits."""
+"""Adversarial losses and gradient penalties: pure functions of logits, and of D and what it sees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, relu
+from torch.nn.functional import binary_cross_entropy_with_logits, relu, softplus
 
 from ganlib.errors import GanlibError
 
-LOSSES = ("bce", "hinge")
+LOSSES = ("bce", "hinge", "relativistic")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,40 @@ def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
     return -fake_logits.mean()
 
 
+def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """-log sigmoid(D(x) - D(G(z))), mean over pairs, of logits (N,) and (N,) (Jolicoeur-Martineau 2019)."""
+    return softplus(fake_logits - real_logits).mean()
+
+
+def relativistic_generator_loss(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """-log sigmoid(D(G(z)) - D(x)), mean over pairs: the mirror image (Huang et al. 2024, section 2)."""
+    return softplus(real_logits - fake_logits).mean()
+
+
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor], images: Tensor, augment: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """The squared length of D's gradient at each of the images (N, 3, S, S), batch mean.
+
+    At real images it is R1, at painted ones R2 (Mescheder et al. 2018). It is taken at the images as they
+    are, through their augmentation, and in fp32, since squares of small numbers vanish in half precision.
+    """
+    images = images.detach().float().requires_grad_()
+    with torch.autocast(images.device.type, enabled=False):
+        logits = discriminator(augment(images))
+        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean()
+
+
 class AdversarialLoss(NamedTuple):
-    """What D minimises, of real and fake logits, and what G minimises, of fake logits."""
+    """What D minimises, of real and fake logits, and what G minimises, of fake logits.
+
+    Where a loss looks at pairs, G's takes the real logits, too.
+    """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor], Tensor]
+    generator: Callable[..., Tensor]
+    of_pairs: bool = False
 
 
 def with_noise(loss: AdversarialLoss, spread: float) -> AdversarialLoss:
@@ -77,11 +106,11 @@ def with_noise(loss: AdversarialLoss, spread: float) -> AdversarialLoss:
         real = real_logits + spread * torch.randn_like(real_logits)
         return loss.discriminator(real, fake_logits + spread * torch.randn_like(fake_logits))
 
-    return AdversarialLoss(noisy, loss.generator)
+    return loss._replace(discriminator=noisy)
 
 
 def adversarial_loss(name: str, labels: Labels = HARD) -> AdversarialLoss:
-    """The pair of losses called `name`: "bce" (which alone has labels) or "hinge".
+    """The losses called `name`: "bce" (which alone has labels), "hinge" or "relativistic".
 
     Raises:
         GanlibError: there is no such loss.
@@ -93,4 +122,6 @@ def adversarial_loss(name: str, labels: Labels = HARD) -> AdversarialLoss:
         )
     if name == "hinge":
         return AdversarialLoss(hinge_discriminator_loss, hinge_generator_loss)
+    if name == "relativistic":
+        return AdversarialLoss(relativistic_discriminator_loss, relativistic_generator_loss, of_pairs=True)
     raise GanlibError(f"There is no loss '{name}': choose one of {', '.join(LOSSES)}.")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganlib.augment import AUGMENTATIONS, Augment, colour, flip, translate
+from ganlib.augment import AUGMENTATIONS, Augment, colour, cutout, flip, translate
 from ganlib.errors import GanlibError
 
 IMAGES = torch.rand(200, 3, 16, 24, generator=torch.Generator().manual_seed(1)) * 2 - 1
@@ -59,5 +59,35 @@ def test_no_names_change_nothing():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(GanlibError, match="flip, translate, colour"):
+    with pytest.raises(GanlibError, match="flip, translate, colour, cutout"):
         Augment(["blur"])
+
+
+def test_cutout_paints_one_grey_square_anywhere():
+    images = torch.ones(500, 3, 16, 24)
+    cut = cutout(images, 0.5)
+    areas = set()
+    for picture in cut:
+        assert torch.equal(picture[0], picture[1])
+        rows, columns = torch.nonzero(picture[0] == 0, as_tuple=True)
+        height, width = rows.max() - rows.min() + 1, columns.max() - columns.min() + 1
+        assert len(rows) == height * width
+        areas.add((int(height), int(width)))
+    assert max(areas) == (7, 7)
+    assert min(area[0] for area in areas) < 7  # some lie over the edge
+    assert 0.5 < (cut == 1).float().mean().item() < 0.95
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
+def test_each_picture_is_changed_with_the_chance_given(chance):
+    images = torch.rand(2000, 3, 4, 4)
+    changed = (Augment(["colour"], chance)(images) != images).flatten(1).any(1).float().mean().item()
+    assert chance - 0.04 <= changed <= chance + 0.04
+
+
+def test_a_changed_picture_is_whole():
+    images = torch.rand(50, 3, 8, 8)
+    halved = Augment(["flip"], 0.5)
+    halved.steps = [torch.neg]
+    after = halved(images)
+    assert all(torch.equal(a, b) or torch.equal(a, -b) for a, b in zip(after, images, strict=True))

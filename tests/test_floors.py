@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ganlib"
 FLOORS = [
     {"errors", "assets", "progress"},
-    {"files", "sizes", "schedule"},
+    {"files", "sizes", "schedule", "ramp"},
     {"machine", "nets", "losses", "augment", "latent"},
     {"directions", "projection"},
     {"recipes", "evaluation"},

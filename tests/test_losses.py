@@ -4,10 +4,13 @@ import pytest
 import torch
 
 from ganlib.errors import GanlibError
+from ganlib.augment import Augment
 from ganlib.losses import (
+    LOSSES,
     AdversarialLoss,
     Labels,
     adversarial_loss,
+    gradient_penalty,
     bce_discriminator_loss,
     bce_generator_loss,
     hinge_discriminator_loss,
@@ -165,5 +168,62 @@ def test_labels_change_the_loss_as_the_formula_says():
 
 
 def test_an_unknown_loss_names_the_known_ones():
-    with pytest.raises(GanlibError, match="bce, hinge"):
+    with pytest.raises(GanlibError, match="bce, hinge, relativistic"):
         adversarial_loss("wgan")
+
+
+def test_the_relativistic_losses_compare_each_painted_picture_with_a_real_one():
+    gaps = (REAL - FAKE).tolist()
+    loss = adversarial_loss("relativistic")
+    wanted = sum(-math.log(sigmoid(gap)) for gap in gaps) / 3
+    assert loss.discriminator(REAL, FAKE).item() == pytest.approx(wanted, rel=1e-6)
+    wanted = sum(-math.log(sigmoid(-gap)) for gap in gaps) / 3
+    assert loss.generator(FAKE, REAL).item() == pytest.approx(wanted, rel=1e-6)
+    assert [adversarial_loss(name).of_pairs for name in LOSSES] == [False, False, True]
+
+
+def test_what_all_logits_have_in_common_is_nothing_to_the_relativistic_losses():
+    loss = adversarial_loss("relativistic")
+    for player in (loss.discriminator, lambda real, fake: loss.generator(fake, real)):
+        assert player(REAL + 5, FAKE + 5).item() == pytest.approx(player(REAL, FAKE).item(), rel=1e-5)
+
+
+def test_noise_keeps_a_loss_one_of_pairs():
+    assert with_noise(adversarial_loss("relativistic"), 0.1).of_pairs
+
+
+IMAGES = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+
+
+def test_the_penalty_is_the_squared_length_of_the_gradient_at_each_picture():
+    half_square = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, IMAGES, Augment())
+    assert half_square.item() == pytest.approx(IMAGES.square().sum((1, 2, 3)).mean().item(), rel=1e-5)
+
+
+def test_the_penalty_teaches_d_a_shorter_gradient():
+    weights = torch.full((3, 8, 8), 0.5, requires_grad=True)
+    value = gradient_penalty(lambda x: (weights * x).sum((1, 2, 3)), IMAGES, Augment())
+    assert value.item() == pytest.approx(192 * 0.25, rel=1e-5)
+    value.backward()
+    assert torch.allclose(weights.grad, 2 * weights)
+
+
+def test_the_penalty_is_taken_at_the_pictures_as_they_are():
+    """Twice the contrast makes D's gradient at the picture before it twice as long."""
+    plain, louder = (
+        gradient_penalty(lambda x: x.sum((1, 2, 3)), IMAGES, augment)
+        for augment in (Augment(), lambda images: 2 * images)
+    )
+    assert louder.item() == pytest.approx(4 * plain.item(), rel=1e-5)
+
+
+def test_the_penalty_is_in_full_precision_and_leaves_the_pictures_alone():
+    net = torch.nn.Conv2d(3, 1, 8)
+    images = IMAGES.to(torch.bfloat16)
+    plain = gradient_penalty(net, images, Augment())
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = gradient_penalty(net, images, Augment())
+    assert mixed.dtype == torch.float32
+    assert torch.equal(plain, mixed)
+    assert images.grad is None
+    assert not images.requires_grad

@@ -93,7 +93,7 @@ def test_settings_are_put_in_with_the_type_of_their_field():
         ("seed=99999999999999999999", "between 0 and"),
         ("width=99999", "between 0 and 1024"),
         ("latent_dim=1000000000", "between 0 and 4096"),
-        ("family=style", "no family 'style': choose one of dcgan, resize"),
+        ("family=style", "no family 'style': choose one of dcgan, excited, residual, resize"),
         ("fakes=old", "shared, fresh"),
         ("steps_in=kimg", "batches, epochs"),
         ("init=zeros", "normal, default"),

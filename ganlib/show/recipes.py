@@ -74,12 +74,17 @@ def _costs(recipe: Recipe) -> str:
 
 
 def _family(recipe: Recipe) -> str:
-    if recipe.family == "resize":
-        return "G enlarges and convolves, which leaves no checkerboard; D has five 3x3 convolutions."
-    return "Transposed convolutions in G, strided ones in D, 4x4 both (Radford et al. 2016)."
+    return {
+        "dcgan": "Transposed convolutions in G, strided ones in D, 4x4 both (Radford et al. 2016).",
+        "excited": "In G a small map scales the channels of large ones (Liu et al. 2021); D is a DCGAN's.",
+        "residual": "Residual blocks that start as nothing, nowhere a norm (Huang et al. 2024).",
+        "resize": "G enlarges and convolves, which leaves no checkerboard; D has five 3x3 convolutions.",
+    }[recipe.family]
 
 
 def _init(recipe: Recipe) -> str:
+    if recipe.family == "residual":
+        return "Every block starts at zero (Zhang et al. 2019)."
     return "N(0, 0.02), as the DCGAN paper has it." if recipe.init == "normal" else "As PyTorch draws them."
 
 
@@ -114,6 +119,10 @@ def _keeps(which: str) -> str:
     return "G from overdoing it" if which == "generator_labels" else "D from being too sure"
 
 
+def _over_time(recipe: Recipe, first: float, last: float) -> str:
+    return f", {first:g} to {last:g}" if recipe.ramp_kimg and first != last else ""
+
+
 def _schedule(recipe: Recipe) -> str:
     if recipe.d_steps == recipe.g_steps == 1 and recipe.steps_in == "batches":
         return "One step of D, one of G."
@@ -136,11 +145,11 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
         "This share of D's features is put out by chance, which slows D down." if r.d_dropout else "None."
     ),
     "sync_norm": _sync_norm,
-    "loss": lambda r: (
-        "Cross-entropy, G's part non-saturating (Goodfellow et al. 2014)."
-        if r.loss == "bce"
-        else "Hinge: D stops caring about what it is sure of (Lim & Ye 2017)."
-    ),
+    "loss": lambda r: {
+        "bce": "Cross-entropy, G's part non-saturating (Goodfellow et al. 2014).",
+        "hinge": "Hinge: D stops caring about what it is sure of (Lim & Ye 2017).",
+        "relativistic": "Each fake is judged against a real picture (Jolicoeur-Martineau 2019).",
+    }[r.loss],
     "real_labels": _labels("real_labels", 1.0),
     "fake_labels": _labels("fake_labels", 0.0),
     "generator_labels": _labels("generator_labels", 1.0),
@@ -155,10 +164,27 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
         if r.logit_noise
         else "Without noise, nothing."
     ),
+    "penalty": lambda r: (
+        f"R1 + R2 keep D's gradient short at real and painted pictures{_over_time(r, *r.penalty)}."
+        if any(r.penalty)
+        else "None on D's gradient."
+    ),
+    "penalty_every": lambda r: (
+        "Without a penalty, nothing."
+        if not any(r.penalty)
+        else "In every step."
+        if r.penalty_every == 1
+        else f"In one step of {r.penalty_every}, that many times as strong (Karras et al. 2020)."
+    ),
     "augment": lambda r: (
         "D sees reals and fakes changed in this way (Zhao et al. 2020)."
         if r.augment
         else "D sees all as it is."
+    ),
+    "augment_chance": lambda r: (
+        f"How likely each is, picture by picture{_over_time(r, *r.augment_chance)}."
+        if r.augment
+        else "Without augmentation, nothing."
     ),
     "mirror": lambda r: "Every second picture is mirrored." if r.mirror else "No picture is mirrored.",
     "batch_size": lambda r: f"{r.batch_size} real and {r.batch_size} painted pictures a step.",
@@ -173,6 +199,21 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
     "g_lr": lambda r: "Adam's rate for G." if r.g_lr == r.d_lr else "Adam's rate for G, not that of D.",
     "d_lr": lambda _: "Adam's rate for D.",
     "betas": lambda _: "Adam's memory: short for the direction, long for the size of a step.",
+    "lr_end": lambda r: (
+        f"The share of both rates that is left after {r.ramp_kimg:g} kimg."
+        if r.ramp_kimg and r.lr_end != 1
+        else "Both rates stay as they are."
+    ),
+    "beta2_end": lambda r: (
+        f"Adam's long memory after {r.ramp_kimg:g} kimg."
+        if r.ramp_kimg and r.beta2_end != r.betas[1]
+        else "Adam's memory stays as it is."
+    ),
+    "ramp_kimg": lambda r: (
+        "By then all that changes has come to its end, along a cosine."
+        if r.ramp_kimg
+        else "Nothing changes in the course of a run."
+    ),
     "ema_kimg": lambda r: f"Samples come from a moving average of G with a half-life of {r.ema_kimg:g} kimg.",
     "epochs": lambda _: "Passes over the pictures, unless told otherwise.",
     "seed": lambda _: "The same seed gives the same run, on a CPU to the bit.",

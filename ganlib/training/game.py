@@ -1,12 +1,14 @@
 """The game that D and G play, step by step."""
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.augment import Augment
-from ganlib.losses import with_noise
+from ganlib.losses import gradient_penalty, with_noise
+from ganlib.nets.players import Judge
 from ganlib.recipes import Recipe
 from ganlib.schedule import Turn
 from ganlib.training.state import TrainingState
@@ -54,10 +56,12 @@ class Game:
         shared = turn.generator and (real is None or self.recipe.fakes == "shared")
         fake = self._paint(count, shared)
         d_loss = g_loss = real_logits = fake_logits = None
+        self.augment.chance = self.recipe.augment_chance_at(state.kimg)
+        state.set_adam()
         if real is not None:
             d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
         if turn.generator:
-            g_loss = self._teach_generator(fake if shared else self._paint(count, True))
+            g_loss = self._teach_generator(fake if shared else self._paint(count, True), real_logits)
         state.step += 1
         state.shown += count
         state.images += 0 if real is None else count
@@ -94,21 +98,36 @@ class Game:
     def _teach_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         state = self.state
         loss = with_noise(self.loss, self.recipe.logit_noise_at(state.kimg))
-        backward = self._backward_for(state.discriminator)
+        backward = self._backward_for(state.discriminator, self._penalty(real, fake))
         return discriminator_step(
             state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
         )
 
-    def _teach_generator(self, fake: Tensor) -> Tensor:
+    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        """R1 + R2, where they are due: every few steps, and as much stronger (Karras et al. 2020)."""
+        recipe = self.recipe
+        gamma = recipe.penalty_at(self.state.kimg)
+        if not gamma or self.state.step % recipe.penalty_every:
+            return None
+        judge = cast(Judge, self.state.nets()["discriminator"])
+        # past accelerate's forward, which may halve the precision
+        r1, r2 = (gradient_penalty(judge.main, images, self.augment) for images in (real, fake))
+        return gamma / 2 * recipe.penalty_every * (r1 + r2)
+
+    def _teach_generator(self, fake: Tensor, real_logits: Tensor | None) -> Tensor:
+        """What D has just said of the real pictures serves a loss of pairs, for that of G's step is close."""
         state = self.state
         backward = self._backward_for(state.generator)
-        return generator_step(state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward)
+        pairs = real_logits if self.loss.of_pairs else None
+        return generator_step(
+            state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs
+        )
 
-    def _backward_for(self, net: nn.Module) -> Backward:
-        """What computes the gradients of `net` over the whole batch."""
+    def _backward_for(self, net: nn.Module, penalty: Tensor | None = None) -> Backward:
+        """What computes the gradients of `net` over the whole batch, those of a penalty among them."""
 
         def backward(loss: Tensor) -> None:
-            self.state.accelerator.backward(loss)
+            self.state.accelerator.backward(loss if penalty is None else loss + penalty)
             self.team.average_gradients(net.parameters())
 
         return backward

@@ -150,9 +150,15 @@ class TrainingState:
     def slow_down(self, setbacks: int) -> None:
         """Set the learning rates to those after so many setbacks: half the recipe's after each."""
         self.setbacks = setbacks
+        self.set_adam()
+
+    def set_adam(self) -> None:
+        """Set learning rates and second betas to what the recipe has them be by now."""
+        share, beta2 = self.recipe.adam_at(self.kimg)
         for optimizer, rate in ((self.g_optimizer, self.recipe.g_lr), (self.d_optimizer, self.recipe.d_lr)):
             for group in optimizer.param_groups:
-                group["lr"] = rate / 2**setbacks
+                group["lr"] = share * rate / 2**self.setbacks
+                group["betas"] = (self.recipe.betas[0], beta2)
 
     def is_finite(self) -> bool:
         """Whether no weight, average or sum is NaN or infinite; asking waits for the device."""

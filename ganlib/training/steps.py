@@ -42,11 +42,16 @@ def generator_step(
     fake: Tensor,
     augment: Callable[[Tensor], Tensor] = _UNCHANGED,
     backward: Backward = Tensor.backward,
+    real_logits: Tensor | None = None,
 ) -> Tensor:
-    """Teach G, which painted `fake` (N, 3, S, S), to be taken for real; returns the loss."""
+    """Teach G, which painted `fake` (N, 3, S, S), to be taken for real; returns the loss.
+
+    A loss of pairs also takes what D says of the real pictures, (N,).
+    """
     optimizer.zero_grad()
     with frozen(discriminator):  # gradients pass through D but are not computed for its weights
-        value = loss.generator(discriminator(augment(fake)))
+        logits = discriminator(augment(fake))
+        value = loss.generator(logits) if real_logits is None else loss.generator(logits, real_logits)
         backward(value)
     optimizer.step()
     return value.detach()

@@ -69,7 +69,7 @@ def test_batches_of_one_train(name, tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{}, {"fakes": "fresh"}, {"g_steps": 2}, {"steps_in": "epochs"}])
-@pytest.mark.parametrize("family", ["dcgan", "resize"])
+@pytest.mark.parametrize("family", ["dcgan", "excited", "resize"])
 def test_batches_of_one_train_at_32_px_too(family, changes, tmp_path):
     recipe = Recipe("test", size=32, latent_dim=8, width=2, batch_size=1, family=family, **changes)
     assert sum(train(recipe, some(2, 32), tmp_path / "run", 0.003)) == 3

@@ -26,7 +26,13 @@ pytestmark = pytest.mark.usefixtures("full_length")
 
 HARD = {"real_labels": (1.0, 1.0), "fake_labels": (0.0, 0.0), "generator_labels": (1.0, 1.0)}
 ONE_TO_ONE = {"d_steps": 1, "g_steps": 1, "steps_in": "batches"}
-PLAIN = {"augment": (), "mirror": False}  # none of the four changes its pictures
+PLAIN = {
+    "augment": (),
+    "augment_chance": (1.0, 1.0),
+    "mirror": False,
+}  # none of the four changes its pictures
+UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1}
+STEADY = {"lr_end": 1.0, "beta2_end": 0.999, "ramp_kimg": 0.0}  # nothing changes in the course of a run
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,8 @@ SEEDS = {
         generator={"family": "dcgan", "width": 64},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.0},
         initial_weights={"init": "normal"},
-        loss={"loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
-        optimiser={"g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
+        loss={**UNPENALISED, "loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
+        optimiser={**STEADY, "g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
         batch_and_epochs={"batch_size": 64, "epochs": 100},
         schedule={**ONE_TO_ONE, "fakes": "shared"},
     ),
@@ -75,8 +81,8 @@ SEEDS = {
         generator={"family": "dcgan"},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": True, "d_dropout": 0.0},
         initial_weights={"init": "default"},
-        loss={"loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
-        optimiser={"g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
+        loss={**UNPENALISED, "loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
+        optimiser={**STEADY, "g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
         batch_and_epochs={"batch_size": 128, "epochs": 500},
         schedule={**ONE_TO_ONE, "fakes": "fresh"},
         departures={"batch_size": "16: by ganlib.cost, 128 at this width take 16 GiB in fp32, 8 in fp16"},
@@ -92,6 +98,7 @@ SEEDS = {
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.2},
         initial_weights={"init": "normal"},
         loss={
+            **UNPENALISED,
             "loss": "bce",
             "real_labels": (0.9, 1.0),
             "fake_labels": (0.0, 0.05),
@@ -99,7 +106,7 @@ SEEDS = {
             "label_noise": 0.0,
             "logit_noise": 0.0,
         },
-        optimiser={"g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
+        optimiser={**STEADY, "g_lr": 2e-4, "d_lr": 2e-4, "betas": (0.5, 0.999)},
         batch_and_epochs={"batch_size": 128, "epochs": 315},
         schedule={**ONE_TO_ONE, "fakes": "shared"},
     ),
@@ -113,8 +120,8 @@ SEEDS = {
         generator={"family": "resize", "width": 64},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.25},
         initial_weights={"init": "default"},
-        loss={"loss": "bce", **HARD, "label_noise": 0.05},
-        optimiser={"g_lr": 1.2e-4, "d_lr": 1.5e-4, "betas": (0.5, 0.999)},
+        loss={**UNPENALISED, "loss": "bce", **HARD, "label_noise": 0.05},
+        optimiser={**STEADY, "g_lr": 1.2e-4, "d_lr": 1.5e-4, "betas": (0.5, 0.999)},
         batch_and_epochs={"batch_size": 32, "epochs": 150},
         schedule={**ONE_TO_ONE},
     ),

@@ -84,6 +84,11 @@ SETTINGS = {
     "noise": {"logit_noise": 0.5, "logit_noise_kimg": 1.2},
     "dropout": {"d_dropout": 0.2, "generator_labels": (0.95, 1.0)},
     "resize": {"family": "resize", "d_dropout": 0.25, "logit_noise": 0.2, "logit_noise_kimg": 3},
+    "modern": {
+        **{"family": "residual", "init": "default", "g_norm": "none", "d_norm": "none"},
+        **{"loss": "relativistic", "penalty": (2.0, 0.2), "penalty_every": 3, "beta2_end": 0.9},
+        **{"augment": ("translate", "colour"), "augment_chance": (0.0, 0.5), "lr_end": 0.1, "ramp_kimg": 1.3},
+    },
 }
 
 

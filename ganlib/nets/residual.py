@@ -1,0 +1,140 @@
+"""The residual family: no normalisation anywhere, and a start at which every block does nothing.
+
+Blocks, branch and start follow Huang et al. 2024, "The GAN is dead; long live the GAN!", with plain dense
+convolutions where they have grouped ones, and Zhang et al. 2019, "Fixup initialization"; from 128 px on,
+small feature maps of G excite large ones (Liu et al. 2021).
+"""
+
+import itertools
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ganlib.nets.excitation import Excited, SkipExcitation, source_of
+from ganlib.nets.players import Judge, Painter
+from ganlib.sizes import check_size
+
+_FIRST = 4  # height and width of G's first feature map, and of D's last
+_WIDEST = 8  # layers grow to eight times the width, and no further
+_LEAK = 0.2
+_HE = (2 / (1 + _LEAK**2)) ** 0.5  # what a leaky ReLU takes away (He et al. 2015)
+_LAYERS = 3  # convolutions in a block
+_EXCITED_FROM = 128
+_OUTPUT_GAIN = 0.1  # so that G starts near grey, where Tanh is not yet flat
+
+
+def channels_by_side(size: int, width: int) -> list[int]:
+    """Channels of the feature maps from 4x4 up to size x size; 64 px, width 64: 512, 512, 256, 128, 64.
+
+    Raises:
+        GanlibError: `size` is not a power of two from 32 to 512.
+    """
+    check_size(size)
+    doublings = (size // _FIRST).bit_length() - 1
+    return [width * min(2**k, _WIDEST) for k in range(doublings, -1, -1)]
+
+
+class ResidualBlock(nn.Module):
+    """x plus what three convolutions make of it: 1x1, 3x3, 1x1, leaky in between, nothing normalised.
+
+    Input and output: (N, channels, H, W). The last convolution starts at zero, and the others L^(-1/4) as
+    large as He et al. 2015 have them, L the number of blocks in the net: then the net's output changes as
+    much in a step as that of one block would, however deep it is (Zhang et al. 2019).
+    """
+
+    def __init__(self, channels: int, blocks: int) -> None:
+        """`blocks` is how many there are in the net."""
+        super().__init__()
+        gain = _HE * blocks ** (-1 / (2 * _LAYERS - 2))
+        self.branch = nn.Sequential(
+            scaled(nn.Conv2d(channels, channels, 1), gain),
+            nn.LeakyReLU(_LEAK, inplace=True),
+            scaled(nn.Conv2d(channels, channels, 3, 1, 1), gain),
+            nn.LeakyReLU(_LEAK, inplace=True),
+            scaled(nn.Conv2d(channels, channels, 1, bias=False), 0.0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x and what the branch adds to it."""
+        return x + self.branch(x)
+
+
+class Resize(nn.Module):
+    """Twice or half as high and wide, and a 1x1 convolution where the number of channels changes.
+
+    Input: (N, before, H, W). Output: (N, after, 2H, 2W) or (N, after, H/2, W/2).
+    """
+
+    def __init__(self, before: int, after: int, factor: float) -> None:
+        """`factor` is 2 or 0.5; what is halved is averaged."""
+        super().__init__()
+        self.factor = factor
+        self.channels = nn.Identity() if before == after else scaled(nn.Conv2d(before, after, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The convolution is done where the map is small."""
+        if self.factor > 1:
+            return _resized(self.channels(x), self.factor)
+        return self.channels(_resized(x, self.factor))
+
+
+def _resized(x: Tensor, factor: float) -> Tensor:
+    """Bilinear; at a half that is the mean of four."""
+    return interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def scaled(layer: nn.Conv2d | nn.ConvTranspose2d, gain: float = 1.0) -> nn.Module:
+    """The layer with weights from N(0, gain / sqrt(fan in)), and biases of zero."""
+    fan_in = layer.in_channels * (1 if layer.transposed else layer.weight[0, 0].numel())
+    nn.init.normal_(layer.weight, 0.0, gain / fan_in**0.5)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class ResidualGenerator(Painter):
+    """Paint pictures from noise with residual blocks.
+
+    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
+    """
+
+    def __init__(self, size: int = 64, latent_dim: int = 100, width: int = 64) -> None:
+        """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
+        channels = channels_by_side(size, width)
+        layers: list[nn.Module] = [scaled(nn.ConvTranspose2d(latent_dim, channels[0], _FIRST, 1, 0))]
+        layers += [ResidualBlock(channels[0], len(channels))]  # (N, channels[0], 4, 4)
+        side = _FIRST
+        for before, after in itertools.pairwise(channels):
+            side *= 2
+            layers += [
+                Resize(before, after, 2),
+                ResidualBlock(after, len(channels)),
+            ]  # (N, after, side, side)
+            if side >= _EXCITED_FROM:
+                source = source_of(side)
+                layers.append(SkipExcitation(source, channels[(source // _FIRST).bit_length() - 1], after))
+        last = scaled(nn.Conv2d(channels[-1], 3, 1), _OUTPUT_GAIN)
+        super().__init__(latent_dim, Excited(*layers, last, nn.Tanh()))  # (N, 3, size, size)
+
+
+class ResidualDiscriminator(Judge):
+    """Tell real pictures from painted ones with residual blocks, the generator's mirror image.
+
+    Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
+    """
+
+    def __init__(self, size: int = 64, width: int = 64) -> None:
+        """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
+        channels = channels_by_side(size, width)[::-1]
+        layers: list[nn.Module] = [scaled(nn.Conv2d(3, channels[0], 1))]  # (N, width, size, size)
+        layers += [ResidualBlock(channels[0], len(channels))]
+        for before, after in itertools.pairwise(channels):
+            layers += [
+                Resize(before, after, 0.5),
+                ResidualBlock(after, len(channels)),
+            ]  # half as high and wide
+        layers += [
+            nn.LeakyReLU(_LEAK, inplace=True),
+            scaled(nn.Conv2d(channels[-1], 1, _FIRST)),
+        ]  # (N, 1, 1, 1)
+        super().__init__(size, nn.Sequential(*layers))

@@ -1,0 +1,44 @@
+"""The families of nets a recipe can name."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from ganlib.nets.dcgan import Discriminator, Generator
+from ganlib.nets.excitation import ExcitedGenerator
+from ganlib.nets.players import Judge, Painter
+from ganlib.nets.residual import ResidualDiscriminator, ResidualGenerator
+from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
+
+if TYPE_CHECKING:
+    from ganlib.recipes.recipe import Recipe
+
+
+class Family(NamedTuple):
+    """How to build the two players of a recipe."""
+
+    generator: Callable[["Recipe"], Painter]
+    discriminator: Callable[["Recipe"], Judge]
+
+
+FAMILIES = {
+    "dcgan": Family(
+        lambda r: Generator(r.size, r.latent_dim, r.width, r.g_norm, init=r.init),
+        lambda r: Discriminator(
+            r.size, r.width, r.d_norm, norm_first=r.d_norm_first, dropout=r.d_dropout, init=r.init
+        ),
+    ),
+    "excited": Family(
+        lambda r: ExcitedGenerator(r.size, r.latent_dim, r.width, init=r.init),
+        lambda r: Discriminator(
+            r.size, r.width, r.d_norm, norm_first=r.d_norm_first, dropout=r.d_dropout, init=r.init
+        ),
+    ),
+    "residual": Family(
+        lambda r: ResidualGenerator(r.size, r.latent_dim, r.width),
+        lambda r: ResidualDiscriminator(r.size, r.width),
+    ),
+    "resize": Family(
+        lambda r: ResizeGenerator(r.size, r.latent_dim, r.width, init=r.init),
+        lambda r: ResizeDiscriminator(r.size, r.width, dropout=r.d_dropout, init=r.init),
+    ),
+}

@@ -1,0 +1,116 @@
+"""The recipes that come with ganlib, by name."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from ganlib.errors import GanlibError
+from ganlib.machine import Machine
+from ganlib.recipes.recipe import Recipe
+
+_RECIPES = (
+    Recipe(
+        "portraits64",
+        about="The reference: DCGAN as the paper has it, hard labels, 64 px.",
+        project="https://github.com/Neill-Erasmus/ai-generated-art",
+        pictures="6,244 portraits of its author",
+    ),
+    Recipe(
+        "gallery512",
+        about="Abstract art at 512 px: DCGAN with eight stages and a BatchNorm in D's first layer.",
+        project="https://github.com/aseemdandgaval/GalleryGAN",
+        pictures="bryanb/abstract-art-gallery",
+        art="patchwork",
+        size=512,
+        latent_dim=256,
+        width=32,
+        init="default",
+        d_norm_first=True,
+        batch_size=16,
+        fakes="fresh",
+        epochs=500,
+    ),
+    Recipe(
+        "artportraits64",
+        about="DCGAN with dropout in D and soft labels, 64 px.",
+        project="https://github.com/houssemeddinebayoudha/GAN-art-portraits",
+        pictures="karnikakapoor/art-portraits",
+        d_dropout=0.2,
+        real_labels=(0.9, 1.0),
+        fake_labels=(0.0, 0.05),
+        generator_labels=(0.95, 1.0),
+        batch_size=128,
+        epochs=315,
+    ),
+    Recipe(
+        "artgan64",
+        about="Resize-convolution G, dropout in D, noise on labels and on D's output, 64 px.",
+        project="https://github.com/1391819/artGAN",
+        pictures="karnikakapoor/art-portraits",
+        family="resize",
+        init="default",
+        d_dropout=0.25,
+        label_noise=0.05,
+        logit_noise=0.2,
+        logit_noise_kimg=300,
+        batch_size=32,
+        g_lr=1.2e-4,
+        d_lr=1.5e-4,
+        epochs=150,
+    ),
+    Recipe(
+        "portraits64-cpu",
+        about="Recognisable portraits in ten minutes on two CPU cores.",
+        width=32,
+        d_norm="spectral",
+        batch_size=16,
+        g_lr=4e-4,
+        d_lr=4e-4,
+    ),
+)
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with ganlib."""
+    return [recipe.name for recipe in _RECIPES]
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        GanlibError: there is no such recipe; the text lists the known ones.
+    """
+    for recipe in _RECIPES:
+        if recipe.name == name:
+            return recipe
+    raise GanlibError(f"There is no recipe '{name}': choose one of {', '.join(recipe_names())}.")
+
+
+def default_recipe(machine: Machine) -> Recipe:
+    """The recipe that shows something soon on this machine."""
+    return get_recipe("portraits64-cpu" if machine.device.type == "cpu" else "portraits64")
+
+
+def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """The recipe with settings such as "batch_size=32" or "augment=flip,translate" put in.
+
+    Raises:
+        GanlibError: a setting has no "=", or names no field, or its value does not fit.
+    """
+    values = dict(_parse(setting) for setting in settings)
+    return replace(recipe, **values)
+
+
+def _parse(setting: str) -> tuple[str, Any]:
+    name, equals, text = setting.partition("=")
+    names = [field.name for field in fields(Recipe)]
+    if not equals or name not in names:
+        raise GanlibError(f"'{setting}' sets nothing: write FIELD=VALUE with a FIELD of {', '.join(names)}.")
+    if name == "augment":
+        return name, tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return name, ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return name, text

@@ -1,0 +1,46 @@
+import math
+
+import pytest
+
+from ganlib.ramp import cosine
+from ganlib.recipes import Recipe
+
+
+@pytest.mark.parametrize(
+    ("share", "value"), [(-1, 2.0), (0, 2.0), (0.5, 1.1), (1, 0.2), (7, 0.2), (1 / 3, 0.2 + 1.8 * 0.75)]
+)
+def test_it_goes_from_start_to_end_and_stays_there(share, value):
+    assert cosine(2.0, 0.2, share) == pytest.approx(value, abs=1e-12)
+
+
+def test_it_is_flat_at_both_ends_and_steepest_in_the_middle():
+    steps = [cosine(0.0, 1.0, (k + 1) / 100) - cosine(0.0, 1.0, k / 100) for k in range(100)]
+    assert min(steps) == pytest.approx(steps[0]) == pytest.approx(steps[-1])
+    assert max(steps) == pytest.approx(math.pi / 200, rel=1e-3)
+    assert sum(steps) == pytest.approx(1)
+
+
+def test_all_that_a_recipe_changes_follows_it():
+    recipe = Recipe(
+        "x",
+        loss="relativistic",
+        d_norm="none",
+        betas=(0.0, 0.9),
+        beta2_end=0.99,
+        lr_end=0.25,
+        penalty=(2.0, 0.2),
+        augment=("flip",),
+        augment_chance=(0.0, 0.3),
+        ramp_kimg=100,
+    )
+    assert recipe.adam_at(0) == pytest.approx((1.0, 0.9))
+    assert recipe.adam_at(50) == pytest.approx((0.625, 0.945))
+    assert recipe.adam_at(300) == pytest.approx((0.25, 0.99))
+    assert [recipe.penalty_at(kimg) for kimg in (0, 50, 100)] == pytest.approx([2.0, 1.1, 0.2])
+    assert [recipe.augment_chance_at(kimg) for kimg in (0, 50, 100)] == pytest.approx([0.0, 0.15, 0.3])
+
+
+def test_without_a_ramp_nothing_changes():
+    recipe = Recipe("x", lr_end=0.1, beta2_end=0.5, d_norm="none", penalty=(3.0, 0.0))
+    assert recipe.adam_at(0) == recipe.adam_at(10_000) == (1.0, 0.999)
+    assert recipe.penalty_at(10_000) == 3.0

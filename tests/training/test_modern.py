@@ -1,0 +1,180 @@
+"""The modern recipe's step, beside a loop written from the papers; and what changes while it runs."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import softplus
+
+from ganlib.data.imageset import ImageSet
+from ganlib.recipes import Recipe
+from ganlib.training.callbacks import Callback
+from ganlib.training.streams import RandomStreams
+from ganlib.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("full_length")
+
+SEED = 5
+BATCH = 4
+STEPS = 6
+MODERN = Recipe(
+    "modern",
+    family="residual",
+    size=32,
+    width=2,
+    latent_dim=8,
+    init="default",
+    g_norm="none",
+    d_norm="none",
+    loss="relativistic",
+    penalty=(2.0, 0.2),
+    penalty_every=2,
+    betas=(0.0, 0.9),
+    beta2_end=0.99,
+    g_lr=2e-3,
+    d_lr=3e-3,
+    lr_end=0.25,
+    ramp_kimg=0.016,
+    batch_size=BATCH,
+    ema_kimg=0,
+)
+
+
+class Watch(Callback):
+    """What each step came to, and with what it was made."""
+
+    def __init__(self):
+        self.losses, self.adam, self.chances = [], [], []
+
+    def on_step(self, trainer):
+        self.losses.append(trainer.last_losses())
+        groups = [trainer.state.g_optimizer.param_groups[0], trainer.state.d_optimizer.param_groups[0]]
+        self.adam.append([(group["lr"], *group["betas"]) for group in groups])
+        self.chances.append(trainer._game.augment.chance)
+
+
+def art(count=24):
+    coarse = np.random.default_rng(1).integers(0, 256, (2 * count, 4, 4, 3), dtype=np.uint8)
+    pictures = ImageSet(coarse.repeat(8, 1).repeat(8, 2), "blocks")
+    return ImageSet(pictures.images[pictures.train[:count]], "blocks")
+
+
+def play(recipe, folder):
+    """Our losses, and what a plain loop needs to come to the same."""
+    watch = Watch()
+    trainer = Trainer(recipe, art(), folder, device="cpu", callbacks=[watch])
+    generator, discriminator = trainer.state.generator, trainer.state.discriminator
+    torch.manual_seed(0)
+    for net in (generator, discriminator):
+        for weights in net.parameters():
+            weights.data += 0.05 * torch.randn_like(weights)  # blocks of zeros would hide a mistake
+    nets = [copy.deepcopy(net) for net in (generator, discriminator)]
+    batches, draw = [], trainer.state.batches.next
+    trainer.state.batches.next = lambda: batches.append(draw()) or batches[-1]
+    trainer.state.streams = RandomStreams(torch.device("cpu"), SEED)
+    trainer.fit(epochs=1)
+    return trainer, watch, nets, batches
+
+
+def squared_gradient(discriminator, images):
+    images = images.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    return gradient.pow(2).sum() / len(images)
+
+
+def from_the_papers(generator, discriminator, batches):
+    """Huang et al. 2024, with penalties in every second step, as Karras et al. 2020 have them."""
+    torch.manual_seed(SEED)
+    adams = [torch.optim.Adam(net.parameters(), betas=(0.0, 0.9)) for net in (generator, discriminator)]
+    for step, real in enumerate(batches):
+        fall = (1 + np.cos(np.pi * min(1, step * BATCH / 16))) / 2
+        for adam, rate in zip(adams, (2e-3, 3e-3), strict=True):
+            adam.param_groups[0]["lr"] = rate * (0.25 + 0.75 * fall)
+            adam.param_groups[0]["betas"] = (0.0, 0.99 - 0.09 * fall)
+        fake = generator(torch.randn(BATCH, 8))
+        real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+        d_loss = softplus(-(real_logits - fake_logits)).mean()
+        penalty = torch.tensor(0.0)
+        if step % 2 == 0:
+            gamma = 0.2 + 1.8 * fall
+            penalty = 2 * gamma / 2 * sum(squared_gradient(discriminator, images) for images in (real, fake))
+        adams[1].zero_grad()
+        (d_loss + penalty).backward()
+        adams[1].step()
+        g_loss = softplus(-(discriminator(fake) - real_logits.detach())).mean()
+        adams[0].zero_grad()
+        g_loss.backward()
+        adams[0].step()
+        yield d_loss.item(), g_loss.item()
+
+
+def test_its_steps_equal_the_loop_of_the_papers(tmp_path):
+    trainer, watch, nets, batches = play(MODERN, tmp_path / "run")
+    plain = list(from_the_papers(*nets, batches))
+    assert len(plain) == STEPS
+    assert np.abs(np.subtract(watch.losses, plain)).max() < 1e-5
+    for ours, theirs in zip((trainer.state.generator, trainer.state.discriminator), nets, strict=True):
+        for mine, weights in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.allclose(mine, weights, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"penalty": (2.1, 0.2)},
+        {"penalty": (2.0, 1.0)},
+        {"penalty_every": 1},
+        {"penalty_every": 3},
+        {"lr_end": 0.3},
+        {"beta2_end": 0.9},
+        {"ramp_kimg": 0.02},
+        {"loss": "hinge"},
+        {"augment": ("flip",)},
+    ],
+)
+def test_the_comparison_notices_any_other_value(changes, tmp_path):
+    _, watch, nets, batches = play(replace(MODERN, **changes), tmp_path / "run")
+    assert np.abs(np.subtract(watch.losses, list(from_the_papers(*nets, batches)))).max() > 1e-5
+
+
+def test_rates_betas_and_chances_follow_the_ramp_and_stay_at_its_end(tmp_path):
+    recipe = replace(MODERN, augment=("flip",), augment_chance=(0.0, 0.4))
+    _, watch, _, _ = play(recipe, tmp_path / "run")
+    fall = [(1 + np.cos(np.pi * min(1, step / 4))) / 2 for step in range(STEPS)]
+    for step, (g, d) in enumerate(watch.adam):
+        assert g == pytest.approx((2e-3 * (0.25 + 0.75 * fall[step]), 0, 0.99 - 0.09 * fall[step]))
+        assert d[0] == pytest.approx(1.5 * g[0])
+    assert watch.chances == pytest.approx([0.4 - 0.4 * share for share in fall])
+
+
+def test_a_setback_halves_the_rates_wherever_they_are(tmp_path):
+    trainer, _, _, _ = play(MODERN, tmp_path / "run")
+    trainer.state.slow_down(2)
+    assert trainer.state.g_optimizer.param_groups[0]["lr"] == pytest.approx(2e-3 * 0.25 / 4)
+    trainer.state.images = 0
+    trainer.state.set_adam()
+    assert trainer.state.d_optimizer.param_groups[0]["lr"] == pytest.approx(3e-3 / 4)
+
+
+def test_what_is_shown_of_d_s_loss_is_without_the_penalty(tmp_path):
+    gentle, harsh = (
+        play(replace(MODERN, penalty=(gamma, gamma)), tmp_path / f"{gamma}")[1].losses[0]
+        for gamma in (1e-6, 1e3)
+    )
+    assert gentle[0] == pytest.approx(harsh[0], abs=1e-5)
+
+
+def test_bf16_keeps_the_penalty_in_fp32(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "ganlib.training.game.gradient_penalty",
+        lambda judge, images, _: seen.append(judge(images.detach()).dtype) or torch.tensor(0.0),
+    )
+    trainer = Trainer(MODERN, art(), tmp_path / "run", device="cpu", callbacks=[])
+    trainer.state.discriminator.forward = torch.autocast("cpu", torch.bfloat16)(
+        trainer.state.discriminator.forward
+    )
+    trainer.fit(kimg=0.004)
+    assert seen == [torch.float32, torch.float32]

@@ -39,6 +39,13 @@ def add_train(verbs: Verbs) -> None:
     train.add_argument(
         "--save-minutes", type=float, default=5.0, metavar="MINUTES", help="how often all is saved (5)"
     )
+    train.add_argument(
+        "--evaluate-kimg",
+        type=float,
+        metavar="KIMG",
+        help="measure KID every so many thousand pictures, and keep the best generator by it",
+    )
+    train.add_argument("--extractor", default="lite0", help="what KID sees pictures through (lite0)")
     train.add_argument("--device", choices=["cpu", "cuda", "mps"], help="the best there is, unless told")
     train.add_argument(
         "--precision", choices=["fp32", "bf16", "fp16"], help="what it computes with (the device's own)"
@@ -50,6 +57,7 @@ def add_train(verbs: Verbs) -> None:
 def _train(options: argparse.Namespace) -> None:
     from ganlib.machine import detect
     from ganlib.show.summary import show_run
+    from ganlib.training.pace import Evaluation
     from ganlib.training.team import Team
     from ganlib.training.trainer import Trainer
 
@@ -64,6 +72,7 @@ def _train(options: argparse.Namespace) -> None:
         precision=options.precision,
         callbacks=_watchers(options),
         save_minutes=options.save_minutes,
+        evaluation=Evaluation(options.evaluate_kimg, options.extractor) if options.evaluate_kimg else None,
     )
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
     if team.leads:

@@ -67,9 +67,10 @@ def _history(values: dict[str, Any]) -> None:
     _count(values["setbacks"], "the number of setbacks", MOST_SETBACKS)
     best = values["best"]
     if best is not None:
-        _need(isinstance(best, list) and len(best) == len(Best._fields), "the best is no pair")
-        for value in best:
+        _need(isinstance(best, list) and len(best) in {2, len(Best._fields)}, "the best is no pair")
+        for value in best[:2]:
             _number(value, "the best")
+        _texts(best[2:], "the best")
     _texts(values["told"], "told")
     _need(isinstance(values["pending"], list), "pending is no list")
     for finding in values["pending"]:

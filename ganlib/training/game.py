@@ -67,7 +67,17 @@ class Game:
         state.images += 0 if real is None else count
         if turn.generator:
             state.average.update(state.nets()["generator"], count, state.kimg)
-        return [d_loss, g_loss, _probability(real_logits), _probability(fake_logits)]
+        return [d_loss, g_loss, *self._probabilities(real_logits, fake_logits)]
+
+    def _probabilities(
+        self, real_logits: Tensor | None, fake_logits: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """D(x) and D(G(z)), batch means; in a loss of pairs, that D picks the one or the other of a pair."""
+        if real_logits is None or fake_logits is None:
+            return None, None
+        if self.loss.of_pairs:
+            real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
+        return real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
 
     def measures(self) -> dict[str, float | None]:
         """The means since this was last asked, and the norms of the last step's gradients.
@@ -137,7 +147,3 @@ def gradient_norm(net: nn.Module) -> float:
     """The length of the gradient of all weights as one vector, as the last step left it."""
     gradients = [weight.grad for weight in net.parameters() if weight.grad is not None]
     return torch.stack(torch._foreach_norm(gradients)).norm().item() if gradients else 0.0
-
-
-def _probability(logits: Tensor | None) -> Tensor | None:
-    return None if logits is None else logits.sigmoid().mean()

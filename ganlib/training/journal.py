@@ -9,26 +9,38 @@ from torch import Tensor
 
 from ganlib.data.imageset import ImageSet
 from ganlib.evaluation.diversity import Diversity
+from ganlib.evaluation.quality import Reference
 from ganlib.evaluation.sliced import SlicedWasserstein
 from ganlib.files import write_atomically
 from ganlib.latent import paint, sample_latent
+from ganlib.machine import budget
 from ganlib.run import Run
 from ganlib.training.findings import Finding
+from ganlib.training.pace import Evaluation
 from ganlib.training.state import Best, TrainingState
 from ganlib.training.watcher import watch
 
 _LARGEST_SIZE_OF_MANY = 128
 _FIRST_SEED_TO_SCORE = 1_000_000  # far from the samples'
+_COMPARED = 512  # held-out pictures, and as many samples, that KID is measured on
+_HALF = 2
 
 
 class Journal:
     """The writing part of a run; every picture is painted by the moving average of G, in eval mode."""
 
-    def __init__(self, run: Run, state: TrainingState, images: ImageSet) -> None:
-        """Nothing is written or measured yet."""
+    def __init__(
+        self, run: Run, state: TrainingState, images: ImageSet, evaluation: Evaluation | None = None
+    ) -> None:
+        """Nothing is written or measured yet; `evaluation` is there if KID is to be measured.
+
+        Raises:
+            GanlibError: there is no such extractor, its weights are missing, or the pictures are too few.
+        """
         self.run = run
         self.state = state
         self._images = images
+        self._reference = evaluation and Reference.of(images, evaluation.extractor, budget(_COMPARED, 20))
         many = images.size <= _LARGEST_SIZE_OF_MANY
         self._scored = 256 if many else 64
         self._sample_latent = sample_latent(36 if many else 9, state.recipe.latent_dim)
@@ -69,7 +81,7 @@ class Journal:
         return self.sample()
 
     def write(
-        self, measures: dict[str, float | None], speed: float, scored: bool
+        self, measures: dict[str, float | None], speed: float, scored: bool, evaluated: bool
     ) -> tuple[dict[str, Any], list[Finding]]:
         """Add a row to the log; returns it, and what is to be said of the run for the first time."""
         state = self.state
@@ -83,6 +95,8 @@ class Journal:
             "diversity": self._diversity,
             "score": self._score() if scored else None,
         }
+        if self._reference:
+            row["kid"] = self._kid(self._reference) if evaluated else None
         self._diversity = None
         findings = [finding for finding in watch([*self._rows, row]) if finding.name not in state.told]
         state.told += [finding.name for finding in findings]
@@ -98,14 +112,27 @@ class Journal:
         return [*(Finding(**warning) for warning in warnings), *self.state.pending]
 
     def _score(self) -> float:
-        """Score the average of G, and keep it if it is the best so far."""
-        state = self.state
-        z = sample_latent(self._scored, state.recipe.latent_dim, _FIRST_SEED_TO_SCORE)
-        score = self._distance(paint(state.average.generator, z))
-        if state.best is None or score < state.best.score:
-            self.run.save_generator(state.average.generator, state.kimg, self.run.best_file)
-            state.best = Best(score, state.kimg)
+        """Score the average of G, and keep it if it is the best so far and nothing better measures that."""
+        score = self._distance(self._paint(self._scored))
+        if not self._reference:
+            self._keep_if_best(Best(score, self.state.kimg, "score"))
         return score
+
+    def _kid(self, reference: Reference) -> float:
+        """KID of the average of G at half size, and keep it if it is the best so far."""
+        kid = reference.kid(self._paint(reference.count), _HALF).mean
+        self._keep_if_best(Best(kid, self.state.kimg, "kid"))
+        return kid
+
+    def _paint(self, count: int) -> Tensor:
+        z = sample_latent(count, self.state.recipe.latent_dim, _FIRST_SEED_TO_SCORE)
+        return paint(self.state.average.generator, z)
+
+    def _keep_if_best(self, now: Best) -> None:
+        best = self.state.best
+        if best is None or best.by != now.by or now.score < best.score:
+            self.run.save_generator(self.state.average.generator, self.state.kimg, self.run.best_file)
+            self.state.best = now
 
     @cached_property
     def _diversity_of(self) -> Diversity:

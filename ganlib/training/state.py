@@ -20,10 +20,11 @@ MOST_SETBACKS = 3
 
 
 class Best(NamedTuple):
-    """The best score so far, and when it was."""
+    """The best score so far, when it was, and what it was measured in: "score" or "kid"."""
 
     score: float
     kimg: float
+    by: str = "score"
 
 
 @dataclass

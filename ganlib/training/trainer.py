@@ -25,7 +25,7 @@ from ganlib.training.findings import Finding
 from ganlib.training.game import Game
 from ganlib.training.interrupt import Interrupt
 from ganlib.training.journal import Journal, Silence
-from ganlib.training.pace import sample_is_due, score_is_due
+from ganlib.training.pace import Evaluation, sample_is_due, score_is_due
 from ganlib.training.setback import diagnosis, setback
 from ganlib.training.state import MOST_SETBACKS, TrainingState
 from ganlib.training.team import Team
@@ -49,16 +49,19 @@ class Trainer:
         precision: str | None = None,
         callbacks: Sequence[Callback] | None = None,
         save_minutes: float = 5.0,
+        evaluation: Evaluation | None = None,
     ) -> None:
         """Build the nets, or restore them from the run folder; nothing is trained or written yet.
 
         `recipe` and `art` may be names; `callbacks` are a progress bar unless told. `precision` is "fp32",
         "bf16" or "fp16", the device's own unless told. Where several processes have been started, they train
         this run together, `recipe.batch_size` is that of all of them, and one writes and calls back.
+        An `evaluation` measures KID every so many kimg, and decides by it which generator is the best.
 
         Raises:
             GanlibError: recipe and pictures do not fit, the folder belongs to another recipe, or the
-                processes differ in what they were given.
+                processes differ in what they were given; there is no such extractor, or its weights are
+                missing.
         """
         self.recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
         self.run = Run(expand_home(run))
@@ -66,6 +69,7 @@ class Trainer:
         self.team = Team.join(self.machine)
         self.callbacks = self._listeners(callbacks)
         self.save_minutes = save_minutes
+        self.evaluation = evaluation
         with self.team.in_turn():
             images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
         self.state = self._new_state(images)
@@ -73,7 +77,7 @@ class Trainer:
         self._news = self._load()
         self._game = Game(self.recipe, self.state, self.team)
         journal = Journal if self.team.leads else Silence
-        self._journal = journal(self.run, self.state, images)
+        self._journal = journal(self.run, self.state, images, evaluation if self.team.leads else None)
 
     def _listeners(self, callbacks: Sequence[Callback] | None) -> list[Callback]:
         if not self.team.leads:
@@ -207,7 +211,7 @@ class Trainer:
         if (full and sample_is_due(thousands)) or self._an_epoch_is_due(turn):
             self._show(self._journal.sample())
         if full:
-            self._log(scored=score_is_due(thousands))
+            self._log(thousands)
         if self._saves:
             self._save()
         with self._kept():
@@ -254,8 +258,11 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_warning(self, finding)
 
-    def _log(self, scored: bool) -> None:
-        row, findings = self._journal.write(self._game.measures(), self.speed(), scored)
+    def _log(self, thousands: int) -> None:
+        evaluated = self.evaluation is not None and self.evaluation.is_due(thousands)
+        row, findings = self._journal.write(
+            self._game.measures(), self.speed(), score_is_due(thousands), evaluated
+        )
         for callback in self.callbacks:
             callback.on_log(self, row)
             for finding in findings:

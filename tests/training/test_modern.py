@@ -178,3 +178,11 @@ def test_bf16_keeps_the_penalty_in_fp32(tmp_path, monkeypatch):
     )
     trainer.fit(kimg=0.004)
     assert seen == [torch.float32, torch.float32]
+
+
+def test_in_a_loss_of_pairs_the_probabilities_are_those_of_telling_a_pair_apart(tmp_path):
+    trainer, _, _, _ = play(MODERN, tmp_path / "run")
+    real, fake = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 6.0])
+    certain, fooled = trainer._game._probabilities(real, fake)
+    assert certain.item() == pytest.approx(torch.tensor([2.0, -1.0]).sigmoid().mean().item())
+    assert fooled.item() == pytest.approx(1 - certain.item())

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from ganlib.errors import GanlibError
+from ganlib.evaluation.quality import Reference
+from ganlib.latent import paint, sample_latent
 from ganlib.run import Run, load_generator
 from ganlib.training.callbacks import Callback
 from ganlib.training.findings import Finding
+from ganlib.training.pace import Evaluation
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -162,13 +165,64 @@ def test_the_best_generator_is_kept_beside_the_last(recipe, art, tmp_path, monke
     trainer = open_run(recipe, art, tmp_path / "run", Keep())
     trainer.fit(kimg=10)
     trainer = open_run(recipe, art, tmp_path / "run", Keep())
-    assert trainer.state.best == (0.3, pytest.approx(8, abs=0.05))
+    assert trainer.state.best == (0.3, pytest.approx(8, abs=0.05), "score")
     trainer.fit(kimg=16)
     best, last = load_generator(trainer.run.best_file)[0], load_generator(trainer.run.folder)[0]
     assert torch.equal(best.main[0].weight, kept[8])
     assert not torch.equal(last.main[0].weight, kept[8])
     assert list(kept) == [4, 8, 12, 16]
     assert [row["score"] for row in trainer.run.log() if row["score"]] == [0.5, 0.3, 0.4, 0.3]
+
+
+def test_an_evaluated_run_measures_kid_and_keeps_the_best_by_it(recipe, art, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganlib.training.journal._COMPARED", 24)
+    recipe = replace(recipe, batch_size=20, width=2)
+    kept = {}
+
+    class Keep(Callback):
+        def on_log(self, trainer, row):
+            kept[row["kid"]] = trainer.state.average.generator.main[0].weight.clone()
+
+    for kimg in (3, 8):  # interrupted, it goes on to the same
+        trainer = open_run(recipe, art, tmp_path / "run", Keep(), evaluation=Evaluation(2))
+        trainer.fit(kimg=kimg)
+    rows = trainer.run.log()
+    assert [round(row["kimg"]) for row in rows if row["kid"] is not None] == [2, 4, 6, 8]
+    best = min(rows, key=lambda row: float("inf") if row["kid"] is None else row["kid"])
+    assert trainer.state.best == (best["kid"], best["kimg"], "kid")
+    assert [row["score"] is not None for row in rows] == [number % 4 == 0 for number in range(1, 9)]
+    generator, _ = load_generator(trainer.run.best_file)
+    assert torch.equal(generator.main[0].weight, kept[best["kid"]])
+    reference = Reference.of(art, "lite0", 24)
+    painted = paint(trainer.state.average.generator, sample_latent(24, recipe.latent_dim, 1_000_000))
+    assert rows[-1]["kid"] == pytest.approx(reference.kid(painted).mean, rel=1e-5)
+
+
+def test_what_was_the_best_by_its_score_is_not_compared_with_a_kid(recipe, art, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganlib.training.journal._COMPARED", 24)
+    recipe = replace(recipe, batch_size=20, width=2)
+    open_run(recipe, art, tmp_path / "run").fit(kimg=4)
+    trainer = open_run(recipe, art, tmp_path / "run", evaluation=Evaluation(5))
+    assert trainer.state.best.by == "score"
+    trainer.fit(kimg=5)
+    assert trainer.state.best.by == "kid"
+    assert trainer.state.best.score > 100  # a score is at most about 1: it would have stayed the best
+
+
+@pytest.mark.parametrize("kimg", [0, 0.5, -3, float("nan")])
+def test_an_evaluation_is_not_more_often_than_every_kimg(kimg):
+    with pytest.raises(GanlibError, match="every 1 kimg at the most often"):
+        Evaluation(kimg)
+
+
+def test_an_evaluation_every_few_kimg_need_not_be_whole():
+    assert [number for number in range(1, 11) if Evaluation(2.5).is_due(number)] == [3, 5, 8, 10]
+
+
+def test_an_unknown_extractor_is_a_sentence_before_anything_is_trained(recipe, art, tmp_path):
+    with pytest.raises(GanlibError, match="lite0, inception"):
+        open_run(recipe, art, tmp_path / "run", evaluation=Evaluation(5, "vgg"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_scoring_and_samples_draw_nothing_from_the_run_s_streams(recipe, art, tmp_path, monkeypatch):

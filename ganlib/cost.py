@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganlib.losses import gradient_penalty
 from ganlib.nets.players import Judge, Painter
 from ganlib.recipes import Recipe
 
 _FLOAT = 4  # bytes
 _STATE = 4  # numbers a parameter: itself, its gradient, and Adam's two averages
+_PASSES_OF_PENALTIES = 12  # R1 and R2: forward, back to the pictures, and either with two derivatives more
 _PICTURES = 2  # counted with two, because one alone may be a special case
 
 
@@ -53,7 +53,8 @@ def cost(recipe: Recipe) -> Cost:
             if recipe.fakes == "fresh":
                 flops += _flops(lambda: _paint_for_discriminator(generator, z))
             if any(recipe.penalty):
-                flops += _flops(lambda: _penalty(discriminator, real)) // recipe.penalty_every
+                forward = _flops(lambda: _look(discriminator, real))
+                flops += _PASSES_OF_PENALTIES * forward // recipe.penalty_every
     return Cost(
         _count(recipe.generator()) if recipe is not countable else _count(generator),
         _count(discriminator),
@@ -77,10 +78,9 @@ def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> 
     discriminator.requires_grad_(True)
 
 
-def _penalty(discriminator: Judge, images: Tensor) -> None:
-    """The arithmetic of R1 and R2."""
-    for _ in range(2):
-        gradient_penalty(discriminator.main, images, lambda images: images).backward()
+def _look(discriminator: Judge, images: Tensor) -> None:
+    with torch.no_grad():
+        discriminator(images)
 
 
 def _paint_for_discriminator(generator: Painter, z: Tensor) -> None:

@@ -40,6 +40,18 @@ def test_fresh_fakes_cost_another_pass_of_g():
     assert fresh.activation_bytes == shared.activation_bytes
 
 
+def test_penalties_cost_two_more_passes_and_their_derivatives_in_the_steps_that_have_them():
+    plain = replace(get_recipe("portraits64"), d_norm="none")
+    flops = [
+        cost(replace(plain, penalty=(gamma, gamma), penalty_every=every)).flops
+        for gamma, every in ((0.0, 1), (1.0, 1), (1.0, 4))
+    ]
+    _, d = convolutions(plain)
+    # at reals and at fakes: forward, back to the pictures, and either of these with two derivatives more
+    assert (flops[1] - flops[0]) / (2 * 2 * d) == pytest.approx(6, rel=0.02)
+    assert (flops[2] - flops[0]) * 4 == pytest.approx(flops[1] - flops[0], rel=1e-6)
+
+
 def test_arithmetic_and_activations_grow_with_the_area():
     small, large = (cost(replace(get_recipe("portraits64"), size=size, width=8)) for size in (256, 512))
     assert large.activation_bytes / small.activation_bytes == pytest.approx(4, rel=0.1)

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ganlib.errors import GanlibError
 from ganlib.nets.initial import initial_weights
 from ganlib.nets.players import Judge, Painter
+from ganlib.nets.spread import BatchSpread
 from ganlib.sizes import check_size
 
 GENERATOR_NORMS = ("batch", "none")
@@ -71,7 +72,8 @@ class Discriminator(Judge):
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
     `norm` stands in all layers but the first and the last: "batch" as in the DCGAN paper, "none"; or
     "spectral" in every layer (Miyato et al. 2018). `norm_first` puts a BatchNorm into the first layer too,
-    and `dropout` follows every layer between the first and the last.
+    `dropout` follows every layer between the first and the last, and `spread` tells the last one how much
+    the pictures of a batch differ.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Discriminator(Judge):
         *,
         norm_first: bool = False,
         dropout: float = 0.0,
+        spread: bool = False,
         init: str = "normal",
     ) -> None:
         """Raise `GanlibError` if `size`, `norm` or `init` is not among those known."""
@@ -97,7 +100,8 @@ class Discriminator(Judge):
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
-        layers += [nn.Conv2d(channels[-1], 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
+        layers += [BatchSpread()] if spread else []
+        layers += [nn.Conv2d(channels[-1] + spread, 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
         super().__init__(size, nn.Sequential(*layers))
         self.apply(initial_weights(init))
         if norm == "spectral":

@@ -70,6 +70,8 @@ def _check_norms(recipe: "Recipe") -> None:
         raise GanlibError("The family 'residual' normalises nothing: it needs g_norm='none', d_norm='none'.")
     if recipe.family == "residual" and (recipe.d_dropout or recipe.init != "default"):
         raise GanlibError("The family 'residual' has no dropout, and its own weights: init='default'.")
+    if recipe.family in {"residual", "resize"} and recipe.d_spread:
+        raise GanlibError(f"The family '{recipe.family}' knows no d_spread: leave it False.")
     if recipe.family == "excited" and recipe.g_norm != "batch":
         raise GanlibError("The family 'excited' has BatchNorm in G: it needs g_norm='batch'.")
 

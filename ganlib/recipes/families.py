@@ -20,18 +20,26 @@ class Family(NamedTuple):
     discriminator: Callable[["Recipe"], Judge]
 
 
+def _dcgan_discriminator(recipe: "Recipe") -> Judge:
+    return Discriminator(
+        recipe.size,
+        recipe.width,
+        recipe.d_norm,
+        norm_first=recipe.d_norm_first,
+        dropout=recipe.d_dropout,
+        spread=recipe.d_spread,
+        init=recipe.init,
+    )
+
+
 FAMILIES = {
     "dcgan": Family(
         lambda r: Generator(r.size, r.latent_dim, r.width, r.g_norm, init=r.init),
-        lambda r: Discriminator(
-            r.size, r.width, r.d_norm, norm_first=r.d_norm_first, dropout=r.d_dropout, init=r.init
-        ),
+        _dcgan_discriminator,
     ),
     "excited": Family(
         lambda r: ExcitedGenerator(r.size, r.latent_dim, r.width, init=r.init),
-        lambda r: Discriminator(
-            r.size, r.width, r.d_norm, norm_first=r.d_norm_first, dropout=r.d_dropout, init=r.init
-        ),
+        _dcgan_discriminator,
     ),
     "residual": Family(
         lambda r: ResidualGenerator(r.size, r.latent_dim, r.width),

@@ -39,6 +39,7 @@ class Recipe:
     d_norm: str = "batch"
     d_norm_first: bool = False
     d_dropout: float = 0.0
+    d_spread: bool = False
     sync_norm: bool = True
     loss: str = "bce"
     real_labels: tuple[float, float] = (1.0, 1.0)

@@ -144,6 +144,11 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
     "d_dropout": lambda r: (
         "This share of D's features is put out by chance, which slows D down." if r.d_dropout else "None."
     ),
+    "d_spread": lambda r: (
+        "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018)."
+        if r.d_spread
+        else "D looks at each picture by itself."
+    ),
     "sync_norm": _sync_norm,
     "loss": lambda r: {
         "bce": "Cross-entropy, G's part non-saturating (Goodfellow et al. 2014).",

@@ -37,13 +37,15 @@ def test_nothing_is_normalised(net):
 
 
 def test_parameters_at_64_px_are_those_counted_by_hand():
-    channels = [128, 128, 64, 32, 16]
+    channels = [256, 128, 64, 32, 16]
     assert channels_by_side(64, 16) == channels
+    assert channels_by_side(64, 64) == [512, 512, 256, 128, 64]
+    assert channels_by_side(32, 600) == [600] * 4
     block = sum(11 * c * c + 2 * c for c in channels)
-    change = 128 * 64 + 64 * 32 + 32 * 16
-    first, last = 100 * 128 * 16 + 128, 16 * 3 + 3
+    change = 256 * 128 + 128 * 64 + 64 * 32 + 32 * 16
+    first, last = 100 * 256 * 16 + 256, 16 * 3 + 3
     assert count(ResidualGenerator(64, 100, 16)) == first + block + change + last
-    first, last = 3 * 16 + 16, 128 * 16 + 1
+    first, last = 3 * 16 + 16, 256 * 16 + 1
     assert count(ResidualDiscriminator(64, 16)) == first + block + change + last
 
 
@@ -93,7 +95,7 @@ def test_the_gate_sees_the_map_of_its_source_and_not_another():
     seen = []
     gate.register_forward_hook(lambda _, inputs, __: seen.append([tuple(x.shape) for x in inputs]))
     generator(torch.randn(2, 10))
-    assert seen == [[(2, 2, 128, 128), (2, 16, 8, 8)]]
+    assert seen == [[(2, 2, 128, 128), (2, 32, 8, 8)]]
 
 
 @pytest.mark.parametrize("build", [ResidualGenerator, ExcitedGenerator])

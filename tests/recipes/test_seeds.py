@@ -31,7 +31,7 @@ PLAIN = {
     "augment_chance": (1.0, 1.0),
     "mirror": False,
 }  # none of the four changes its pictures
-UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1}
+UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "d_spread": False}
 STEADY = {"lr_end": 1.0, "beta2_end": 0.999, "ramp_kimg": 0.0}  # nothing changes in the course of a run
 
 

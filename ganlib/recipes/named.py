@@ -9,6 +9,37 @@ from ganlib.errors import GanlibError
 from ganlib.machine import Machine
 from ganlib.recipes.recipe import Recipe
 
+_PORTRAITS = 64  # px
+
+
+def _modern(size: int, width: int, batch_size: int, penalty: tuple[float, float]) -> Recipe:
+    """Huang et al. 2024, made small: the penalty grows fourfold with each doubling of the side."""
+    return Recipe(
+        f"modern{size}",
+        about=f"Residual nets without a norm, relativistic pairs, R1 + R2, {size} px: for a GPU.",
+        art="portraits" if size == _PORTRAITS else "patchwork",
+        family="residual",
+        size=size,
+        latent_dim=128,
+        width=width,
+        init="default",
+        g_norm="none",
+        d_norm="none",
+        loss="relativistic",
+        penalty=penalty,
+        penalty_every=4,
+        augment=("translate", "colour"),
+        augment_chance=(0.0, 0.3),
+        batch_size=batch_size,
+        betas=(0.0, 0.9),
+        beta2_end=0.99,
+        lr_end=0.25,
+        ramp_kimg=500,
+        ema_kimg=50,
+        epochs=300,
+    )
+
+
 _RECIPES = (
     Recipe(
         "portraits64",
@@ -68,6 +99,25 @@ _RECIPES = (
         g_lr=4e-4,
         d_lr=4e-4,
     ),
+    Recipe(
+        "modern64-cpu",
+        about="The best portraits for the minutes that two CPU cores have.",
+        width=32,
+        init="default",
+        d_norm="none",
+        d_spread=True,
+        loss="relativistic",
+        penalty=(0.5, 0.5),
+        penalty_every=8,
+        batch_size=16,
+        g_lr=8e-4,
+        d_lr=8e-4,
+        betas=(0.5, 0.99),
+    ),
+    _modern(64, width=48, batch_size=64, penalty=(2.0, 0.2)),
+    _modern(128, width=24, batch_size=32, penalty=(8.0, 0.8)),
+    _modern(256, width=16, batch_size=16, penalty=(32.0, 3.2)),
+    _modern(512, width=8, batch_size=8, penalty=(128.0, 12.8)),
 )
 
 

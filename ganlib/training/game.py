@@ -42,6 +42,8 @@ class Game:
 
     def play(self) -> None:
         """One step of D, of G, or of both."""
+        if self.state.replayed:
+            torch.compiler.cudagraph_mark_step_begin()
         for place, value in enumerate(self._move(self.turn())):
             if value is not None:
                 self.last_values[place] = value

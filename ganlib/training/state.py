@@ -35,7 +35,8 @@ class TrainingState:
     and `counted` are the sums since the last row of the log: the losses of D and G, D(x) and D(G(z)).
     `setbacks` counts how often the run had to go back, each time with half the learning rates. `told` names
     the warnings that were given, `pending` are those that no row of the log holds yet. `last_look` is the
-    step of the samples that were painted only because training paused there.
+    step of the samples that were painted only because training paused there. `replayed` says whether nets are
+    CUDA graphs, whose results last for one step.
     """
 
     recipe: Recipe
@@ -58,6 +59,7 @@ class TrainingState:
     told: list[str] = field(default_factory=list)
     pending: list[Finding] = field(default_factory=list)
     last_look: int | None = None
+    replayed: bool = False
 
     @classmethod
     def new(cls, recipe: Recipe, batches: Batches, accelerator: Accelerator) -> "TrainingState":

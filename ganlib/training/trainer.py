@@ -21,6 +21,7 @@ from ganlib.schedule import Turn
 from ganlib.training.budget import Budget, Countdown
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
+from ganlib.training.compilation import check_compiler, compile_nets
 from ganlib.training.findings import Finding
 from ganlib.training.game import Game
 from ganlib.training.interrupt import Interrupt
@@ -39,7 +40,7 @@ class Trainer:
     Every sample and the shared generator are the moving average of G, in eval mode.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all but three have a default, and are named)
         self,
         recipe: str | Recipe,
         art: str | Path | ImageSet,
@@ -50,6 +51,7 @@ class Trainer:
         callbacks: Sequence[Callback] | None = None,
         save_minutes: float = 5.0,
         evaluation: Evaluation | None = None,
+        compiled: bool = False,
     ) -> None:
         """Build the nets, or restore them from the run folder; nothing is trained or written yet.
 
@@ -57,22 +59,27 @@ class Trainer:
         "bf16" or "fp16", the device's own unless told. Where several processes have been started, they train
         this run together, `recipe.batch_size` is that of all of them, and one writes and calls back.
         An `evaluation` measures KID every so many kimg, and decides by it which generator is the best.
+        `compiled` has torch.compile make faster code of the nets, where no penalty passes through them.
 
         Raises:
             GanlibError: recipe and pictures do not fit, the folder belongs to another recipe, or the
                 processes differ in what they were given; there is no such extractor, or its weights are
-                missing.
+                missing; torch.compile is wanted and does not work here.
         """
         self.recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
         self.run = Run(expand_home(run))
         self.machine = detect(device, precision)
         self.team = Team.join(self.machine)
+        if compiled:
+            check_compiler(self.machine.device)
         self.callbacks = self._listeners(callbacks)
         self.save_minutes = save_minutes
         self.evaluation = evaluation
         with self.team.in_turn():
             images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
         self.state = self._new_state(images)
+        if compiled:
+            compile_nets(self.state)
         self._check_team()
         self._news = self._load()
         self._game = Game(self.recipe, self.state, self.team)

@@ -1,0 +1,102 @@
+"""Train one run to its last mark, in this process, and keep the generator at each."""
+
+import os
+import signal
+
+from filelock import FileLock
+
+from benchmarks.quality.job import Job
+from benchmarks.quality.marks import Mark
+from benchmarks.quality.stopwatch import Stopwatch, peak_memory
+from benchmarks.quality.track import Place
+from ganlib.data.art import load_art
+from ganlib.errors import GanlibError
+from ganlib.files import make_folder
+from ganlib.training.callbacks import Callback
+from ganlib.training.findings import Finding
+from ganlib.training.trainer import Trainer
+
+_ENDLESS = 1e9  # kimg: what ends a run is its last mark
+_SECONDS_BETWEEN_PLACES = 1.0
+_TOO_LATE = 1.1
+
+
+class Keeper(Callback):
+    """Keep the averaged generator at each mark of a job, and end the training after the last one.
+
+    It also ends once the process that started it is gone: nobody would wait for it any more.
+    """
+
+    def __init__(self, job: Job) -> None:
+        """Nothing is kept yet."""
+        self._job = job
+        self._parent = os.getppid()
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Go back to where the checkpoint stands.
+
+        Raises:
+            GanlibError: the run is past a mark that it has not kept.
+        """
+        last = self._job.track.go_back(trainer.state.step)
+        kept = self._job.track.kept()
+        self._missing = [mark for mark in self._job.stage.marks() if mark.name not in kept]
+        for mark in self._missing:
+            if mark.share(trainer.state.kimg, last.minutes) > _TOO_LATE:
+                raise GanlibError(
+                    f"'{trainer.run.folder}' is past {mark.value:g} {mark.unit} and has kept nothing there, "
+                    "since its marks were others: remove the folder, or name others with --runs."
+                )
+        self._written = last.seconds
+        self._watch = Stopwatch(trainer.machine.device)
+        self._watch.start(last.seconds)
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Keep the generator if it is time to, and note where the run is."""
+        seconds = self._watch.seconds()
+        if self._due(trainer, seconds):
+            with self._watch.paused() as seconds:
+                for mark in self._due(trainer, seconds):
+                    self._keep(trainer, mark, seconds)
+        elif seconds - self._written > _SECONDS_BETWEEN_PLACES:
+            self._note(trainer, seconds)
+        if not self._missing or os.getppid() != self._parent:
+            signal.raise_signal(signal.SIGINT)  # as the stop button does
+
+    def on_warning(self, trainer: Trainer, _finding: Finding) -> None:
+        """Note where the run is: it may have gone back."""
+        self._note(trainer, self._watch.seconds())
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Note what the run has cost when it was saved."""
+        self._note(trainer, self._watch.exact())
+
+    def _due(self, trainer: Trainer, seconds: float) -> list[Mark]:
+        return [mark for mark in self._missing if mark.share(trainer.state.kimg, seconds / 60) >= 1]
+
+    def _keep(self, trainer: Trainer, mark: Mark, seconds: float) -> None:
+        path = self._job.kept_file(mark)
+        trainer.run.save_generator(trainer.state.average.generator, trainer.state.kimg, path)
+        memory = peak_memory(trainer.machine.device)
+        self._job.track.add(Place(trainer.state.step, trainer.state.kimg, seconds, memory, mark.name))
+        self._missing.remove(mark)
+
+    def _note(self, trainer: Trainer, seconds: float) -> None:
+        self._job.track.add(Place(trainer.state.step, trainer.state.kimg, seconds))
+        self._written = seconds
+
+
+def train(job: Job) -> bool:
+    """Train a job from where it stands; returns whether it has come to its end, and was not interrupted.
+
+    Raises:
+        GanlibError: its folder belongs to another recipe or to other marks, or it diverged.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or a run in the background would not end
+    art = load_art(job.stage.art, job.stage.size)
+    with FileLock(make_folder(job.run.folder) / ".job.lock"):  # one that is just ending is waited for
+        if not job.is_trained():
+            device, folder = job.stage.device, job.run.folder
+            trainer = Trainer(job.recipe(), art, folder, device=device, callbacks=[Keeper(job)])
+            trainer.fit(kimg=_ENDLESS)
+        return job.is_trained()

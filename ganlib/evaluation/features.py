@@ -1,0 +1,128 @@
+"""What a trained net sees in pictures: features, in which pictures are compared."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ganlib.errors import GanlibError
+from ganlib.evaluation.lite0 import Lite0
+from ganlib.machine import detect
+
+_MOST_AT_ONCE_ON_A_CPU = 16  # more do not fit its cache, and half of the speed is lost
+_MOST_AT_ONCE = 256
+_PLANES = 4  # the dimensions of pictures
+_COLOURS = 3
+
+
+class Extractor:
+    """Looks at pictures with a net and tells its features; `name` says which net, `side` at how many px."""
+
+    def __init__(self, name: str, side: int, net: nn.Module, device: torch.device) -> None:
+        """`net` makes features (N, D) of (N, 3, side, side) with values from 0 to 255."""
+        self.name = name
+        self.side = side
+        self._net = net.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._device = device
+
+    @torch.inference_mode()
+    def __call__(self, pictures: Tensor, watch: Callable[[int], object] | None = None) -> Tensor:
+        """Features (N, D), float32 on the CPU, of pictures (N, 3, S, S) in [-1, 1].
+
+        Pictures are rounded to bytes, as a file would hold them, and brought to `side` px by bilinear
+        interpolation, with antialiasing where they shrink. `watch` is told the number of pictures that have
+        been looked at after each batch.
+
+        Raises:
+            GanlibError: there are none, or what is given are no pictures: another shape, or a NaN in them.
+        """
+        check_pictures(pictures)
+        features = []
+        for batch in pictures.split(_batch_size(self._device)):
+            features.append(self._look(batch.to(self._device)).float().cpu())
+            if watch:
+                watch(len(batch))
+        return torch.cat(features)
+
+    def _look(self, pictures: Tensor) -> Tensor:
+        bytes_ = pictures.float().add(1).mul(127.5).round().clamp(0, 255)
+        size = (self.side, self.side)
+        resized = interpolate(bytes_, size, mode="bilinear", antialias=True)
+        return self._net(resized.contiguous(memory_format=torch.channels_last))
+
+
+class _Fidelity(nn.Module):
+    """One of torch-fidelity's nets: it wants bytes, and gives a tuple."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self._net = net
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self._net(pictures.round().clamp(0, 255).to(torch.uint8))[0]
+
+
+def get_extractor(name: str = "lite0", device: str | torch.device | None = None) -> Extractor:
+    """The extractor of that name, on the best device there is unless told.
+
+    `lite0` is EfficientNet-Lite0 at 96 px, whose weights are installed; `inception` is the Inception v3 of
+    the FID paper (Heusel et al. 2017) at 299 px and `dinov2` the smallest DINOv2, ViT-S/14 (Oquab et al.
+    2024), at 224 px. The weights of these two, some 90 MB each, are fetched once by torch-fidelity.
+
+    Raises:
+        GanlibError: there is no such name, a package is missing, or the weights are missing or damaged.
+    """
+    place = detect(device).device if device is None or isinstance(device, str) else device
+    if name == "lite0":
+        return Extractor(name, 96, Lite0(), place)
+    if name == "inception":
+        return Extractor(name, 299, _Fidelity(_fetched(name, _inception)), place)
+    if name == "dinov2":
+        return Extractor(name, 224, _Fidelity(_fetched(name, _dinov2)), place)
+    raise GanlibError(f"There is no extractor '{name}': choose lite0, inception or dinov2.")
+
+
+def check_pictures(pictures: Tensor) -> None:
+    """Raise `GanlibError` unless these are pictures, (N, 3, S, S), of plain numbers."""
+    if pictures.ndim != _PLANES or pictures.shape[1] != _COLOURS or not len(pictures):
+        raise GanlibError(
+            f"Pictures are (N, 3, S, S), one or more, not {tuple(pictures.shape)}: stack them first."
+        )
+    broken = int((~pictures.isfinite()).flatten(1).any(1).sum())
+    if broken:
+        raise GanlibError(
+            f"{broken} of {len(pictures)} pictures hold a NaN or an infinity: what painted them has broken "
+            "down, so take an earlier generator."
+        )
+
+
+def _batch_size(device: torch.device) -> int:
+    return _MOST_AT_ONCE_ON_A_CPU if device.type == "cpu" else _MOST_AT_ONCE
+
+
+def _inception() -> nn.Module:
+    from torch_fidelity import FeatureExtractorInceptionV3
+
+    return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
+
+
+def _dinov2() -> nn.Module:
+    from torch_fidelity import FeatureExtractorDinoV2
+
+    return FeatureExtractorDinoV2("dinov2-vit-s-14", ["dinov2"])
+
+
+def _fetched(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+    try:
+        return make()
+    except ImportError as error:
+        raise GanlibError(
+            f"The extractor {name} needs a package ({error}); type: pip install torch-fidelity"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise GanlibError(
+            f"The weights of {name} could not be fetched ({reason}): connect to the internet and try again, "
+            "or use the extractor lite0, which needs no network."
+        ) from error

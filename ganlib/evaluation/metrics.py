@@ -1,0 +1,209 @@
+"""How far features of painted pictures are from those of real ones: pure functions of (N, D) tensors."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganlib.errors import GanlibError
+
+NEIGHBOURS = 5
+FEWEST = 2 * NEIGHBOURS
+FEWEST_FOR_FID = 2048
+_LARGEST_SUBSET = 1000
+_MOST_IN_ONE_KERNEL = 4000  # three matrices of so many squared, 8 bytes each, are 384 MB
+_ROWS_AT_ONCE = 1024
+_SAME = 0.5  # of the usual distance between neighbours
+
+
+class Spread(NamedTuple):
+    """A mean, and the standard deviation of what it is the mean of."""
+
+    mean: float
+    sd: float
+
+
+class Manifold(NamedTuple):
+    """Four shares of pictures that lie among the others; only `density` may be above 1."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+class Nearest(NamedTuple):
+    """For each picture the distance (N,) to the nearest of others, and the index (N,) of that one."""
+
+    distances: Tensor
+    indices: Tensor
+
+
+def kid(
+    real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int | None = None, seed: int = 0
+) -> Spread:
+    """The kernel inception distance times 1,000, over random subsets; lower is better, and 0 is as real.
+
+    It is unbiased, so small sets do not raise it, and it may fall below 0 by chance. A subset holds half of
+    the smaller side unless told, at most 1,000 (Binkowski et al. 2018, "Demystifying MMD GANs").
+
+    Raises:
+        GanlibError: there are fewer than 10 pictures on a side or fewer than a subset holds, or a NaN.
+    """
+    _check(real, fake, FEWEST)
+    size = usual_subset(real, fake) if subset_size is None else subset_size
+    if not 1 < size <= min(len(real), len(fake)):
+        raise GanlibError(
+            f"Subsets of {size} cannot be drawn from {len(real)} real and {len(fake)} painted pictures: "
+            "choose a smaller subset_size, or none."
+        )
+    large = max(len(real), len(fake)) > _MOST_IN_ONE_KERNEL
+    distances = (_kid_by_subsets if large else _kid_by_one_kernel)(real, fake, subsets, size, seed)
+    return Spread(1000 * distances.mean, 1000 * distances.sd)
+
+
+def usual_subset(real: Tensor, fake: Tensor) -> int:
+    """How many pictures of each side a subset holds unless told."""
+    return min(len(real) // 2, len(fake) // 2, _LARGEST_SUBSET)
+
+
+def _kid_by_subsets(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int) -> Spread:
+    from torch_fidelity.metric_kid import (
+        KEY_METRIC_KID_MEAN,
+        KEY_METRIC_KID_STD,
+        kid_features_to_metric,
+    )
+
+    found = kid_features_to_metric(
+        fake, real, kid_subsets=subsets, kid_subset_size=size, rng_seed=_seed(seed), verbose=False
+    )
+    return Spread(found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD])
+
+
+def _kid_by_one_kernel(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int) -> Spread:
+    """The same subsets, with the kernel computed once for all of them: a tenth of the time."""
+    from torch_fidelity.metric_kid import kernel_poly, mmd2
+
+    x, y = fake.double().numpy(), real.double().numpy()
+    kernels = kernel_poly(x, x), kernel_poly(x, y), kernel_poly(y, y)
+    draw = np.random.RandomState(_seed(seed))  # torch-fidelity's: the same subsets
+    found = np.empty(subsets)
+    for k in range(subsets):
+        i = draw.choice(len(x), size, replace=False)
+        j = draw.choice(len(y), size, replace=False)
+        found[k] = mmd2(*_rows_and_columns(kernels, i, j))
+    return Spread(float(found.mean()), float(found.std()))
+
+
+def _rows_and_columns(
+    kernels: tuple[NDArray[np.float64], ...], i: NDArray[np.int64], j: NDArray[np.int64]
+) -> list[NDArray[np.float64]]:
+    places = (i, i), (i, j), (j, j)
+    return [kernel[np.ix_(*place)] for kernel, place in zip(kernels, places, strict=True)]
+
+
+def _seed(seed: int) -> int:
+    """A seed that numpy's older generator takes."""
+    return seed % 2**32
+
+
+def fid(real: Tensor, fake: Tensor) -> float:
+    """The Frechet inception distance, by torch-fidelity; lower is better (Heusel et al. 2017).
+
+    Raises:
+        GanlibError: there are fewer than 2,048 pictures on a side, where chance alone would decide; or a NaN.
+    """
+    from torch_fidelity.metric_fid import (
+        KEY_METRIC_FID,
+        fid_features_to_statistics,
+        fid_statistics_to_metric,
+    )
+
+    _check(real, fake, FEWEST_FOR_FID)
+    statistics = fid_features_to_statistics(fake), fid_features_to_statistics(real)
+    return fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID]
+
+
+def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Manifold:
+    """Precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    A picture is among others if it lies in the ball around one of them that reaches its k-th neighbour.
+    Precision is the share of painted pictures among real ones, recall that of real ones among painted ones,
+    density how many balls of real pictures hold a painted one, in units of `k`, and coverage the share of
+    such balls that hold any. Compare only what was counted alike.
+
+    Raises:
+        GanlibError: there are fewer than 10 pictures on a side, or no more than `k`; or a NaN.
+    """
+    from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+
+    _check(real, fake, max(FEWEST, k + 1))
+    real, fake = real.double(), fake.double()
+    found = prc_features_to_metric(fake, real, prc_neighborhood=k, verbose=False)
+    radii = torch.cdist(real, real).kthvalue(k + 1).values  # (N,); each picture is its own first neighbour
+    inside = torch.cdist(real, fake) <= radii[:, None]  # (real, painted)
+    density = inside.sum(0).double().mean().item() / k
+    coverage = inside.any(1).double().mean().item()
+    return Manifold(found[KEY_METRIC_PRECISION], found[KEY_METRIC_RECALL], density, coverage)
+
+
+def distinct(samples: Tensor, real: Tensor) -> int:
+    """How many samples are left if one stands for all that look like it.
+
+    Two look alike if they are nearer to each other than half of the median distance of a real picture to
+    the next one.
+
+    Raises:
+        GanlibError: there are fewer than 10 pictures on a side, or a NaN.
+    """
+    _check(real, samples, FEWEST)
+    apart = _distances(real, real).fill_diagonal_(torch.inf)
+    alike = _distances(samples, samples) < _SAME * apart.amin(1).median()  # (N, N)
+    left = torch.ones(len(samples), dtype=torch.bool)
+    for k in range(len(samples)):
+        if left[k]:
+            left &= ~alike[k]
+            left[k] = True
+    return int(left.sum())
+
+
+def nearest(pictures: Tensor, others: Tensor) -> Nearest:
+    """The nearest of `others` to each of `pictures`.
+
+    Raises:
+        GanlibError: there are none on a side, or a NaN.
+    """
+    _check(others, pictures, 1)
+    found = [_distances(part, others).min(1) for part in pictures.split(_ROWS_AT_ONCE)]
+    return Nearest(torch.cat([part.values for part in found]), torch.cat([part.indices for part in found]))
+
+
+def neighbour_ratio(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
+    """Half of the samples are nearer than this to a training picture, next to held-out pictures.
+
+    It is the median distance of samples to the nearest training picture over that of held-out pictures to
+    theirs: about 1 where nothing was learnt by heart, far below 1 where samples are copies.
+
+    Raises:
+        GanlibError: there are none on a side, or a NaN.
+    """
+    usual = nearest(held_out, train).distances.median().clamp(min=torch.finfo(torch.float64).tiny)
+    return (nearest(samples, train).distances.median() / usual).item()
+
+
+def _distances(one: Tensor, other: Tensor) -> Tensor:
+    """Between all of (N, D) and (M, D), (N, M): in float64, where a copy is at no distance."""
+    return torch.cdist(one.double(), other.double())
+
+
+def _check(real: Tensor, fake: Tensor, fewest: int) -> None:
+    for which, features in (("real", real), ("painted", fake)):
+        if len(features) < fewest:
+            raise GanlibError(
+                f"This takes {fewest:,} {which} pictures or more, and there are {len(features):,}: "
+                "give it more of them."
+            )
+        if not features.isfinite().all():
+            raise GanlibError(f"Features of {which} pictures hold a NaN: look at these pictures.")

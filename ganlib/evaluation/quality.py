@@ -1,0 +1,274 @@
+"""How good a generator is: what it paints, next to pictures that it was never shown."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from ganlib.errors import GanlibError
+from ganlib.evaluation import metrics
+from ganlib.evaluation.features import Extractor, check_pictures, get_extractor
+from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, Nearest, Spread
+from ganlib.evaluation.scores import SCALES, BySize, Figures, Pair, Quality
+from ganlib.latent import paint, sample_latent
+from ganlib.machine import budget
+from ganlib.progress import bar
+
+_FEWEST_HELD_OUT = 64
+_AT_ONCE = 64  # pictures that are in memory as floats
+_CLOSEST = 8
+_HELD_OUT = "held-out pictures"
+_ALL = "training and held-out pictures"
+
+_Indices = NDArray[np.int64]
+_Watch = Callable[[int], object]
+_BySize = dict[int, Tensor]  # features (N, D) by how many times the pictures were shrunk
+
+
+class PictureSet(Protocol):
+    """What is asked of an `ImageSet`."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Height and width in px."""
+
+    @property
+    def train(self) -> _Indices:
+        """Indices of the pictures to train on."""
+
+    @property
+    def held_out(self) -> _Indices:
+        """Indices of the pictures never trained on."""
+
+    def tensor(self, indices: _Indices) -> Tensor:
+        """Pictures (N, 3, S, S) in [-1, 1]."""
+
+
+class _Group:
+    """Some pictures of a set; they are looked at when they are first needed at a size, and never again."""
+
+    def __init__(self, images: PictureSet, indices: _Indices) -> None:
+        self._images = images
+        self._seen: _BySize = {}
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def features(self, extractor: Extractor, scale: int, watch: _Watch | None) -> Tensor:
+        if scale not in self._seen:
+            parts = [_look(extractor, pictures, scale, watch) for pictures in self._pictures()]
+            self._seen[scale] = torch.cat(parts)
+        return self._seen[scale]
+
+    def unseen(self, scales: Iterable[int]) -> int:
+        return len(self) * sum(scale not in self._seen for scale in scales)
+
+    def _pictures(self) -> Iterator[Tensor]:
+        for start in range(0, len(self), _AT_ONCE):
+            yield self._images.tensor(self.indices[start : start + _AT_ONCE])
+
+
+class Reference:
+    """Real pictures to compare samples with; each is looked at once, when it is first needed.
+
+    `extractor` looks at them, `real_are` says what they are, and `watch`, if it is set, is told after each
+    batch how many pictures have been looked at.
+    """
+
+    def __init__(self, images: PictureSet, extractor: Extractor, count: int) -> None:
+        """Choose at most `count` pictures to compare with; `of` says which."""
+        train = _shuffled(images.train)
+        self.images = images
+        self.extractor = extractor
+        self.watch: _Watch | None = None
+        self._train = _Group(images, train[: budget(10_000, 80)])
+        self._held_out = _Group(images, _shuffled(images.held_out)[:count])
+        if len(images.held_out) >= min(_FEWEST_HELD_OUT, count):
+            self.real_are = _HELD_OUT
+            self._real = self._held_out
+            self._others = _Group(images, train[: len(self._real)])
+        else:
+            everything = _shuffled(np.concatenate([images.train, images.held_out]))[:count]
+            self.real_are = _ALL
+            self._real = _Group(images, everything)
+            self._others = _Group(images, everything[:0])
+
+    @classmethod
+    def of(
+        cls, images: PictureSet, extractor: str | Extractor = "lite0", count: int | None = None
+    ) -> "Reference":
+        """Choose the pictures of a set to compare with: `count` held-out ones, 1,000 unless told, or all.
+
+        Where fewer than 64 are held out, they are taken from the whole set. The floor compares held-out
+        with as many training pictures, or else one half of the whole with the other.
+
+        Raises:
+            GanlibError: the set has fewer than 20 pictures or none held out, or `count` is below 20; there
+                is no such extractor, or its weights are missing.
+        """
+        usual = budget(1000, 40) if count is None else count
+        there = len(images.train) + len(images.held_out)
+        if min(there, usual) < 2 * FEWEST or not len(images.held_out):
+            raise GanlibError(
+                f"Quality is measured with {2 * FEWEST} pictures or more, of which some are held out: "
+                f"'{images.name}' holds {there}, {len(images.held_out)} of them held out, and you ask for "
+                f"{usual}. Give it more."
+            )
+        return cls(images, get_extractor(extractor) if isinstance(extractor, str) else extractor, usual)
+
+    @property
+    def count(self) -> int:
+        """How many real pictures samples are compared with; paint as many, unless there is a reason."""
+        return len(self._real)
+
+    def unseen(self, samples: int) -> int:
+        """How many pictures `quality` of so many samples has yet to look at; one counts at each size."""
+        groups = (self._real, SCALES), (self._others, SCALES), (self._train, SCALES[:1])
+        yet = sum(group.unseen(scales) for group, scales in groups)
+        return yet + (self._held_out is not self._real) * self._held_out.unseen(SCALES[:1]) + 3 * samples
+
+    def kid(self, samples: Tensor, scale: int = 2, seed: int = 0) -> Spread:
+        """KID alone of samples (N, 3, S, S) in [-1, 1], both sides shrunk `scale` times: 1, 2 or 4.
+
+        Raises:
+            GanlibError: there are fewer than 10 samples, or they are of another size or hold a NaN.
+        """
+        self._check(samples)
+        return metrics.kid(self._of(self._real, scale), self._look(samples, scale), seed=seed)
+
+    def floor_kid(self, scale: int = 2) -> Spread:
+        """KID of real pictures, other ones than samples are compared with: where it is as good as can be."""
+        return metrics.kid(*self._apart(scale))
+
+    def quality(self, samples: Tensor | Iterable[Tensor], seed: int = 0) -> Quality:
+        """All figures of samples, (N, 3, S, S) in [-1, 1], at once or in parts; `seed` draws KID's subsets.
+
+        Raises:
+            GanlibError: there are fewer than 10 samples, or they are of another size or hold a NaN.
+        """
+        parts = samples.split(_AT_ONCE) if isinstance(samples, Tensor) else samples
+        painted = self._look_at_all(parts)
+        real = {scale: self._of(self._real, scale) for scale in SCALES}
+        near = metrics.nearest(painted[1], self._of(self._train, 1))
+        ratio = near.distances.median().item() / self._usual_distance
+        return Quality(
+            **vars(_figures(real, painted, ratio, seed)),
+            floor=self._floor,
+            pictures=self.images.name,
+            extractor=self.extractor.name,
+            side=self.extractor.side,
+            resolution=self.images.size,
+            real=self.count,
+            real_are=self.real_are,
+            train=len(self._train),
+            subset_size=metrics.usual_subset(real[1], painted[1]),
+            seed=seed,
+            closest=self._closest(near),
+        )
+
+    @cached_property
+    def _floor(self) -> Figures:
+        real, others = ({scale: self._apart(scale)[k] for scale in SCALES} for k in (0, 1))
+        return _figures(real, others, 1.0, seed=0)
+
+    @cached_property
+    def _usual_distance(self) -> float:
+        """Of a held-out picture to the nearest training picture; above 0."""
+        near = metrics.nearest(self._of(self._held_out, 1), self._of(self._train, 1))
+        return max(near.distances.median().item(), torch.finfo(torch.float32).tiny)
+
+    def _apart(self, scale: int) -> tuple[Tensor, Tensor]:
+        """Features of real pictures and of as many others, none of them on both sides."""
+        real = self._of(self._real, scale)
+        if len(self._others):
+            return real, self._of(self._others, scale)
+        half = len(real) // 2
+        return real[:half], real[half : 2 * half]
+
+    def _closest(self, near: Nearest) -> tuple[Pair, ...]:
+        order = near.distances.argsort(stable=True)[:_CLOSEST].tolist()
+        pictures = self._train.indices
+        return tuple(
+            Pair(k, int(pictures[near.indices[k]]), near.distances[k].item() / self._usual_distance)
+            for k in order
+        )
+
+    def _of(self, group: _Group, scale: int) -> Tensor:
+        return group.features(self.extractor, scale, self.watch)
+
+    def _look_at_all(self, parts: Iterable[Tensor]) -> _BySize:
+        seen: dict[int, list[Tensor]] = {scale: [] for scale in SCALES}
+        for pictures in parts:
+            self._check(pictures)
+            for scale in SCALES:
+                seen[scale].append(self._look(pictures, scale))
+        return {scale: torch.cat(features) for scale, features in seen.items()}
+
+    def _look(self, pictures: Tensor, scale: int) -> Tensor:
+        return _look(self.extractor, pictures, scale, self.watch)
+
+    def _check(self, pictures: Tensor) -> None:
+        check_pictures(pictures)
+        if pictures.shape[2] != self.images.size:
+            raise GanlibError(
+                f"The samples are {pictures.shape[2]} px wide and the pictures of '{self.images.name}' "
+                f"{self.images.size}: load these with size={pictures.shape[2]}."
+            )
+
+
+def measure_quality(
+    generator: nn.Module,
+    images: PictureSet,
+    *,
+    extractor: str | Extractor = "lite0",
+    count: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Quality:
+    """Paint `count` samples, with z of `seed`, `seed` + 1 and so on, and measure them all round.
+
+    They are compared with held-out pictures, as many as there are up to `count`, which is 1,000 or the
+    number of these unless told. A bar shows how far it is, unless `progress` is False.
+
+    Raises:
+        GanlibError: a count or seed is out of range, the set has fewer than 20 pictures or another size
+            than the samples, these hold a NaN, there is no such extractor, or its weights are missing.
+    """
+    reference = Reference.of(images, extractor, count)
+    painted = reference.count if count is None else count
+    z = sample_latent(painted, generator.latent_dim, seed)  # type: ignore[arg-type]
+    parts = (paint(generator, part) for part in z.split(_AT_ONCE))
+    if not progress:
+        return reference.quality(parts, seed)
+    with bar("evaluating", "picture", reference.unseen(painted)) as shown:
+        reference.watch = shown.update
+        return reference.quality(parts, seed)
+
+
+def _figures(real: _BySize, painted: _BySize, ratio: float, seed: int) -> Figures:
+    enough = min(len(real[1]), len(painted[1])) >= FEWEST_FOR_FID
+    return Figures(
+        count=len(painted[1]),
+        kid=BySize(*(metrics.kid(real[scale], painted[scale], seed=seed) for scale in SCALES)),
+        manifold=BySize(*(metrics.prdc(real[scale], painted[scale]) for scale in SCALES)),
+        distinct=metrics.distinct(painted[1], real[1]),
+        neighbour_ratio=ratio,
+        fid=metrics.fid(real[1], painted[1]) if enough else None,
+    )
+
+
+def _look(extractor: Extractor, pictures: Tensor, scale: int, watch: _Watch | None) -> Tensor:
+    return extractor(avg_pool2d(pictures, scale), watch)
+
+
+def _shuffled(indices: _Indices) -> _Indices:
+    """In an order that is always the same: the first of them are a fair choice."""
+    return np.random.default_rng(0).permutation(indices)

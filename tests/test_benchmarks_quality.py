@@ -3,6 +3,7 @@
 import itertools
 import signal
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -337,6 +338,7 @@ def test_the_whole_comparison(stage, tmp_path, monkeypatch, capsys):
     sheet = np.asarray(Image.open(tmp_path / "all.png").convert("RGB")).astype(int)
     left, right = sheet[100:480, 20:420], sheet[100:480, 448:848]
     assert left.std() > 5
+    assert right.std() > 5
     assert not np.array_equal(left, right)
 
 
@@ -368,6 +370,21 @@ def test_a_mark_that_was_passed_anew_is_measured_anew(job):
     after = gauge.measure(job)
     assert after.points["0.16-kimg"].kimg == 0.185
     assert after.points["0.02-minutes"] == before.points["0.02-minutes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ([], "benchmarks/quality-cpu.png"),
+        (["--size", "gpu", "--runs", "away"], "benchmarks/quality-gpu.png"),
+        (["--minutes", "0.1", "--runs", "away"], "away/quality-cpu.png"),
+        (["--kimg", "1", "--out", "mine.png"], "mine.png"),
+    ],
+)
+def test_a_trial_does_not_replace_the_picture_of_the_real_thing(words, place):
+    path = program._picture_file(program._parser().parse_args(words))
+    root = Path(program.__file__).parents[2]
+    assert path == (root / place if place.startswith("benchmarks") else Path(place))
 
 
 def test_jobs_run_a_few_at_a_time_and_one_that_breaks_down_is_named(stage, tmp_path, monkeypatch):

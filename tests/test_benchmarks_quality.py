@@ -290,6 +290,16 @@ def test_the_claim_is_judged_for_each_seed(stage, kid, recall, verdict):
     assert line.startswith("- 0.02 CPU minutes, seed 0: ")
     assert verdict in line
     assert line.endswith(": holds.") == (kid <= 250 and recall > 0.1)
+    assert "Claim" not in report(replace(stage, has_claim=False), found)
+
+
+def test_each_part_differs_from_the_whole_in_what_its_title_says():
+    *parts, whole = (system.recipe() for system in SIZES["parts"][0].systems)
+    changed = [whole.differences(part) for part in parts]
+    assert changed[1] == ["loss"]
+    assert changed[2] == ["init", "d_norm", "penalty"]
+    assert changed[3:7] == [["d_spread"], ["g_lr", "d_lr"], ["batch_size"], ["width"]]
+    assert whole.name == "modern64-cpu"
 
 
 def test_a_large_picture_is_made_smaller_until_it_is_light(tmp_path):

@@ -6,6 +6,7 @@ at any time: the same command goes on where it stood. At the end it prints table
 
   cpu    five systems at 32 px on the bundled portraits, about an hour on two cores
   claim  portraits64 against modern64-cpu at 64 px, after 10 and 40 CPU minutes, about two hours on two cores
+  parts  modern64-cpu at 64 px with one thing changed at a time, about two hours on two cores
   gpu    five systems at 64 px (portraits) and at 512 px (patchwork), 15 minutes or more for each of 30 runs
 
 Minutes are those that one process has computed where it trains on a CPU, whatever else runs there, and those
@@ -55,9 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks.quality", description=__doc__, formatter_class=about)
     add = parser.add_argument
     add("--size", choices=SIZES, default="cpu", help="what to compare (cpu)")
-    add(
-        "--only", nargs="+", metavar="SYSTEM", help="train only these: reference average hinge excited modern"
-    )
+    add("--only", nargs="+", metavar="SYSTEM", help=f"train only these: {_names()}")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="the seeds to train with (0 1 2)")
     add("--kimg", type=float, help="another budget, to try it out; such runs have folders of their own")
     add("--minutes", type=float, help="the same for minutes")
@@ -75,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="threads of each process on a CPU (1)")
     add("--train", metavar="STAGE/SYSTEM-SEED", help=argparse.SUPPRESS)  # be the process that trains this one
     return parser
+
+
+def _names() -> str:
+    """The systems of each size."""
+    stages = [(size, stage) for size, stages in SIZES.items() for stage in stages[:1]]
+    return "; ".join(f"{size}: {' '.join(one.name for one in stage.systems)}" for size, stage in stages)
 
 
 def _stages(options: argparse.Namespace) -> list[Stage]:

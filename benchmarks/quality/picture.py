@@ -108,7 +108,7 @@ def _curves(stage: Stage, results: Sequence[Result], width: int) -> Image.Image:
     lowest = min(point.kid.mean for result in results for point in result.points.values())
     unit = "CPU minutes" if stage.device == "cpu" else "minutes"
     axes.set(xlabel=unit, ylabel="half-size KID, times 1,000", yscale="log" if lowest > 0 else "linear")
-    title = f"{stage.art} at {stage.size} px: lower is better, real against real is {_floor(results):,.1f}"
+    title = f"{stage.art} at {stage.size} px: lower is better, real against real is {_floor(results):z,.1f}"
     axes.set_title(title, loc="left", fontsize=11)
     axes.yaxis.set_major_formatter(_number)
     axes.yaxis.set_minor_formatter(_number)

@@ -23,7 +23,7 @@ class System:
 class Stage:
     """Systems that train on the same pictures of `size` px, with budgets in kimg and in minutes.
 
-    The claim is one of the last system over the first.
+    Where there is a claim, it is one of the last system over the first.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Stage:
     kimg: tuple[float, ...]
     minutes: tuple[float, ...]
     systems: tuple[System, ...]
+    has_claim: bool = True
 
     def marks(self) -> tuple[Mark, ...]:
         """Where its runs are looked at."""
@@ -135,6 +136,36 @@ _CLAIM = Stage(
     ),
 )
 
+# Each differs from modern64-cpu, the last, in what its title says.
+_PARTS = Stage(
+    name="parts",
+    art="portraits",
+    size=64,
+    device="cpu",
+    kimg=(40,),
+    minutes=(5,),
+    systems=(
+        System("before", "portraits64-cpu", lambda: get_recipe("portraits64-cpu")),
+        System("single", "cross-entropy, no pairs", lambda: replace(get_recipe("modern64-cpu"), loss="bce")),
+        System(
+            "spectral",
+            "spectral norm, no penalty",
+            lambda: replace(get_recipe("modern64-cpu"), d_norm="spectral", init="normal", penalty=(0.0, 0.0)),
+        ),
+        System("blind", "no batch spread", lambda: replace(get_recipe("modern64-cpu"), d_spread=False)),
+        System("slow", "half the rates", lambda: replace(get_recipe("modern64-cpu"), g_lr=4e-4, d_lr=4e-4)),
+        System("large", "batches of 32", lambda: replace(get_recipe("modern64-cpu"), batch_size=32)),
+        System("wide", "width 48", lambda: replace(get_recipe("modern64-cpu"), width=48)),
+        System(
+            "residual",
+            "modern64, a quarter as wide",
+            lambda: replace(get_recipe("modern64"), width=12, batch_size=16),
+        ),
+        System("modern", "modern64-cpu", lambda: get_recipe("modern64-cpu")),
+    ),
+    has_claim=False,
+)
+
 _GPU64 = Stage(
     name="gpu64",
     art="portraits",
@@ -225,4 +256,9 @@ _GPU512 = Stage(
     ),
 )
 
-SIZES: dict[str, tuple[Stage, ...]] = {"cpu": (_CPU,), "claim": (_CLAIM,), "gpu": (_GPU64, _GPU512)}
+SIZES: dict[str, tuple[Stage, ...]] = {
+    "cpu": (_CPU,),
+    "claim": (_CLAIM,),
+    "parts": (_PARTS,),
+    "gpu": (_GPU64, _GPU512),
+}

@@ -98,17 +98,19 @@ def _row(title: str, points: Sequence[Point]) -> list[str]:
 def _floor_row(points: Sequence[Point]) -> list[str]:
     """Real pictures in the place of samples; they cost nothing."""
     floor = next(point.quality.floor for point in points if point.quality)
-    cells = [f"{column.value(floor):.{column.digits}f}" for column in _COLUMNS]
+    cells = [f"{column.value(floor):z.{column.digits}f}" for column in _COLUMNS]
     return ["real against real", "", *cells, *[""] * len(_COSTS)]
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
-    mean = f"{statistics.mean(values):,.{digits}f}"
-    return f"{mean} ± {statistics.stdev(values):,.{digits}f}" if len(values) > 1 else mean
+    mean = f"{statistics.mean(values):z,.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):z,.{digits}f}" if len(values) > 1 else mean
 
 
 def _claims(stage: Stage, results: Sequence[Result]) -> str:
     """For each seed and each budget of minutes whether the last system beats the first as was claimed."""
+    if not stage.has_claim:
+        return ""
     first, last = stage.systems[0], stage.systems[-1]
     seeds = sorted({result.seed for result in results})
     lines = []

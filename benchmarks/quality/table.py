@@ -121,7 +121,8 @@ def _claims(stage: Stage, results: Sequence[Result]) -> str:
             if all(pair):
                 lines.append(f"- {budget(stage, mark)}, seed {seed}: {_verdict(pair[0][0], pair[1][0])}")
     claim = (
-        f"Claim: half-size KID of {last.title} at most a quarter of that of {first.title}, and higher recall."
+        f"Claim, both at half size: KID of {last.title} at most a quarter of that of {first.title}, and "
+        "higher recall."
     )
     return "\n".join([claim, "", *lines]) if lines else ""
 
@@ -130,10 +131,10 @@ def _verdict(base: Point, ours: Point) -> str:
     if base.quality is None or ours.quality is None:
         return "not measured."
     kid, base_kid = ours.kid.mean, base.kid.mean
-    recall, base_recall = ours.quality.recall, base.quality.recall
+    recall, base_recall = (point.manifold.half.recall for point in (ours.quality, base.quality))
     holds = kid <= _A_QUARTER * base_kid and recall > base_recall
-    half = f"{ours.quality.manifold.half.recall:.2f} against {base.quality.manifold.half.recall:.2f}"
+    full = f"{ours.quality.recall:.2f} against {base.quality.recall:.2f}"
     return (
         f"KID {kid:,.0f} against {base_kid:,.0f}, {kid / base_kid:.2f} of it; recall {recall:.2f} against "
-        f"{base_recall:.2f} (at half size {half}): {'holds' if holds else 'does not hold'}."
+        f"{base_recall:.2f} (at full size {full}): {'holds' if holds else 'does not hold'}."
     )

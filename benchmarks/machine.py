@@ -12,4 +12,6 @@ def describe(device: str, precision: str | None = None) -> str:
     """Date, device, processor, threads and versions."""
     today = datetime.date.today().isoformat()
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{today}; {detect(device, precision)}; {torch.get_num_threads()} threads; {versions}"
+    threads = torch.get_num_threads()
+    computing = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{today}; {detect(device, precision)}; {computing}; {versions}"

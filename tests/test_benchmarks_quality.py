@@ -16,7 +16,7 @@ from benchmarks.quality import __main__ as program
 from benchmarks.quality import measuring, running, stopwatch, training
 from benchmarks.quality.job import Job, begun
 from benchmarks.quality.marks import Mark, marks_of
-from benchmarks.quality.picture import save
+from benchmarks.quality.picture import _STYLES, save
 from benchmarks.quality.results import Point, Result
 from benchmarks.quality.running import Workers, last_words, run_all
 from benchmarks.quality.stopwatch import Stopwatch, peak_memory
@@ -459,3 +459,9 @@ def test_mistakes_are_one_sentence(tmp_path, capsys, monkeypatch, stage):
     monkeypatch.setattr(program, "_compare", lambda _: signal.raise_signal(signal.SIGINT))
     assert program.main(runs) == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_every_system_of_a_stage_has_a_look_of_its_own():
+    looks = [(marker, line) for _, marker, line in _STYLES]
+    assert len(set(looks)) == len({colour for colour, _, _ in _STYLES}) == len(_STYLES)
+    assert max(len(stage.systems) for stages in SIZES.values() for stage in stages) <= len(_STYLES)

@@ -28,6 +28,7 @@ _LINE = 22
 _LETTERS_A_LINE = 0.115  # for each px of width
 _DPI = 100
 _HEIGHT = 430  # of the curves
+_IN_A_ROW = 5  # grids
 _MOST_BYTES = 1_500_000
 _SMALLER = 0.85
 _MANY, _FEW = 6, 3  # pictures in a row of a grid
@@ -39,6 +40,10 @@ _STYLES = (
     ("#0072B2", "^", "-."),
     ("#009E73", "D", ":"),
     ("#AA4499", "P", "-"),
+    ("#56B4E9", "v", "--"),
+    ("#E69F00", "X", "-."),
+    ("#666666", "*", ":"),
+    ("#882255", "<", "-"),
 )
 
 
@@ -46,7 +51,8 @@ def picture(stage: Stage, results: Mapping[Job, Result]) -> Image.Image:
     """A stage: a grid of each system at the first seed, below them the curves of all, and how it was made."""
     first = min(job.seed for job in results)
     columns = [_column(stage, job, result) for job, result in results.items() if job.seed == first]
-    grids = _beside_each_other(columns)
+    rows = [columns[start : start + _IN_A_ROW] for start in range(0, len(columns), _IN_A_ROW)]
+    grids = _below_each_other([_beside_each_other(row) for row in rows], _GAP)
     width = max(grids.width, 3 * _SIDE)
     curves = _curves(stage, list(results.values()), width)
     about = (
@@ -103,7 +109,7 @@ def _curves(stage: Stage, results: Sequence[Result], width: int) -> Image.Image:
 
     canvas = Canvas(figsize=(width / _DPI, _HEIGHT / _DPI), layout="constrained", facecolor="white")
     axes = canvas.subplots()
-    for system, style in zip(stage.systems, _STYLES, strict=False):
+    for system, style in zip(stage.systems, _STYLES[: len(stage.systems)], strict=True):
         _curve(axes, stage, [result for result in results if result.system == system.name], style)
     lowest = min(point.kid.mean for result in results for point in result.points.values())
     unit = "CPU minutes" if stage.device == "cpu" else "minutes"

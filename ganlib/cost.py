@@ -52,6 +52,8 @@ def cost(recipe: Recipe) -> Cost:
             flops = _flops(lambda: _step(generator, discriminator, z, real))
             if recipe.fakes == "fresh":
                 flops += _flops(lambda: _paint_for_discriminator(generator, z))
+            if recipe.adversarial_loss().of_pairs:
+                flops += _flops(lambda: _look(discriminator, real))
             if any(recipe.penalty):
                 forward = _flops(lambda: _look(discriminator, real))
                 flops += _PASSES_OF_PENALTIES * forward // recipe.penalty_every

@@ -40,6 +40,13 @@ def test_fresh_fakes_cost_another_pass_of_g():
     assert fresh.activation_bytes == shared.activation_bytes
 
 
+def test_a_loss_of_pairs_costs_another_look_at_the_reals():
+    plain = replace(get_recipe("portraits64"), d_norm="none")
+    _, d = convolutions(plain)
+    more = cost(replace(plain, loss="relativistic")).flops - cost(plain).flops
+    assert more == pytest.approx(2 * d, rel=0.01)
+
+
 def test_penalties_cost_two_more_passes_and_their_derivatives_in_the_steps_that_have_them():
     plain = replace(get_recipe("portraits64"), d_norm="none")
     flops = [

@@ -63,7 +63,7 @@ class Game:
         if real is not None:
             d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
         if turn.generator:
-            g_loss = self._teach_generator(fake if shared else self._paint(count, True), real_logits)
+            g_loss = self._teach_generator(fake if shared else self._paint(count, True), real)
         state.step += 1
         state.shown += count
         state.images += 0 if real is None else count
@@ -126,11 +126,10 @@ class Game:
         r1, r2 = (gradient_penalty(judge.main, images, self.augment) for images in (real, fake))
         return gamma / 2 * recipe.penalty_every * (r1 + r2)
 
-    def _teach_generator(self, fake: Tensor, real_logits: Tensor | None) -> Tensor:
-        """What D has just said of the real pictures serves a loss of pairs, for that of G's step is close."""
+    def _teach_generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         state = self.state
         backward = self._backward_for(state.generator)
-        pairs = real_logits if self.loss.of_pairs else None
+        pairs = real if self.loss.of_pairs else None
         return generator_step(
             state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs
         )

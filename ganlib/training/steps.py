@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -42,16 +43,20 @@ def generator_step(
     fake: Tensor,
     augment: Callable[[Tensor], Tensor] = _UNCHANGED,
     backward: Backward = Tensor.backward,
-    real_logits: Tensor | None = None,
+    real: Tensor | None = None,
 ) -> Tensor:
     """Teach G, which painted `fake` (N, 3, S, S), to be taken for real; returns the loss.
 
-    A loss of pairs also takes what D says of the real pictures, (N,).
+    A loss of pairs also needs `real` pictures of the same shape: what D says of them must come from the same
+    D, since only the difference of the two means something.
     """
     optimizer.zero_grad()
     with frozen(discriminator):  # gradients pass through D but are not computed for its weights
-        logits = discriminator(augment(fake))
-        value = loss.generator(logits) if real_logits is None else loss.generator(logits, real_logits)
+        logits = [discriminator(augment(fake))]
+        if real is not None:
+            with torch.no_grad():
+                logits += [discriminator(augment(real))]
+        value = loss.generator(*logits)
         backward(value)
     optimizer.step()
     return value.detach()

@@ -103,7 +103,7 @@ def from_the_papers(generator, discriminator, batches):
         adams[1].zero_grad()
         (d_loss + penalty).backward()
         adams[1].step()
-        g_loss = softplus(-(discriminator(fake) - real_logits.detach())).mean()
+        g_loss = softplus(-(discriminator(fake) - discriminator(real).detach())).mean()
         adams[0].zero_grad()
         g_loss.backward()
         adams[0].step()

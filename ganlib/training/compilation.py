@@ -33,7 +33,7 @@ def compile_nets(state: TrainingState) -> None:
     batch and the last one of an epoch: about a minute on two CPU cores.
 
     On CUDA each compiled part is replayed as a CUDA graph, whose results are overwritten in the next step, so
-    `Game` announces each. Within a step the fakes and what D keeps of its three passes are all alive and stay
+    `Game` announces each. Within a step the fakes and what D keeps of its passes are all alive and stay
     in place; nothing that is read later is left there, for losses are copied, and gradients forgotten before
     each backward pass. Frozen weights and the shorter batch have graphs of their own.
 

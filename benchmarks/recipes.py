@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.machine import describe
-from ganlib.cost import cost
+from ganlib.costs import cost
 from ganlib.data.art import load_art
 from ganlib.machine import detect
 from ganlib.recipes import get_recipe

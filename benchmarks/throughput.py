@@ -24,7 +24,7 @@ from tqdm import tqdm
 from benchmarks.machine import describe
 from benchmarks.matrix import matrix_rate
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
-from ganlib.cost import cost
+from ganlib.costs import cost
 from ganlib.data.imageset import ImageSet
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare

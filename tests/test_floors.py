@@ -15,7 +15,7 @@ FLOORS = [
     {"machine", "nets", "losses", "augment", "latent"},
     {"directions", "projection"},
     {"recipes", "evaluation"},
-    {"run", "data", "cost", "latent_file"},
+    {"run", "data", "costs", "latent_file"},
     {"training"},
     {"show"},
     {"doctor"},
@@ -69,6 +69,7 @@ def test_every_public_name_is_there():
 
     assert all(getattr(ganlib, name).__doc__ for name in ganlib.__all__)
     assert dir(ganlib) == sorted(ganlib.__all__)
+    assert all(callable(getattr(ganlib, name)) for name in ganlib.__all__)  # no module hides a name
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = ganlib.no_such_name
 

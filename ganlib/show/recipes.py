@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ganlib.cost import cost
+from ganlib.costs import cost
 from ganlib.recipes import Recipe
 from ganlib.show.table import table
 

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from ganlib.cost import cost
+from ganlib.costs import cost
 from ganlib.machine import Machine
 from ganlib.recipes import Recipe
 from ganlib.training.steps import discriminator_step, generator_step

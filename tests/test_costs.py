@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganlib.cost import cost
+from ganlib.costs import cost
 from ganlib.recipes import get_recipe, recipe_names
 
 

@@ -43,7 +43,8 @@ test: check  ## everything the project tests
 widgets: .venv/colab  ## the studio's tests once more, with the ipywidgets of Colab
 	PYTHONPATH=$(CURDIR)/.venv/colab $(BIN)/python -c "import ipywidgets; assert ipywidgets.__version__ == '7.7.1'"
 	PYTHONPATH=$(CURDIR)/.venv/colab GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
-		-W ignore::DeprecationWarning tests/show/test_studio_*.py
+		-W ignore::DeprecationWarning tests/show/test_studio_*.py tests/show/test_pairs.py tests/show/test_stamps.py \
+		tests/show/test_playground.py
 
 notebooks: .venv/test  ## run the notebooks and keep the outputs that the tests compare
 	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python notebooks/refresh.py notebooks/*.ipynb

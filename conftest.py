@@ -6,6 +6,8 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
+LESSONS = "notebook                 this test   stated: CPU, T4   measured: CPU, T4   where and when"
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
@@ -27,3 +29,17 @@ def pytest_make_collect_report(collector: pytest.Collector):
 
 def _may_skip(item: pytest.Item, report: pytest.TestReport) -> bool:
     return item.get_closest_marker("gpu") is not None or hasattr(report, "wasxfail")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How long every notebook took, and what it says of its minutes."""
+    told = [
+        text
+        for report in terminalreporter.stats.get("passed", [])
+        for name, text in report.user_properties
+        if name == "lesson"
+    ]
+    if told:
+        terminalreporter.section("notebooks")
+        terminalreporter.write_line(LESSONS)
+        terminalreporter.write_line("\n".join(sorted(told)))

@@ -5,6 +5,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from benchmarks.notebooks.ledger import read_ledger
+from notebooks.link_glossary import GLOSSARY, read_glossary
+from tests.notebooks import rules
+from tests.notebooks.exercises import exercises_of
+
 FOLDER = Path(__file__).parent.parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 NAMES = [
@@ -15,6 +20,7 @@ NAMES = [
     "05_training",
     "06_inference",
     "07_latent_space",
+    "08_evaluation",
     "09_when_training_fails",
     "10_large_canvas",
 ]
@@ -29,6 +35,11 @@ def code_cells(path):
 
 def tags(cell):
     return cell.metadata.get("tags", [])
+
+
+def _pass(complaints):
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)
 
 
 def test_the_course_is_complete():
@@ -92,13 +103,49 @@ def test_links_lead_somewhere(path):
     assert targets
     for target in targets:
         if not target.startswith(("http", "#")):
-            assert (FOLDER / target).exists(), target
+            assert (FOLDER / target.partition("#")[0]).exists(), target
 
 
 @each
-def test_an_exercise_has_a_folded_solution(path):
+def test_there_are_three_exercises_of_four_cells_and_what_to_try_next(path):
+    exercises = exercises_of(path.stem)
+    assert len(exercises) >= 3
+    for exercise in exercises:
+        assert "## Exercise: " in exercise.asked, exercise.name
+        assert exercise.solution.startswith("<details>"), exercise.name
+        assert "<summary>Solution</summary>" in exercise.solution, exercise.name
+        assert exercise.solution.count("```python\n") == 1, exercise.name
+        assert exercise.solution.rstrip().endswith("</details>"), exercise.name
     page = nbformat.read(path, as_version=4)
-    text = "\n".join(cell.source for cell in page.cells if cell.cell_type == "markdown")
-    assert "xercise" in text
-    assert "<details>" in text
-    assert "What to try next" in text
+    assert "What to try next" in "\n".join(cell.source for cell in rules.markdown(page))
+
+
+@each
+def test_the_minutes_are_stated_and_within_a_factor_of_two_of_those_measured(path):
+    measured = read_ledger(FOLDER / "minutes.json").get(path.stem)
+    _pass(rules.minutes(nbformat.read(path, as_version=4), measured))
+
+
+@each
+def test_it_opens_with_the_picture_that_it_makes(path):
+    _pass(rules.cover(nbformat.read(path, as_version=4), path.stem, FOLDER.parent / "docs"))
+
+
+@each
+def test_every_picture_in_the_text_is_described(path):
+    _pass(rules.descriptions(nbformat.read(path, as_version=4)))
+
+
+@each
+def test_no_cell_is_longer_than_a_screen(path):
+    _pass(rules.lengths(nbformat.read(path, as_version=4)))
+
+
+@each
+def test_it_leads_to_its_neighbours_at_both_ends(path):
+    _pass(rules.neighbours(nbformat.read(path, as_version=4), path.stem, NAMES))
+
+
+@each
+def test_a_word_of_the_glossary_is_linked_where_it_is_first_used(path):
+    _pass(rules.words(nbformat.read(path, as_version=4), read_glossary(GLOSSARY.read_text("utf-8"))))

@@ -1,0 +1,1 @@
+"""How long each notebook takes, and the picture that it opens with."""

@@ -1,0 +1,127 @@
+"""What holds for the page of every notebook: each rule returns sentences about what is wrong, or none."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from benchmarks.notebooks.ledger import Entry
+from benchmarks.notebooks.title import fits, stated
+from ganlib.errors import GanlibError
+from notebooks.link_glossary import Word, unlinked_terms
+
+COVER = "cover"
+SHORTEST_ALT = 20  # characters
+WIDEST, LARGEST = 900, 400_000  # px, bytes of a cover
+CODE_LINES, TEXT_LINES, COLUMNS = 40, 34, 110
+_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)\)")
+_TARGET = re.compile(r"\]\([^)]*\)")
+_FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
+_END = "What to try next"
+
+
+def markdown(page: Any) -> list[Any]:
+    return [cell for cell in page.cells if cell.cell_type == "markdown"]
+
+
+def code(page: Any) -> list[Any]:
+    return [cell for cell in page.cells if cell.cell_type == "code"]
+
+
+def minutes(page: Any, measured: Entry | None) -> list[str]:
+    """The first cell says how many minutes, within a factor of two of what was measured and estimated."""
+    try:
+        said = stated(page.cells[0].source)
+    except GanlibError as error:
+        return [str(error)]
+    if measured is None:
+        return ["it was never measured: run `python -m benchmarks.notebooks --write`"]
+    pairs = {"two CPU cores": (said.cpu, measured.cpu), "a T4": (said.t4, measured.t4)}
+    return [
+        f"it says {told:g} minutes on {where}, measured were {found:g}"
+        for where, (told, found) in pairs.items()
+        if not fits(told, found)
+    ]
+
+
+def cover(page: Any, stem: str, docs: Path) -> list[str]:
+    """One cell makes the cover, which stands under the heading, described, and is in the repository."""
+    return [
+        *_cover_cell(page),
+        *_cover_shown(page.cells[0].source, stem),
+        *_cover_file(docs / f"{stem}.webp"),
+    ]
+
+
+def _cover_cell(page: Any) -> Iterator[str]:
+    count = sum(COVER in cell.metadata.get("tags", []) for cell in code(page))
+    if count != 1:
+        yield f"{count} code cells have the tag '{COVER}'"
+
+
+def _cover_shown(title: str, stem: str) -> Iterator[str]:
+    wanted = rf"# .+\n+!\[[^\]]{{{SHORTEST_ALT + 1},}}\]\(\.\./docs/{re.escape(stem)}\.webp\)\n"
+    if not re.match(wanted, title):
+        yield f"docs/{stem}.webp does not stand right under the heading, with a description"
+
+
+def _cover_file(path: Path) -> Iterator[str]:
+    if not path.exists():
+        yield f"there is no docs/{path.name}"
+        return
+    with Image.open(path) as picture:
+        if picture.width > WIDEST or path.stat().st_size > LARGEST:
+            yield f"docs/{path.name} is {picture.width} px wide and has {path.stat().st_size:,} bytes"
+
+
+def descriptions(page: Any) -> list[str]:
+    """Every picture in the text is described."""
+    found = [(cell.id, *image) for cell in markdown(page) for image in _IMAGE.findall(cell.source)]
+    return [
+        f"{name}: {file} is described as '{alt}'" for name, alt, file in found if len(alt) <= SHORTEST_ALT
+    ]
+
+
+def lengths(page: Any) -> list[str]:
+    """No cell is longer than a screen."""
+    long_code = [cell for cell in code(page) if len(cell.source.splitlines()) > CODE_LINES]
+    long_text = [cell for cell in markdown(page) if lines_shown(cell.source) > TEXT_LINES]
+    return [f"{cell.id} has {len(cell.source.splitlines())} lines of code" for cell in long_code] + [
+        f"{cell.id} has {lines_shown(cell.source)} lines of text" for cell in long_text
+    ]
+
+
+def lines_shown(source: str) -> int:
+    """Lines of 110 characters that a text takes, its solutions folded, its links without addresses."""
+    text = _TARGET.sub("", _FOLDED.sub("", source))
+    return sum(max(1, math.ceil(len(line) / COLUMNS)) for line in text.splitlines())
+
+
+def neighbours(page: Any, stem: str, names: Sequence[str]) -> list[str]:
+    """The first cell and the end lead to the notebooks before and after."""
+    place = names.index(stem)
+    near = [names[other] for other in (place - 1, place + 1) if 0 <= other < len(names)]
+    texts = [cell.source for cell in markdown(page)]
+    begins = [number for number, text in enumerate(texts) if _END in text]
+    end = "\n".join(texts[begins[-1] :]) if begins else ""
+    return [
+        f"{where} does not lead to {name}"
+        for where, text in (("the first cell", texts[0]), ("the end", end))
+        for name in near
+        if f"]({name}.ipynb)" not in text
+    ]
+
+
+def words(page: Any, glossary: list[Word]) -> list[str]:
+    """The first use of a word of the glossary is a link to it, and no link leads to nowhere."""
+    anchors = {word.anchor for word in glossary}
+    used = re.findall(r"glossary\.md#([^)\s]*)", "\n".join(cell.source for cell in markdown(page)))
+    lost = [f"glossary.md#{name} leads nowhere" for name in used if name not in anchors]
+    bare = [
+        f"{page.cells[use.cell].id} uses '{page.cells[use.cell].source[use.start : use.end]}' without a link"
+        for use in sorted(unlinked_terms(page, glossary).values())
+    ]
+    return lost + bare

@@ -1,18 +1,24 @@
-"""What notebook 07 builds by hand is what ganlib holds, its claims hold, and its exercise can be solved."""
+"""What notebook 07 builds by hand is what ganlib holds, its claims hold, and its exercises can be solved."""
 
 import pytest
 import torch
 
 import ganlib
+from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_of
 
 CELLS = {name: cell.source for name, cell in cells_of("07_latent_space").items()}
+EXERCISES = {exercise.name: exercise for exercise in exercises_of("07_latent_space")}
 RUN_HERE = (
     "setup",
     "tools",
     "lengths",
     "angles",
+    "exercise-shell-yours",
+    "exercise-shell-check",
     "sefa",
+    "exercise-heard-yours",
+    "exercise-heard-check",
     "pca",
     "sheet",
     "picks",
@@ -21,9 +27,13 @@ RUN_HERE = (
     "effects",
     "apart",
     "apart-effects",
+    "exercise-both-yours",
+    "exercise-both-check",
     "mix",
-    "exercise-yours",
-    "exercise-check",
+    "project",
+    "project-check",
+    "exercise-error-yours",
+    "exercise-error-check",
 )
 
 
@@ -99,13 +109,123 @@ def test_the_picks_lead_to_more_hair(lesson):
     assert 1.5 < (lesson["hair"](more).mean() / lesson["hair"](less).mean()).item() < 5
 
 
-def test_the_solution_passes_the_check(lesson):
-    check = lesson["check_without_both"]
-    assert check(lesson["without_both"]).startswith("Not yet: it still has")
-    assert check(lambda v, first, second: 2 * v).startswith("Not yet: the answer is a unit vector")
-    assert check(lambda *_: torch.linalg.svd(lesson["directions"][[0, 2]]).Vh[-1]).startswith(
-        "It is at right"
-    )
+def test_the_step_by_hand_is_that_of_the_library(lesson):
+    sheet, long_hair, short_hair = (lesson[name] for name in ("sheet", "long_hair", "short_hair"))
+    theirs = ganlib.mix(plus=[sheet[long_hair]], minus=[sheet[short_hair]])
+    assert torch.allclose(lesson["by_hand"], theirs, atol=1e-6)
+
+
+def solved(lesson, name):
     names = dict(lesson)
-    exec(CELLS["exercise-solution"].partition("```python\n")[2].partition("```")[0], names)
-    assert check(names["without_both"]).startswith("Right")
+    exec(EXERCISES[name].answer, names)
+    return names
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (5, 50)])
+def test_the_bowed_line_goes_the_way_of_the_arc_and_is_never_far_from_it(lesson, seeds):
+    a, b = (ganlib.sample_latent(1, 100, seed)[0] for seed in seeds)
+    share = torch.linspace(0, 1, 33)
+    bowed, arc = solved(lesson, "exercise-shell")["bowed"](a, b, share), ganlib.slerp(a, b, share)
+    assert torch.allclose(bowed.norm(dim=1), arc.norm(dim=1), atol=1e-4)
+    assert torch.linalg.matrix_rank(torch.cat([bowed, arc]), atol=1e-3) == 2
+    behind = torch.cosine_similarity(bowed, arc).clamp(max=1).acos().rad2deg()
+    assert 3 < behind.max() < 10
+
+
+def test_twenty_numbers_are_enough_and_the_other_eighty_say_next_to_nothing(lesson):
+    """With a stranger's eighty a picture stays what it is; with a stranger's twenty it becomes theirs."""
+    heard, first = solved(lesson, "exercise-heard")["heard"], lesson["sefa"][:20]
+    people, strangers = ganlib.sample_latent(32, 100, 3000), ganlib.sample_latent(32, 100, 4000)
+    swapped = heard(people, first) + strangers - heard(strangers, first)
+    of_people, of_strangers, mixed = (
+        ganlib.paint(lesson["generator"], z) for z in (people, strangers, swapped)
+    )
+    apart = [127.5 * (mixed - pictures).square().mean().sqrt() for pictures in (of_people, of_strangers)]
+    assert 5 < apart[0] < 20
+    assert apart[1] > 3 * apart[0]
+    assert heard(people, first).norm(dim=1).mean().item() == pytest.approx(4.5, abs=0.3)
+
+
+def test_the_error_by_hand_is_that_of_the_library(lesson):
+    """Of each projection; and what the solution says of a shift by a pixel and of the mirror holds."""
+    off_by = solved(lesson, "exercise-error")["off_by"]
+    for kind, pictures in lesson["kinds"].items():
+        for result, wanted in zip(lesson["found"][kind], pictures, strict=True):
+            assert float(off_by(result.picture, wanted)) == pytest.approx(result.error, rel=1e-4)
+    somebody, art = lesson["kinds"]["never seen"][0], lesson["art"]
+    shifted, mirrored = off_by(somebody.roll(-1, 2), somebody), off_by(somebody.flip(2), somebody)
+    nobody = off_by(art.tensor(art.train).mean(0), somebody)
+    assert 30 < shifted < 45
+    assert mirrored.item() == pytest.approx(nobody.item(), rel=0.1)
+
+
+CHECKS = {
+    "exercise-shell": ("check_bowed", "bowed"),
+    "exercise-heard": ("check_heard", "heard"),
+    "exercise-both": ("check_without_both", "without_both"),
+    "exercise-error": ("check_off_by", "off_by"),
+}
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_solution_passes_its_check_and_what_stood_there_does_not(lesson, name):
+    check, answer = CHECKS[name]
+    assert lesson[check](lesson[answer]).startswith("Not yet")
+    assert lesson[check](solved(lesson, name)[answer]).startswith("Right")
+
+
+def unit(v):
+    return torch.nn.functional.normalize(v, dim=-1)
+
+
+HINTS = [
+    ("check_bowed", ganlib.lerp, "the straight line, only 7"),
+    ("check_bowed", ganlib.slerp, "the directions are off"),
+    ("check_bowed", lambda a, b, share: unit(ganlib.lerp(a, b, share)), "of length 1"),
+    ("check_bowed", lambda a, b, share: 10 * unit(ganlib.lerp(a, b, share)), "long, and should be"),
+    ("check_bowed", lambda a, b, share: ganlib.lerp(a, b, share).norm(dim=1), "stops with"),
+    ("check_bowed", lambda *_: None, "stops with"),
+    ("check_heard", lambda z, v: z @ v.T, "how far each z goes"),
+    ("check_heard", lambda z, v: z - z @ v.T @ v, "deaf to"),
+    ("check_heard", lambda z, v: unit(z @ v.T @ v), "another length"),
+    ("check_heard", lambda z, _: z, "another part of z"),
+    ("check_heard", lambda z, v: z @ v, "stops with"),
+    ("check_heard", lambda *_: None, "stops with"),
+    ("check_without_both", lambda v, *_: 2 * v, "2.00 long"),
+    ("check_without_both", lambda v, *_: v, "in common with"),
+    ("check_without_both", lambda *_: None, "stops with"),
+    ("check_without_both", lambda v, *_: torch.nan * v, "a unit vector"),
+    ("check_off_by", lambda x, y: (x - y).square().mean().sqrt(), "how many of the 255 steps"),
+    ("check_off_by", lambda x, y: 255 * (x - y).square().mean().sqrt(), "twice too large"),
+    ("check_off_by", lambda x, y: 127.5 * (x - y).abs().mean(), "square before the mean"),
+    ("check_off_by", lambda x, y: (127.5 * (x - y)).square().mean(), "the root is missing"),
+    ("check_off_by", lambda x, y: 127.5 * (x - y).norm(), "the root of a sum"),
+    ("check_off_by", lambda x, y: (x - y).mean(), "square, mean, root"),
+    ("check_off_by", lambda x, y: x - y, "stops with"),
+    ("check_off_by", lambda *_: torch.nan, "square, mean, root"),
+]
+
+
+@pytest.mark.parametrize(("check", "function", "hint"), HINTS)
+def test_a_hint_names_the_mistake(lesson, check, function, hint):
+    told = lesson[check](function)
+    assert told.startswith("Not yet")
+    assert hint in told
+
+
+def test_right_angles_alone_are_not_enough(lesson):
+    across = torch.linalg.svd(lesson["directions"][[0, 2]]).Vh[-1]
+    assert "less of v" in lesson["check_without_both"](lambda *_: across)
+
+
+@pytest.mark.parametrize(
+    ("check", "function"),
+    [
+        ("check_heard", lambda z, v: sum((z @ d)[:, None] * d for d in v)),
+        ("check_without_both", lambda v, *others: ganlib.set_apart(v, torch.stack(others))),
+        ("check_without_both", lambda v, *others: -ganlib.set_apart(-v, torch.stack(others))),
+        ("check_off_by", lambda x, y: float(((127.5 * (x - y)) ** 2).mean() ** 0.5)),
+    ],
+)
+def test_another_right_answer_is_right_too(lesson, check, function):
+    assert lesson[check](function).startswith("Right")

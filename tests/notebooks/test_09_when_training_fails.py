@@ -1,6 +1,8 @@
-"""Notebook 09: failures are named, mends silent, its loop is the Trainer's, its exercise can be solved."""
+"""Notebook 09: failures are named, mends silent, its loop is the Trainer's, a hint fits its mistake."""
 
+import io
 import math
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,8 @@ from ganlib.schedule import Schedule
 from tests.notebooks.lesson import cells_of, names_of
 
 CELLS = {name: cell.source for name, cell in cells_of("09_when_training_fails").items()}
-WITHOUT_THE_RUNS = ("setup", "tools", "turns", "play", "drawing", "exercise", "exercise-check")
+WITHOUT_THE_RUNS = ("setup", "tools", "turns", "measures", "play", "drawing")
+HELPERS = ("setup", "tools", "numbers", "watch", "reading-a-log", "drawing-a-run")
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +87,65 @@ def test_a_mean_passes_over_what_was_not_played(lesson):
     assert math.isnan(means[1])
 
 
-def test_the_solution_passes_the_check(lesson):
-    assert lesson["check_turn"]().startswith("Not yet")
-    names = dict(lesson)
-    exec(CELLS["solution"].partition("```python\n")[2].partition("```")[0], names)
-    solved = type(lesson["check_turn"])(lesson["check_turn"].__code__, names)
-    assert solved().startswith("Right")
+@pytest.fixture(scope="module")
+def said():
+    """What the check of an exercise prints about an answer."""
+    names = names_of(CELLS[name] for name in ("setup", "tools", "numbers"))
+
+    def ask(name, answer):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            for source in (CELLS[f"exercise-{name}-yours"], answer, CELLS[f"exercise-{name}-check"]):
+                exec(source, names)
+        return printed.getvalue().splitlines()[-1]
+
+    return ask
+
+
+def nearest(line, pictures="avg_pool2d(pictures, 2)"):
+    distances = f"    small = {pictures}.flatten(1)\n    distances = torch.cdist(small, small)\n"
+    return f"def nearest_other(pictures):\n{distances}    return {line}\n"
+
+
+OF_MEANS = "my_diversity = lambda a, b: nearest_other(a).mean() / nearest_other(b).mean()\n"
+UPSIDE_DOWN = "my_diversity = lambda a, b: nearest_other(b).median() / nearest_other(a).median()\n"
+PLAY = "def round_of_the_game(x, y, rate):\n"
+TURN = "def my_turn(step, d_steps, g_steps):\n    place = step % (d_steps + g_steps - 1)\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "hint"),
+    [
+        ("diversity", nearest("distances.sort(1).values[:, 1]"), "Right"),
+        ("diversity", nearest("distances.fill_diagonal_(0).amin(1)"), "out of reach"),
+        ("diversity", nearest("distances.sort(1).values[:, 1]") + UPSIDE_DOWN, "upside down"),
+        ("diversity", nearest("distances.sum(1) / 35") + OF_MEANS, "mean distance of all pairs"),
+        ("diversity", nearest("distances.sort(1).values[:, 1]", "pictures"), "at 16 px"),
+        ("diversity", "my_diversity = lambda a, b: None", "stopped with TypeError"),
+        ("circle", PLAY + "    y = y + rate * x\n    return x - rate * y, y", "Right"),
+        ("circle", PLAY + "    x = x - rate * y\n    return x, y - rate * x", "goes up"),
+        ("circle", PLAY + "    x = x + rate * y\n    return x, y + rate * x", "goes down"),
+        ("circle", PLAY + "    return 0.9 * (x - rate * y), 0.9 * (y + rate * x)", "inwards"),
+        ("circle", PLAY + "    return 2 * (x - rate * y), 2 * (y + rate * x)", "flies away"),
+        ("circle", PLAY + "    return x", "stopped with TypeError"),
+        ("strangers", "diagnosis = {'A': 'collapse'}", "the names are"),
+        ("strangers", "diagnosis = dict.fromkeys('ABCDE', 'generator collapses')", "log B"),
+        ("strangers", "diagnosis = None", "a name for each letter"),
+        ("turn", TURN + "    return [place < d_steps, not place < d_steps - 1]", "Right"),
+        ("turn", TURN + "    return place < d_steps, place >= d_steps", "played by both"),
+        ("turn", TURN + "    return (place < d_steps,)", "two answers"),
+        ("turn", "def my_turn(step, d_steps, g_steps):\n    return None", "stopped with TypeError"),
+    ],
+)
+def test_an_answer_gets_the_hint_that_it_needs(said, name, answer, hint):
+    told = said(name, answer)
+    assert hint in told
+    assert told.startswith("Right" if hint == "Right" else "Not yet: ")
+
+
+def test_the_games_of_two_go_round_as_the_page_says(said):
+    assert "at 145 after" in said("circle", "")
+    assert math.sqrt(1 + 0.1**2) ** 1000 == pytest.approx(145, abs=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +154,7 @@ def watched(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GANLIB_TINY", raising=False)
         patch.chdir(tmp_path_factory.mktemp("lesson"))
-        yield names_of(CELLS[name] for name in ("setup", "tools", "numbers", "watch"))
+        yield names_of(CELLS[name] for name in HELPERS)
 
 
 def warned(run):

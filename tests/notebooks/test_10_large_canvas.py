@@ -1,5 +1,7 @@
-"""What notebook 10 counts and builds by hand is what ganlib holds, and its exercise can be solved."""
+"""What notebook 10 counts and builds by hand is what ganlib holds, and a hint fits its mistake."""
 
+import io
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from torch import nn
 
 import ganlib
-from ganlib.cost import cost
+from ganlib.costs import cost
 from tests.notebooks.lesson import cells_of, names_of
 
 CELLS = {name: cell.source for name, cell in cells_of("10_large_canvas").items()}
@@ -22,8 +24,6 @@ RUN_HERE = (
     "field",
     "checker",
     "tiles",
-    "exercise",
-    "exercise-check",
 )
 GALLERY = ganlib.get_recipe("gallery512")
 
@@ -118,9 +118,52 @@ def test_the_recipe_made_for_haste_differs_only_where_the_page_says(lesson):
     assert changed == {"name", "width", "d_norm", "d_norm_first", "batch_size", "g_lr", "d_lr", "ema_kimg"}
 
 
-def test_the_solution_passes_the_check(lesson):
-    check = lesson["check_my_gradients"]
-    assert check().startswith("Not yet: 10 pictures in parts of 4")
-    names = dict(lesson)
-    exec(CELLS["solution-and-what-next"].partition("```python\n")[2].partition("```")[0], names)
-    assert type(check)(check.__code__, names)().startswith("Right")
+@pytest.fixture(scope="module")
+def said(lesson):
+    """What the check of an exercise prints about an answer."""
+
+    def ask(name, answer):
+        names, printed = dict(lesson), io.StringIO()
+        with redirect_stdout(printed):
+            for source in (CELLS[f"exercise-{name}-yours"], answer, CELLS[f"exercise-{name}-check"]):
+                exec(source, names)
+        return printed.getvalue().splitlines()[-1]
+
+    return ask
+
+
+FITS = "def largest_batch(recipe, usable, mixed):\n    needs, batch = cost(recipe).memory, 0\n"
+COUNTED = "    while needs(batch + 1, mixed={}) <= usable:\n        batch += 1\n    return batch"
+DEEP = "def layers_needed(size, kernel):\n    return next(n for n in range(99) if "
+
+
+def parts_times(share):
+    return CELLS["exercise-uneven-yours"].replace("loss / len(parts)", f"loss * {share}")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "hint"),
+    [
+        ("fits", FITS + COUNTED.format("mixed"), "Right"),
+        ("fits", FITS + COUNTED.format("True"), "did you pass `mixed` on"),
+        ("fits", FITS + COUNTED.format("mixed") + " - 1", "one more would fit"),
+        ("fits", FITS + COUNTED.format("mixed") + " or 1", "not even one"),
+        ("fits", FITS + COUNTED.format("mixed") + " + 0.5", "a whole number"),
+        ("fits", "largest_batch = None", "stopped with TypeError"),
+        ("uneven", parts_times("len(part) / len(images)"), "Right"),
+        ("uneven", parts_times("len(part)"), "8 times the gradients"),
+        ("uneven", parts_times("1"), "2 times the gradients"),
+        ("uneven", parts_times("most / len(images)"), "How large a share"),
+        ("uneven", "my_gradients = lambda *_: None", "one tensor of all"),
+        ("uneven", "my_gradients = None", "stopped with TypeError"),
+        ("sight", DEEP + "1 + (kernel - 1) * (2**n - 1) >= size)", "Right"),
+        ("sight", DEEP + "1 + (kernel - 1) * (2**n - 1) > size)", "fewer would do"),
+        ("sight", DEEP + "kernel**n >= size)", "jump twice as wide"),
+        ("sight", DEEP + "3 * 2**n - 2 >= size)", "with kernel 3"),
+        ("sight", "layers_needed = None", "stopped with TypeError"),
+    ],
+)
+def test_an_answer_gets_the_hint_that_it_needs(said, name, answer, hint):
+    told = said(name, answer)
+    assert hint in told
+    assert told.startswith("Right" if hint == "Right" else "Not yet: ")

@@ -1,0 +1,94 @@
+"""The sliders of lessons 02, 03 and 04 in JupyterLab, moved by keyboard and mouse, in Chromium."""
+
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.serving import serve_lab
+from tests.browser.studio_page import LabPage
+from tests.notebooks.lesson import NOTEBOOKS, cells_of
+
+NAME = "sliders.ipynb"
+KEPT = {
+    "02_gan_theory": ("setup", "sliders"),
+    "03_generator": ("calculator",),
+    "04_discriminator": ("tools", "discriminator", "shapes", "field", "field-frame", "field-move"),
+}
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPage]:
+    """The three cells with sliders on one page, run; nothing went wrong when it is over."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    page = nbformat.read(NOTEBOOKS / "02_gan_theory.ipynb", as_version=4)  # for the kernel it names
+    page.cells = [cells_of(lesson)[name] for lesson, names in KEPT.items() for name in names]
+    nbformat.write(page, folder / NAME)
+    with serve_lab(folder, tmp_path_factory.mktemp("lab")) as server:
+        lab = LabPage(browser.new_page(viewport={"width": 1000, "height": 2600}))
+        lab.visit(f"{server.address}/lab/tree/{NAME}?reset")
+        lab.command("notebook:run-all-cells")
+        lab.page.get_by_text("Layer 3: this unit sees").wait_for()
+        yield lab
+        assert lab.errors == []
+        assert server.failures() == []
+
+
+def picture_beside(lab: LabPage, words: str) -> str:
+    """The source of the picture in the same widget as these words."""
+    box = lab.page.locator(".jp-OutputArea-output", has_text=words).locator("img").first
+    return str(box.get_attribute("src"))
+
+
+def told(lab: LabPage) -> str:
+    return str(lab.part("told").inner_text())
+
+
+def stamps(lab: LabPage) -> str:
+    return str(lab.part("stamps").inner_text())
+
+
+def test_a_training_in_the_plane_is_seen_while_it_runs_and_can_be_looked_back_at(lab, artefacts):
+    assert lab.until(lambda: told(lab), lambda said: "steps" in said).startswith("0 steps: 0 of 8 places")
+    before = picture_beside(lab, "Look back")
+    lab.click("train")
+    ended = lab.until(lambda: told(lab), lambda said: not said.startswith("0 steps"))
+    assert "of the eight heaps found" in ended
+    after = lab.until(lambda: picture_beside(lab, "Look back"), lambda now: now != before)
+    lab.press("look-back", "Home")
+    lab.until(lambda: told(lab), lambda said: said.startswith("0 steps"))
+    lab.until(lambda: picture_beside(lab, "Look back"), lambda now: now != after)
+    lab.page.screenshot(path=artefacts / "sliders.png")
+
+
+def test_another_shape_is_taken_when_training_begins_anew(lab):
+    lab.part("shape").locator("select").select_option("spiral")
+    lab.click("train")
+    lab.until(lambda: told(lab), lambda said: "of 32 places of the spiral" in said)
+
+
+def test_the_calculator_counts_and_draws_anew(lab):
+    assert stamps(lab).startswith("(4 - 1) x 2 - 2 x 1 + 4 = 8, twice the size.")
+    before = picture_beside(lab, "twice the size")
+    lab.press("stamps-kernel", "ArrowLeft")
+    said = lab.until(lambda: stamps(lab), lambda said: "+ 3 = 7" in said)
+    assert "a checkerboard" in said
+    lab.until(lambda: picture_beside(lab, "a checkerboard"), lambda now: now != before)
+
+
+def test_a_unit_is_moved_over_the_portrait(lab):
+    widget = lab.page.locator(".jp-OutputArea-output", has_text="this unit sees")
+    said, before = widget.locator(".widget-html-content"), picture_beside(lab, "this unit sees")
+    assert said.inner_text().startswith("Layer 3: this unit sees columns")
+    widget.locator(".noUi-handle").first.press("ArrowRight")
+    lab.until(said.inner_text, lambda now: now.startswith("Layer 4: this unit sees columns"))
+    lab.until(lambda: picture_beside(lab, "this unit sees"), lambda now: now != before)
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_what_is_told_is_legible_in_either_theme(lab, artefacts, theme):
+    lab.wear(theme)
+    for handle in ("told p", "stamps p", "train"):
+        assert lab.ask(handle, "contrast") > 4.5, handle
+    lab.page.screenshot(path=artefacts / f"sliders-{theme.lower()}.png")

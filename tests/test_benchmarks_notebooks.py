@@ -27,7 +27,7 @@ from ganlib.show.figure import Figure
 
 TITLE = """# 01 A page
 
-![Twenty coloured squares, four by five](../docs/01_page.webp)
+![Twenty coloured squares, four by five](covers/01_page.webp)
 
 **Minutes:** 25 to read, 8 to run on two CPU cores, 1 on a T4 (estimated).
 
@@ -61,8 +61,7 @@ def folder(tmp_path):
     cells += [nbformat.v4.new_code_cell(source.strip(), id=name) for name, source in CODE.items()]
     cells[-1].metadata["tags"] = ["cover"]
     page = nbformat.v4.new_notebook(cells=cells)
-    (tmp_path / "course" / "notebooks").mkdir(parents=True)
-    (tmp_path / "course" / "docs").mkdir()
+    (tmp_path / "course" / "notebooks" / "covers").mkdir(parents=True)
     nbformat.write(page, tmp_path / "course" / "notebooks" / "01_page.ipynb")
     return tmp_path / "course" / "notebooks"
 
@@ -94,14 +93,14 @@ def test_a_notebook_is_run_timed_counted_kept_and_written_to(folder, tmp_path, c
     assert 0.1 <= cells[3].seconds < 4  # not the five of the second run
     assert [cell.flops for cell in cells] == [0, 0, 3 * 2 * 20 * 30 * 40, 2 * 2 * 2 * 2, 0]
     assert cells[2].operators == 3 * (2 + 1)  # two fills and a product
-    assert {path.name for path in folder.iterdir()} == {"01_page.ipynb", "minutes.json"}
+    assert {path.name for path in folder.iterdir()} == {"01_page.ipynb", "covers", "minutes.json"}
     kept = nbformat.read(tmp_path / "out" / "01_page.ipynb", as_version=4)
     assert [cell.id for cell in kept.cells] == ["title", *CODE]
     assert kept.cells[-1].outputs
     page = nbformat.read(folder / "01_page.ipynb", as_version=4)
     assert page.cells[0].source.splitlines()[4].startswith("**Minutes:** 25 to read, 0.5 to run")
     assert not page.cells[-1].outputs
-    assert Image.open(folder.parent / "docs" / "01_page.webp").size == (900, 300)
+    assert Image.open(folder / "covers" / "01_page.webp").size == (900, 300)
     html = (tmp_path / "out" / "01_page.html").read_text()
     assert 'src="data:image/webp;base64,' in html
     assert 'alt="a red field' in html
@@ -114,7 +113,7 @@ def test_without_being_told_to_it_writes_into_no_notebook(folder, tmp_path, monk
     monkeypatch.setattr(program, "minutes_of", lambda *_: (3.3, 0.1))
     assert program.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 0
     assert (folder / "01_page.ipynb").read_bytes() == before
-    assert list((folder.parent / "docs").iterdir()) == []
+    assert list((folder / "covers").iterdir()) == []
     assert read_ledger(folder / "minutes.json")["01_page"].cpu == 3.3
 
 

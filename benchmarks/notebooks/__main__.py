@@ -3,7 +3,7 @@
 `python -m benchmarks.notebooks 02 05` runs these notebooks in full, without a number all of them, each in a
 kernel of its own. What they train goes into a temporary folder. The executed pages stay in --out, as .ipynb
 and .html, the minutes in notebooks/minutes.json, where notebooks that are not run keep theirs. With --write
-the rounded minutes go into the first cells, and the picture of the cell tagged `cover` into docs/NAME.webp.
+the rounded minutes go into the first cells, and the picture of the cell tagged `cover` into covers/NAME.webp.
 Nothing else should be running. It runs on Linux and macOS and takes some forty minutes.
 
 The minutes on a T4 are an estimate, and assume that
@@ -97,7 +97,7 @@ def _measure(paths: list[Path], cache: Path, options: argparse.Namespace) -> Ite
         cpu, t4 = minutes_of(path, cells, cache)
         add_to_ledger(path.parent / "minutes.json", path.stem, Entry.of_today(cpu, t4))
         if options.write:
-            write_cover(page, path.parent.parent / "docs" / f"{path.stem}.webp")
+            write_cover(page, path.parent / "covers" / f"{path.stem}.webp")
             _retitle(path, cpu, t4)
             page.cells[0].source = restated(_title(page), cpu, t4)
         keep(page, path, options.out)

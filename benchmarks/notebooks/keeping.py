@@ -10,7 +10,7 @@ from nbconvert import HTMLExporter
 
 from ganlib.files import make_folder, write_atomically
 
-_PICTURE = re.compile(r"\]\((\.\./docs/[\w.-]+\.webp)\)")
+_PICTURE = re.compile(r"\]\((covers/[\w.-]+\.webp)\)")
 
 
 def keep(page: nbformat.NotebookNode, path: Path, out: Path) -> None:

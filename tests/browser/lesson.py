@@ -1,5 +1,6 @@
 """The lesson that the browser opens, without the cells between its setup and its studio."""
 
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,9 @@ def write_lesson(folder: Path) -> Path:
     page = nbformat.read(NOTEBOOKS / NAME, as_version=4)
     page.cells = [cell for cell in page.cells if cell.id in _KEPT]
     assert [cell.id for cell in page.cells] == list(_KEPT)
+    cover = Path("covers") / f"{Path(NAME).stem}.webp"
+    (folder / cover).parent.mkdir()
+    shutil.copyfile(NOTEBOOKS / cover, folder / cover)
     path = folder / NAME
     nbformat.write(page, path)
     return path

@@ -63,18 +63,18 @@ def _cover_cell(page: Any) -> Iterator[str]:
 
 
 def _cover_shown(title: str, stem: str) -> Iterator[str]:
-    wanted = rf"# .+\n+!\[[^\]]{{{SHORTEST_ALT + 1},}}\]\(\.\./docs/{re.escape(stem)}\.webp\)\n"
+    wanted = rf"# .+\n+!\[[^\]]{{{SHORTEST_ALT + 1},}}\]\(covers/{re.escape(stem)}\.webp\)\n"
     if not re.match(wanted, title):
-        yield f"docs/{stem}.webp does not stand right under the heading, with a description"
+        yield f"covers/{stem}.webp does not stand right under the heading, with a description"
 
 
 def _cover_file(path: Path) -> Iterator[str]:
     if not path.exists():
-        yield f"there is no docs/{path.name}"
+        yield f"there is no covers/{path.name}"
         return
     with Image.open(path) as picture:
         if picture.width > WIDEST or path.stat().st_size > LARGEST:
-            yield f"docs/{path.name} is {picture.width} px wide and has {path.stat().st_size:,} bytes"
+            yield f"covers/{path.name} is {picture.width} px wide and has {path.stat().st_size:,} bytes"
 
 
 def descriptions(page: Any) -> list[str]:

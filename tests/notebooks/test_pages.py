@@ -128,7 +128,7 @@ def test_the_minutes_are_stated_and_within_a_factor_of_two_of_those_measured(pat
 
 @each
 def test_it_opens_with_the_picture_that_it_makes(path):
-    _pass(rules.cover(nbformat.read(path, as_version=4), path.stem, FOLDER.parent / "docs"))
+    _pass(rules.cover(nbformat.read(path, as_version=4), path.stem, FOLDER / "covers"))
 
 
 @each

@@ -15,7 +15,7 @@ from tests.notebooks.lesson import NOTEBOOKS
 ALT = "a grid of sixteen portraits, all of them painted"
 TITLE = f"""# 02 A page
 
-![{ALT}](../docs/02_page.webp)
+![{ALT}](covers/02_page.webp)
 
 **Minutes:** 10 to read, 4 to run on two CPU cores, 1 on a T4 (estimated).
 
@@ -91,7 +91,7 @@ def test_minutes_that_are_missing_are_found():
 
 def test_a_cover_that_is_missing_hidden_undescribed_or_large_is_found(tmp_path):
     good = page(code("1", "cover"))
-    assert rules.cover(good, "02_page", tmp_path) == ["there is no docs/02_page.webp"]
+    assert rules.cover(good, "02_page", tmp_path) == ["there is no covers/02_page.webp"]
     Image.new("RGB", (900, 90)).save(tmp_path / "02_page.webp")
     assert rules.cover(good, "02_page", tmp_path) == []
     assert "0 code cells" in rules.cover(page(code()), "02_page", tmp_path)[0]

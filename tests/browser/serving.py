@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
-_PATIENCE = 120  # seconds; only a server that hangs ever takes them
+_PATIENCE = 60  # seconds; only a server that hangs ever takes them
+_STARTS = 3
 _POLL = 0.1
+_ANSWER = 5.0  # seconds; a page that is not there is said so at once, or by nobody
 _TRACEBACK = "Traceback (most recent call last)"
 _PAGE_LEFT = ("StreamClosedError", "WebSocketClosedError")  # the server was just writing to a page that went
 _QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
@@ -62,16 +65,30 @@ def serve_voila(notebook: Path, place: Path) -> Iterator[Server]:
 
 @contextmanager
 def _serve(module: str, options: tuple[str, ...], folder: Path, place: Path) -> Iterator[Server]:
-    port = _free_port()
-    server = Server(f"http://127.0.0.1:{port}", place / f"{module}.log")
-    command = [sys.executable, "-m", module, *options, "--no-browser", f"--port={port}"]
-    with server.log.open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=_surroundings(place), stdout=log, stderr=log)
+    server, process = _start(module, options, folder, place)
     try:
-        _wait_for(server, process)
         yield server
     finally:
         _end(process)
+
+
+def _start(
+    module: str, options: tuple[str, ...], folder: Path, place: Path
+) -> tuple[Server, subprocess.Popen[bytes]]:
+    """A server that answers; one that hangs at its start says where, and another takes its place."""
+    messages = ""
+    for _ in range(_STARTS):
+        port = _free_port()
+        server = Server(f"http://127.0.0.1:{port}", place / f"{module}.log")
+        command = [sys.executable, "-m", module, *options, "--no-browser", f"--port={port}"]
+        with server.log.open("wb") as log:
+            process = subprocess.Popen(command, cwd=folder, env=_surroundings(place), stdout=log, stderr=log)
+        if _answers_in_time(server, process):
+            return server, process
+        process.send_signal(signal.SIGABRT)  # the stacks of all threads, by PYTHONFAULTHANDLER
+        process.wait(_PATIENCE)
+        messages += server.log.read_text()[-6000:]
+    raise RuntimeError(f"The server did not start:\n{messages}")
 
 
 def _free_port() -> int:
@@ -91,24 +108,28 @@ def _surroundings(place: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
         "OMP_NUM_THREADS": "1",
+        "PYTHONFAULTHANDLER": "1",
         "XDG_CACHE_HOME": str(place / "cache"),
     }
 
 
-def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _answers_in_time(server: Server, process: subprocess.Popen[bytes]) -> bool:
     end = time.monotonic() + _PATIENCE
-    while not _answers(server.address):
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"The server did not start:\n{server.log.read_text()[-3000:]}")
+    while process.poll() is None and time.monotonic() < end:
+        if _answers(server.address):
+            return True
         time.sleep(_POLL)
+    return False
 
 
 def _answers(address: str) -> bool:
-    """Whether something listens; voila runs a whole notebook before it answers more than a header."""
+    """Whether something speaks HTTP there."""
     try:
-        urlopen(f"{address}/no-such-page", timeout=_PATIENCE).close()
-    except URLError as error:
-        return hasattr(error, "code")
+        urlopen(f"{address}/no-such-page", timeout=_ANSWER).close()
+    except HTTPError:
+        return True
+    except (OSError, HTTPException):
+        return False
     return True
 
 

@@ -24,11 +24,13 @@ _HOMES = {
     "curves": "ganlib.show.curves",
     "default_recipe": "ganlib.recipes",
     "detect": "ganlib.machine",
+    "export_onnx": "ganlib.sharing.onnx",
     "factorised_directions": "ganlib.directions",
     "fitted_direction": "ganlib.directions",
     "get_extractor": "ganlib.evaluation.features",
     "get_recipe": "ganlib.recipes",
     "grid": "ganlib.show.grids",
+    "load": "ganlib.sharing.hub",
     "load_art": "ganlib.data.art",
     "lerp": "ganlib.latent",
     "load_generator": "ganlib.run",
@@ -43,9 +45,12 @@ _HOMES = {
     "sample_latent": "ganlib.latent",
     "save_latent": "ganlib.latent_file",
     "set_apart": "ganlib.directions",
+    "set_up": "ganlib.setting_up",
+    "share": "ganlib.sharing.folder",
     "slerp": "ganlib.latent",
     "truncate": "ganlib.latent",
     "walk": "ganlib.latent",
+    "workspace": "ganlib.places",
 }
 
 __all__ = list(_HOMES)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ganlib.errors import GanlibError
+from ganlib.places import workspace
 
 TINY_STEPS = 6
 _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
@@ -131,7 +132,7 @@ def budget(full: int, tiny: int) -> int:
 
 
 def run_folder(name: str) -> Path:
-    """Where a notebook keeps the run `name`: `runs/name`, or a fresh folder in a tiny run."""
+    """Where a notebook keeps the run `name`: `runs/name` in the workspace; a fresh folder in a tiny run."""
     if is_tiny():
         return Path(tempfile.mkdtemp(prefix="ganlib-")) / name
-    return Path("runs") / name
+    return workspace() / "runs" / name

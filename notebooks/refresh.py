@@ -24,10 +24,15 @@ def refresh(path: Path) -> None:
     page = nbformat.read(path, as_version=4)
     NotebookClient(page, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
     page, _ = CoalesceStreamsPreprocessor().preprocess(page, {})
+    nbformat.write(strip(page), path)
+
+
+def strip(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The page as the repository keeps it."""
     for cell in page.cells:
         _strip(cell)
     page.metadata = nbformat.from_dict(METADATA)
-    nbformat.write(page, path)
+    return page
 
 
 def _strip(cell: nbformat.NotebookNode) -> None:

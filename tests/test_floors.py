@@ -10,15 +10,16 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "ganlib"
 FLOORS = [
-    {"errors", "assets", "progress"},
+    {"errors", "assets", "progress", "threads"},
     {"files", "sizes", "schedule", "ramp"},
+    {"places"},
     {"machine", "nets", "losses", "augment", "latent"},
     {"directions", "projection"},
     {"recipes", "evaluation"},
     {"run", "data", "costs", "latent_file"},
     {"training"},
     {"show"},
-    {"doctor"},
+    {"doctor", "setting_up", "sharing"},
     {"cli"},
     {"__main__", "__init__"},
 ]

@@ -97,6 +97,7 @@ def _execute(page: nbformat.NotebookNode, path: Path, cache: Path, what: str) ->
         client = NotebookClient(
             page,
             timeout=None,
+            store_widget_state=False,  # nothing answers in a page without a kernel: their stills are shown
             resources={"metadata": {"path": str(place)}},
             on_cell_executed=lambda **_: progress.update(1),
         )

@@ -8,12 +8,14 @@ from ganlib.cli.animate import add_animate
 from ganlib.cli.doctor import add_doctor
 from ganlib.cli.evaluate import add_evaluate
 from ganlib.cli.explore import add_explore
+from ganlib.cli.export import add_export
 from ganlib.cli.interpolate import add_interpolate
 from ganlib.cli.prepare import add_prepare
 from ganlib.cli.project import add_project
 from ganlib.cli.recipes import add_recipes
 from ganlib.cli.runs import add_runs
 from ganlib.cli.sample import add_sample
+from ganlib.cli.share import add_share
 from ganlib.cli.train import add_train
 from ganlib.errors import GanlibError
 
@@ -30,6 +32,8 @@ _VERBS = (
     add_project,
     add_explore,
     add_animate,
+    add_share,
+    add_export,
     add_doctor,
 )
 

@@ -85,21 +85,11 @@ def _weights(run: "Run") -> Path:
 
 def _check_data(run: "Run", images: "ImageSet") -> None:
     """Raise `GanlibError` if a checkpoint says that the run was trained on other pictures."""
-    data = _trained_on(run)
+    from ganlib.sharing.origin import trained_on
+
+    data = trained_on(run)
     if data and data["fingerprint"] != images.content_hash:
         raise GanlibError(
             f"'{run.folder}' was trained on {data['pictures']} other pictures than those of '{images.name}': "
             "name them by --data."
         )
-
-
-def _trained_on(run: "Run") -> dict[str, object] | None:
-    """What the newest checkpoint that can be read says of the pictures."""
-    import torch
-
-    for path in run.checkpoints:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["data"]
-        except Exception:  # torch raises nearly anything at a damaged file, of which 'train' tells
-            continue
-    return None

@@ -23,6 +23,7 @@ from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_
 from ganlib.data.pictures import Found, Pictures
 from ganlib.errors import GanlibError
 from ganlib.files import cache_folder, disk_errors_explained, make_folder
+from ganlib.places import prepared_folder
 from ganlib.progress import progress
 from ganlib.sizes import check_size
 
@@ -36,8 +37,8 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
     """Decode, turn upright, crop and resize every picture once; returns the folder of the prepared set.
 
     The set is `images.npy`, (N, size, size, 3) uint8, and `manifest.json`, which says of every file its
-    index or the reason why it was refused. It lies in `out`, or in the user's cache, and is made again
-    only when a file or a setting has changed. Interrupted, it leaves what was there before.
+    index or the reason why it was refused. It lies in `out`, or where `prepared_folder` says, and is made
+    again only when a file or a setting has changed. Interrupted, it leaves what was there before.
 
     Raises:
         GanlibError: there is no such folder, a setting does not fit, fewer pictures than
@@ -68,10 +69,10 @@ def is_prepared(folder: Path) -> bool:
 
 
 def default_place(name: str, place: str, settings: Settings) -> Path:
-    """Where a source's prepared pictures are kept: in the user's cache, never beside the pictures."""
+    """Where a source's prepared pictures are kept: never beside the pictures."""
     key = hashlib.sha256(f"{place}\0{settings.choices()}".encode(errors="surrogateescape")).hexdigest()[:12]
     short = re.sub(r"[^\w.-]+", "-", name)[:40]
-    return cache_folder() / f"{short}-{settings.size}-{key}"
+    return prepared_folder() / f"{short}-{settings.size}-{key}"
 
 
 def _check(settings: Settings) -> None:

@@ -29,7 +29,7 @@ class Painter(nn.Module):
                 f"This generator wants z of shape (N, {self.latent_dim}) or (N, {self.latent_dim}, 1, 1), "
                 f"not {tuple(z.shape)}."
             )
-        return self.main(z.reshape(len(z), self.latent_dim, 1, 1))
+        return self.main(z.reshape(-1, self.latent_dim, 1, 1))
 
 
 class Judge(nn.Module):

@@ -15,7 +15,7 @@ from ganlib.nets.players import Judge, Painter
 from ganlib.sizes import check_size
 
 _FIRST = 4  # height and width of G's first feature map, and of D's last
-_WIDEST = 512  # channels: they double as the side halves, up to here
+_WIDEST = 384  # channels: they double as the side halves, up to here
 _LEAK = 0.2
 _HE = (2 / (1 + _LEAK**2)) ** 0.5  # what a leaky ReLU takes away (He et al. 2015)
 _LAYERS = 3  # convolutions in a block
@@ -24,7 +24,7 @@ _OUTPUT_GAIN = 0.1  # so that G starts near grey, where Tanh is not yet flat
 
 
 def channels_by_side(size: int, width: int) -> list[int]:
-    """Channels of the feature maps from 4x4 up to size x size; 64 px, width 64: 512, 512, 256, 128, 64.
+    """Channels of the feature maps from 4x4 up to size x size; 64 px, width 64: 384, 384, 256, 128, 64.
 
     Each stage then does the same arithmetic, but for those with the most channels, which do less.
 

@@ -47,15 +47,16 @@ class Figure:
             "text/plain": self.alt,
         }  # HTML, because image/png keeps no alternative text
 
-    def html(self) -> str:
-        """An `img` or `video` element that holds the picture or film itself."""
+    def html(self, width: int | None = None) -> str:
+        """An `img` or `video` element that holds the picture or film itself, `width` px wide if given."""
         source = f"data:{self.mimetype};base64,{b64encode(self.data).decode()}"
+        style = "max-width: 100%" if width is None else f"width: {width}px; max-width: 100%"
         if self.mimetype.startswith("video/"):
             return (
                 f'<video src="{source}" aria-label="{escape(self.alt)}" controls loop muted autoplay '
-                'style="max-width: 100%"></video>'
+                f'style="{style}"></video>'
             )
-        return f'<img src="{source}" alt="{escape(self.alt)}" style="max-width: 100%">'
+        return f'<img src="{source}" alt="{escape(self.alt)}" style="{style}">'
 
     def image(self) -> Image.Image:
         """The picture as a Pillow image."""

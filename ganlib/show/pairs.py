@@ -1,7 +1,6 @@
 """Which of two pictures is real? A test for people, and how much of their score may be luck."""
 
 import math
-from base64 import b64encode
 from html import escape
 from importlib.util import find_spec
 from io import BytesIO
@@ -16,12 +15,13 @@ from ganlib.data.imageset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.latent import paint, sample_latent
 from ganlib.nets.players import Painter
+from ganlib.show.figure import Figure
 from ganlib.show.grids import enlarge, grid_image
+from ganlib.show.still import widgets_or_still
 
 _WIDE = 256  # px, or a little less: pictures are enlarged by whole pixels
 _SEEDS = 2**31
 _SIDES = ("left", "right")
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def luck(right: int, asked: int) -> float:
@@ -161,18 +161,9 @@ class RealOrPainted:
         return self._text
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
-        return {_WIDGET_VIEW: view, "text/html": self._still(), "text/plain": repr(self)}
-
-    def _still(self) -> str:
-        sheet = BytesIO()
-        grid_image(self._pair.pictures, 2, _scale(self._pair.pictures)).save(sheet, "PNG")
-        picture = b64encode(sheet.getvalue()).decode()
-        text = "Two pictures side by side, one of them real and one painted."
-        return (
-            f'<figure><img src="data:image/png;base64,{picture}" alt="{text}" style="max-width: 100%">'
-            f"<figcaption>{text} Run this cell in a notebook, and there are buttons.</figcaption></figure>"
-        )
+        sheet = grid_image(self._pair.pictures, 2, _scale(self._pair.pictures))
+        figure = Figure.from_image(sheet, "Two pictures side by side, one of them real and one painted.")
+        return widgets_or_still(self._box, figure, repr(self), invitation="there are buttons")
 
 
 def _caption(side: int, what: str) -> str:

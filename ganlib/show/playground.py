@@ -1,6 +1,5 @@
 """Sliders for the game in the plane, which is drawn while it is played."""
 
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict
 from html import escape
@@ -10,6 +9,7 @@ from typing import Any
 from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure
 from ganlib.show.plane import plane_figure, tell
+from ganlib.show.still import widgets_or_still
 from ganlib.show.studio.later import Later
 from ganlib.training.plane import PLANE_LOSSES, SHAPES, Moment, PlaneGame, PlaneSettings
 
@@ -19,7 +19,6 @@ _TURNS = tuple(range(1, 11))
 _SEEDS = tuple(range(10))
 _MOST_MOMENTS = 100
 _BETWEEN_MESSAGES = 0.02  # seconds in which a kernel reads what waits to be read: Stop, for one
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Playground:
@@ -142,16 +141,7 @@ class Playground:
         return self._text
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
-        return {_WIDGET_VIEW: view, "text/html": self._still(), "text/plain": repr(self)}
-
-    def _still(self) -> str:
-        figure = self._frames[-1]
-        return (
-            f'<figure><img src="data:image/png;base64,{b64encode(figure.data).decode()}" '
-            f'alt="{escape(figure.alt)}" style="max-width: 100%"><figcaption>{escape(self._text)} '
-            "Run this cell in a notebook, and there are sliders.</figcaption></figure>"
-        )
+        return widgets_or_still(self._box, self._frames[-1], repr(self))
 
 
 def _controls(settings: PlaneSettings) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A calculator for transposed convolutions: the size of the result, and whether stamps overlap evenly."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure
+from ganlib.show.still import widgets_or_still
 from ganlib.show.studio.later import Later
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -19,7 +19,6 @@ _LIMITS = {"size": (1, 8), "kernel": (1, 8), "stride": (1, 4), "padding": (0, 3)
 _NAMES = {"size": "in", "kernel": "kernel", "stride": "stride", "padding": "padding"}
 _LEGIBLE = 16  # pixels a side whose counts can still be written in
 _SECONDS = 0.05
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
@@ -198,15 +197,4 @@ class StampCalculator:
         return self._stamping.tell()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
-        return {_WIDGET_VIEW: view, "text/html": self._still(), "text/plain": repr(self)}
-
-    def _still(self) -> str:
-        figure = stamping_figure(self._stamping)
-        picture = b64encode(figure.data).decode()
-        return (
-            f'<figure><img src="data:image/png;base64,{picture}" alt="{escape(figure.alt)}" '
-            'style="max-width: 100%">'
-            f"<figcaption>{escape(repr(self))} Run this cell in a notebook, and there are sliders."
-            "</figcaption></figure>"
-        )
+        return widgets_or_still(self._box, stamping_figure(self._stamping), repr(self))

@@ -1,7 +1,5 @@
 """The latent studio: sliders that answer at once, for a notebook."""
 
-from base64 import b64encode
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -12,11 +10,13 @@ from torch import Tensor
 from ganlib.directions import Directions, factorised_directions
 from ganlib.errors import GanlibError
 from ganlib.run import Run
+from ganlib.show.figure import Figure
+from ganlib.show.still import widgets_or_still
 from ganlib.show.studio.easel import Easel
 from ganlib.show.studio.state import StudioState
 
 _DIRECTIONS = 10
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_WIDE = 256  # px
 
 
 class LatentStudio:
@@ -64,13 +64,5 @@ class LatentStudio:
         return self._page.line()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._page.box.model_id}
-        return {_WIDGET_VIEW: view, "text/html": self._still(), "text/plain": repr(self)}
-
-    def _still(self) -> str:
-        picture = b64encode(self._easel.png(self.z)).decode()
-        text = escape(repr(self))
-        return (
-            f'<figure><img src="data:image/png;base64,{picture}" alt="{text}" style="width: 256px">'
-            f"<figcaption>{text}. Run this cell in a notebook, and there are sliders.</figcaption></figure>"
-        )
+        figure = Figure(self._easel.png(self.z), repr(self))
+        return widgets_or_still(self._page.box, figure, repr(self), width=_WIDE)

@@ -13,9 +13,11 @@ from ganlib.files import write_atomically
 from ganlib.run import Run
 from ganlib.training.checks import check_state
 from ganlib.training.findings import Finding
+from ganlib.training.packing import pack, unpack
 from ganlib.training.state import TrainingState
 
-_SCHEMA = 2  # raise it when what is saved changes, and bring older states up in `_upgraded`
+_SCHEMA = 3  # raise it when what is saved changes, and bring older states up in `_upgraded`
+_LARGE = ("generator", "discriminator", "average", "g_optimizer", "d_optimizer")
 
 
 def save_checkpoint(state: TrainingState, run: Run) -> None:
@@ -24,11 +26,31 @@ def save_checkpoint(state: TrainingState, run: Run) -> None:
     Raises:
         GanlibError: the disk is full or the place may not be written; both states are as they were.
     """
-    buffer = BytesIO()  # torch hides an error of the disk behind one of its own
-    torch.save({"schema": _SCHEMA, **state.state_dict()}, buffer)
+    values = state.state_dict()
+    tensors = {name: values.pop(name) for name in _LARGE}
+    content = _written({"schema": _SCHEMA, "packed": pack(_written(tensors)), **values})
     run.sync_log()
     keep = run.previous_checkpoint_file if damage(run.checkpoint_file) is None else None
-    write_atomically(run.checkpoint_file, lambda part: part.write_bytes(buffer.getbuffer()), keep)
+    write_atomically(run.checkpoint_file, lambda part: part.write_bytes(content), keep)
+
+
+def _written(values: dict[str, Any]) -> bytes:
+    """In memory, as torch hides an error of the disk behind one of its own."""
+    buffer = BytesIO()
+    torch.save(values, buffer)
+    return buffer.getvalue()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds: a dictionary of tensors and plain values, on the CPU.
+
+    Raises:
+        GanlibError: it is missing, damaged, of a newer version of ganlib, or holds something that could run
+            code.
+    """
+    if found := damage(path):
+        raise GanlibError(f"'{path}' {found}.")
+    return _upgraded(_opened(path, path), path)
 
 
 def load_checkpoint(state: TrainingState, run: Run) -> Finding | None:
@@ -70,7 +92,7 @@ def damage(path: Path) -> str | None:
 
 
 def _load(state: TrainingState, path: Path) -> None:
-    values = _upgraded(_read(path), path)
+    values = _upgraded(_opened(path, path), path)
     try:
         check_state(values, state)
     except (ValueError, TypeError, RuntimeError, KeyError, OverflowError) as error:
@@ -85,10 +107,9 @@ def _load(state: TrainingState, path: Path) -> None:
     state.load_state_dict(values)
 
 
-def _read(path: Path) -> Any:
-    """What the file holds; its tensors stay on the disk until they are copied, wherever they were made."""
+def _opened(file: Path | BytesIO, path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise GanlibError(
             f"'{path}' was refused: it holds more than numbers, which could run code when it is opened. "
@@ -110,7 +131,21 @@ def _upgraded(values: Any, path: Path) -> dict[str, Any]:
             f"{_SCHEMA}): install a newer ganlib to go on."
         )
     values = {name: value for name, value in values.items() if name != "schema"}
-    return _from_schema_1(values) if schema == 1 else values
+    if schema == 1:
+        return _from_schema_1(values)
+    packed = values.pop("packed", None)
+    return values if packed is None else {**_unpacked(packed, path), **values}
+
+
+def _unpacked(parts: Any, path: Path) -> dict[str, Any]:
+    try:
+        content = unpack(parts)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, MemoryError) as error:
+        raise GanlibError(f"'{path}' is damaged: {error}.") from error
+    values = _opened(BytesIO(content), path)
+    if not isinstance(values, dict):
+        raise GanlibError(f"'{path}' is no checkpoint of ganlib: it packs a {type(values).__name__}.")
+    return values
 
 
 def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:

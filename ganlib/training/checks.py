@@ -37,8 +37,9 @@ def check_state(values: Any, state: TrainingState) -> None:
     nets = state.nets()
     for name, net in nets.items():
         _tensors(values[name], net.state_dict(), name)
-    _moments(values["g_optimizer"], list(nets["generator"].parameters()), "G's optimiser")
-    _moments(values["d_optimizer"], list(nets["discriminator"].parameters()), "D's optimiser")
+    optional = {"exp_avg"} if state.recipe.betas[0] == 0 else set()
+    for key, player in (("g_optimizer", "generator"), ("d_optimizer", "discriminator")):
+        _moments(values[key], list(nets[player].parameters()), optional, f"the {player}'s optimiser")
     _scaler(values["scaler"])
     _tensor(values["totals"], torch.Size([4]), torch.float32, "totals")
     _counts(values["counted"], 4, "counted")
@@ -107,7 +108,7 @@ def _tensor(found: Any, shape: torch.Size, dtype: torch.dtype, where: str) -> No
     _need(found.dtype == dtype, f"{where} is of type {found.dtype} and should be of {dtype}")
 
 
-def _moments(moments: Any, parameters: list[Tensor], where: str) -> None:
+def _moments(moments: Any, parameters: list[Tensor], optional: set[str], where: str) -> None:
     """Raise `ValueError` if this is not the state of an Adam that has these parameters, stepped or not."""
     _need(isinstance(moments, dict), f"{where} is no dictionary")
     if not moments:
@@ -115,10 +116,12 @@ def _moments(moments: Any, parameters: list[Tensor], where: str) -> None:
     _need(set(moments) == set(range(len(parameters))), f"{where} is of another number of parameters")
     for index, parameter in enumerate(parameters):
         what = f"{where}'s state of parameter {index}"
-        _keys(moments[index], _MOMENTS, what)
-        _tensor(moments[index]["step"], torch.Size(), torch.float32, what)
-        for name in ("exp_avg", "exp_avg_sq"):
-            _tensor(moments[index][name], parameter.shape, parameter.dtype, what)
+        moment = moments[index]
+        _need(isinstance(moment, dict), f"{what} is no dictionary")
+        _keys(dict.fromkeys(optional) | moment, _MOMENTS, what)
+        _tensor(moment["step"], torch.Size(), torch.float32, what)
+        for name in {"exp_avg", "exp_avg_sq"} & set(moment):
+            _tensor(moment[name], parameter.shape, parameter.dtype, what)
 
 
 def _scaler(found: Any) -> None:

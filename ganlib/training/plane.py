@@ -13,6 +13,7 @@ from torch.nn.functional import logsigmoid
 from ganlib.errors import GanlibError
 from ganlib.latent import sample_latent
 from ganlib.losses import AdversarialLoss, adversarial_loss
+from ganlib.threads import one_thread
 from ganlib.training.steps import discriminator_step, generator_step
 
 REACH = 3.0  # the plane is looked at from -REACH to REACH
@@ -80,12 +81,14 @@ class PlaneGame:
         self._d_optimizer = _adam(self.discriminator, settings.d_lr)
         self._g_optimizer = _adam(self.generator, settings.g_lr)
 
+    @one_thread()
     def play(self, steps: int) -> None:
         """Play so many steps, each of which is `d_steps` of D and then `g_steps` of G."""
         with self._own_luck():
             for _ in range(steps):
                 self._play_once()
 
+    @one_thread()
     @torch.no_grad()
     def moment(self) -> Moment:
         """Look at the game as it stands, always with the same z."""

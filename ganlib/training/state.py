@@ -17,6 +17,7 @@ from ganlib.training.streams import RandomStreams
 from ganlib.training.team import Team
 
 MOST_SETBACKS = 3
+_FIRST = "exp_avg"
 
 
 class Best(NamedTuple):
@@ -95,8 +96,8 @@ class TrainingState:
         """Tensors and plain values only, so that it can be read with `weights_only=True`."""
         return {
             **{name: net.state_dict() for name, net in self.nets().items()},
-            "g_optimizer": self.g_optimizer.state_dict()["state"],
-            "d_optimizer": self.d_optimizer.state_dict()["state"],
+            "g_optimizer": self._moments(self.g_optimizer),
+            "d_optimizer": self._moments(self.d_optimizer),
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
             "counters": {
                 "step": self.step,
@@ -119,6 +120,13 @@ class TrainingState:
             "pending": [finding.to_json() for finding in self.pending],
             "last_look": self.last_look,
         }
+
+    def _moments(self, optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
+        """Without first moments where beta1 is 0: the next gradient takes their place."""
+        states = optimizer.state_dict()["state"]
+        if self.recipe.betas[0] > 0:
+            return states
+        return {n: {name: t for name, t in state.items() if name != _FIRST} for n, state in states.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to the place where `state_dict` was taken."""
@@ -201,4 +209,6 @@ def _memory_format(device: torch.device) -> torch.memory_format:
 def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -> None:
     """Copies, since what was read lies in a file that will be replaced."""
     copies = {n: {name: tensor.clone() for name, tensor in values.items()} for n, values in moments.items()}
+    for values in copies.values():
+        values.setdefault(_FIRST, torch.zeros_like(values["exp_avg_sq"]))
     optimizer.load_state_dict({"state": copies, "param_groups": optimizer.state_dict()["param_groups"]})

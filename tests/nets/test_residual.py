@@ -39,7 +39,7 @@ def test_nothing_is_normalised(net):
 def test_parameters_at_64_px_are_those_counted_by_hand():
     channels = [256, 128, 64, 32, 16]
     assert channels_by_side(64, 16) == channels
-    assert channels_by_side(64, 64) == [512, 512, 256, 128, 64]
+    assert channels_by_side(64, 64) == [384, 384, 256, 128, 64]
     assert channels_by_side(32, 600) == [600] * 4
     block = sum(11 * c * c + 2 * c for c in channels)
     change = 256 * 128 + 128 * 64 + 64 * 32 + 32 * 16

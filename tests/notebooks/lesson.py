@@ -8,7 +8,18 @@ from typing import Any
 
 import nbformat
 
+from notebooks.publish import local
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def page_at(path: Path) -> Any:
+    """The notebook at `path`, its links as they are inside the project, published or not."""
+    page = nbformat.read(path, as_version=4)
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = local(cell.source)
+    return page
 
 
 def cells_of(name: str) -> dict[str, Any]:

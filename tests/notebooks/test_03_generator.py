@@ -207,7 +207,7 @@ def test_the_three_colours_find_what_varies(lesson):
         ((3, 2, 1), "from 7 to 13"),
         ((5, 2, 1), "from 7 to 15"),
         ((6, 3, 5), "Right"),
-        ((4, 3, 4), "unevenly"),
+        ((4, 3, 4), "more often"),
         ((4.0, 2, 1), "whole numbers"),
         ((None, 2, 1), "whole numbers"),
         ((0, 2, -1), "1 at least"),

@@ -129,7 +129,7 @@ def test_the_receptive_field_is_the_formula_s_away_from_the_edge(lesson):
 
 
 def test_the_sliders_move_what_is_seen(lesson):
-    depth, across, _down, view, words = lesson["window"].children
+    depth, across, _down, view, words = lesson["window"].box.children
     before, told = bytes(view.value), words.value
     assert before.startswith(b"\x89PNG")
     across.value = 99

@@ -10,6 +10,7 @@ from torch.optim import Adam
 
 import ganlib
 from ganlib.losses import (
+    Labels,
     adversarial_loss,
     gradient_penalty,
     relativistic_discriminator_loss,
@@ -110,6 +111,16 @@ def test_the_penalty_and_its_gradients_are_those_of_the_library(lesson, norm):
         assert ours is None or torch.equal(ours, theirs)
 
 
+def test_noise_on_labels_does_what_labels_higher_by_half_of_it_do():
+    torch.manual_seed(0)
+    logits = torch.full((100_000,), 1.3), torch.full((100_000,), -0.4)
+    noisy = adversarial_loss("bce", Labels(noise=0.1)).discriminator(*logits)
+    higher = adversarial_loss("bce", Labels(real=(1.05, 1.05), fake=(0.05, 0.05))).discriminator(*logits)
+    hard = adversarial_loss("bce").discriminator(*logits)
+    assert noisy.item() == pytest.approx(higher.item(), abs=1e-3)
+    assert abs(noisy - hard) > 0.01
+
+
 def test_the_average_by_hand_is_that_of_the_library(lesson):
     assert lesson["averages"] == pytest.approx(lesson["library_averages"], abs=1e-5)
     late = slice(200, None)
@@ -131,6 +142,17 @@ def test_two_numbers_circle_and_the_penalty_brings_them_home(lesson):
     assert 0.3 < plain[-1].norm() < 0.5
     assert braked[-1].norm() < 0.001
     assert plain[100:].mean(0).norm() < 0.3 * plain[100:].norm(dim=1).mean()
+
+
+@pytest.mark.usefixtures("full_length")
+def test_a_soft_label_makes_d_less_sure_of_the_reals_and_noise_on_labels_of_the_fakes():
+    names = names_of([*(PAGE[name] for name in GAME), "rounds = 200"])
+    trials = {"hard": Labels(), "soft": Labels(real=(0.9, 0.9)), "noise": Labels(noise=0.1)}
+    games = {name: names["play"](rules=adversarial_loss("bce", labels)) for name, labels in trials.items()}
+    real, fake = ({name: game.log[-100:, k].mean() for name, game in games.items()} for k in (2, 3))
+    assert 0.5 < real["soft"] < real["hard"] - 0.01
+    assert real["hard"] + 0.01 < real["noise"] < 1
+    assert 0 < fake["hard"] < fake["noise"] - 0.01 < 0.5
 
 
 @pytest.mark.usefixtures("full_length")

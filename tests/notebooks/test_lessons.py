@@ -1,6 +1,7 @@
 """Every notebook twice in one kernel: first as it stands, then with its exercises solved."""
 
 import copy
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import NOTEBOOKS
 from tests.notebooks.minutes import told
 
 AGAIN = "-again"
+VIEW = "application/vnd.jupyter.widget-view+json"
 PAGES = [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
 
 
@@ -87,3 +91,13 @@ def test_every_picture_tells_what_it_shows(lesson):
                 assert described, f"{cell.id}: a picture without alt text"
                 assert len(described[1]) > 20, f"{cell.id}: {described[1]}"
     assert pictures >= 2
+
+
+def test_widgets_leave_stills_on_a_page_without_a_kernel(lesson):
+    settings = json.loads((NOTEBOOKS.parent / "book" / "nbconvert.json").read_text(encoding="utf-8"))
+    source, _ = HTMLExporter(config=Config(settings)).from_notebook_node(lesson)
+    assert VIEW not in source
+    for cell in code_cells(lesson):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            assert VIEW not in data or "<img" in data.get("text/html", ""), f"{cell.id}: no still"

@@ -7,6 +7,7 @@ import torch
 
 from ganlib.errors import GanlibError
 from ganlib.losses import adversarial_loss
+from ganlib.training import plane
 from ganlib.training.plane import PLANE_LOSSES, SHAPES, PlaneGame, PlaneSettings, places_found, plane_shape
 
 
@@ -122,6 +123,25 @@ def test_a_moment_shows_the_same_z_and_all_of_the_plane():
     assert moment.field[0, 60].item() == pytest.approx(game.discriminator(corner).sigmoid().item(), abs=1e-6)
     assert not moment.field.requires_grad
     assert (moment.step, game.step) == (2, 2)
+
+
+def test_nets_so_small_are_held_to_one_thread_and_the_rest_of_the_program_is_not(monkeypatch):
+    threads, seen, step = torch.get_num_threads(), [], plane.discriminator_step
+
+    def watched_step(*parts):
+        seen.append(torch.get_num_threads())
+        return step(*parts)
+
+    monkeypatch.setattr(plane, "discriminator_step", watched_step)
+    torch.set_num_threads(2)
+    try:
+        game = after(2)
+        game.discriminator.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+        game.moment()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == [1, 1, 1]
 
 
 def test_watching_is_playing():

@@ -1,7 +1,5 @@
 """What a studio paints with: a generator, and pictures as the bytes that a browser shows."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +14,7 @@ from ganlib.latent import paint
 from ganlib.latent_file import fingerprint
 from ganlib.machine import detect
 from ganlib.run import Run, load_generator
+from ganlib.threads import one_thread
 
 _QUICK = 1  # zlib's level: larger files, and a tenth of the time
 _THUMBNAIL = 96
@@ -53,7 +52,7 @@ class Easel:
 
     def png(self, z: Tensor) -> bytes:
         """The picture of one z, (latent_dim,), encoded."""
-        with _one_thread():
+        with one_thread():
             return encode(Image.fromarray(to_bytes(self.paint(z[None]))[0].numpy()))
 
     def thumbnails(self, z: Tensor, columns: int) -> bytes:
@@ -65,17 +64,6 @@ class Easel:
             small = Image.fromarray(picture).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BICUBIC)
             sheet.paste(small, (place % columns * _THUMBNAIL, place // columns * _THUMBNAIL))
         return encode(sheet)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One picture is too little to share: where something else is running, threads wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def encode(image: Image.Image) -> bytes:

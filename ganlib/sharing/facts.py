@@ -1,0 +1,79 @@
+"""What there is to tell of a run to those it is given to."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganlib.errors import GanlibError
+from ganlib.evaluation.scores import Quality
+from ganlib.recipes import Recipe
+from ganlib.run import Run
+from ganlib.sharing.origin import NOT_STATED, origin_of
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a card tells: of the pictures (`data`, `licence`), the training, the figures and the warnings.
+
+    `kimg` and `minutes` are the length of the training, 0 if nothing was logged. `quality_is_old` says that
+    the weights are newer than their figures, and each of `warnings` at how many kimg it was given.
+    """
+
+    name: str
+    recipe: Recipe
+    data: str
+    licence: str
+    kimg: float
+    minutes: float
+    quality: Quality | None
+    quality_is_old: bool
+    warnings: tuple[tuple[float, str], ...]
+
+
+def facts_of(run: Run, name: str, data: str | None, licence: str | None) -> Facts:
+    """Read from the run folder; `data` and `licence` are what the person says instead.
+
+    Raises:
+        GanlibError: there is no recipe, or it, the log or quality.json is damaged.
+    """
+    origin = origin_of(run)
+    last = (run.log() or [{}])[-1]
+    figures = run.folder / "quality.json"
+    return Facts(
+        name,
+        run.recipe(),
+        data or origin.data,
+        licence or (NOT_STATED if data else origin.licence),
+        last.get("kimg", 0.0),
+        last.get("seconds", 0.0) / 60,
+        _read_quality(figures),
+        _is_older(figures, run.generator_file),
+        _warnings(run),
+    )
+
+
+def _warnings(run: Run) -> tuple[tuple[float, str], ...]:
+    """When each was given for the first time, and what was seen."""
+    first: dict[str, float] = {}
+    for row in run.log():
+        for warning in row.get("warnings", []):
+            first.setdefault(warning["seen"], row["kimg"])
+    return tuple((kimg, seen) for seen, kimg in first.items())
+
+
+def _read_quality(file: Path) -> Quality | None:
+    """What `evaluate` wrote.
+
+    Raises:
+        GanlibError: it is damaged.
+    """
+    if not file.is_file():
+        return None
+    try:
+        return Quality.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, GanlibError) as error:
+        raise GanlibError(f"'{file}' is damaged: remove it, or evaluate the run once more.") from error
+
+
+def _is_older(file: Path, other: Path) -> bool:
+    return file.is_file() and other.is_file() and file.stat().st_mtime < other.stat().st_mtime

@@ -1,0 +1,117 @@
+"""The setup cell finds ganlib wherever it is, or brings it, in an interpreter that has nothing installed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from notebooks.publish import Address, setup
+from tests.colab.origin import bare_repository
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+CELL = (NOTEBOOKS / "setup_cell.py").read_text(encoding="utf-8")
+LIBRARY = "from pathlib import Path\n\ndef set_up():\n    print(Path(__file__).resolve().parents[1])\n"
+NOWHERE = Address("file:///no/such/repository", "v0.1.0")
+LONGEST = 40  # lines
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with a library that says where it lies."""
+    return fake_project(tmp_path / "project")
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    """An empty folder."""
+    folder = tmp_path / "runtime" / "content"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def fake_project(folder):
+    (folder / "ganlib").mkdir(parents=True)
+    (folder / "ganlib" / "__init__.py").write_text(LIBRARY)
+    (folder / "pyproject.toml").write_text('[project]\nversion = "0.1.0"\n')
+    return folder
+
+
+def run(folder, cell=CELL, **environment):
+    command = [sys.executable, "-S", "-c", cell]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **environment},
+    )
+    return done.stdout.splitlines(), done.stderr
+
+
+def test_the_cell_fits_a_screen():
+    assert len(CELL.splitlines()) <= LONGEST
+
+
+def test_the_checkout_around_the_notebook(project):
+    (project / "notebooks").mkdir()
+    assert run(project / "notebooks") == ([str(project)], "")
+
+
+def test_the_checkout_in_which_one_works(project):
+    assert run(project) == ([str(project)], "")
+
+
+def test_an_installed_ganlib_is_taken_as_it_is(project, runtime):
+    cell = setup(CELL, NOWHERE)
+    assert run(runtime, cell, PYTHONPATH=str(project)) == ([str(project)], "")
+
+
+def test_a_zip_beside_the_notebook(tmp_path, runtime):
+    fake_project(tmp_path / "packed" / "gan-art-0.1.0")
+    shutil.make_archive(str(runtime / "anything"), "zip", tmp_path / "packed")
+    assert run(runtime, setup(CELL, NOWHERE)) == ([str(runtime / "gan-art-0.1.0")], "")
+    (runtime / "anything.zip").unlink()
+    assert run(runtime) == ([str(runtime / "gan-art-0.1.0")], "")  # the next kernel
+
+
+def test_a_zip_of_pictures_is_left_alone(tmp_path, runtime):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "one.png").touch()
+    shutil.make_archive(str(runtime / "pictures"), "zip", tmp_path / "pictures")
+    run(runtime)
+    assert [path.name for path in runtime.iterdir()] == ["pictures.zip"]
+
+
+def test_a_data_set_on_kaggle(tmp_path, runtime):
+    added = tmp_path / "input"
+    project = fake_project(added / "datasets" / "somebody" / "ganlib")
+    cell = CELL.replace("/kaggle/input", str(added))
+    assert cell != CELL
+    assert run(runtime, cell) == ([str(project)], "")
+
+
+@pytest.mark.parametrize("name", ["gan-art", "ganlib"])  # a folder ganlib could be taken for the library
+def test_the_published_project(project, tmp_path, runtime, name):
+    origin = tmp_path / f"{name}.git"
+    cell = setup(CELL, bare_repository(project, origin))
+    assert run(runtime, cell) == ([str(runtime / name)], "")
+    shutil.rmtree(origin)
+    assert run(runtime, cell) == ([str(runtime / name)], "")  # the next kernel needs no network
+
+
+def test_running_it_twice_does_no_harm(project, tmp_path, runtime):
+    cell = setup(CELL, bare_repository(project, tmp_path / "ganlib.git"))
+    code = f"cell = {cell!r}\nexec(cell)\nbefore = list(sys.path)\nexec(cell)\nassert sys.path == before"
+    assert run(runtime, code) == ([str(runtime / "ganlib")] * 2, "")
+
+
+@pytest.mark.parametrize("address", [Address("", ""), NOWHERE])
+def test_nothing_found_is_one_sentence(runtime, address):
+    told, errors = run(runtime, setup(CELL, address))
+    assert told == []
+    assert errors.endswith(
+        "FileNotFoundError: ganlib is not here: upload the project's zip beside this notebook.\n"
+    )
+    assert list(runtime.iterdir()) == []

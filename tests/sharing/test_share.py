@@ -1,0 +1,95 @@
+"""A run goes out as a folder, with a card, and comes back."""
+
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+
+import ganlib
+from ganlib.errors import GanlibError
+from ganlib.run import Run
+from ganlib.show.grids import grid_image
+
+FILES = ["README.md", "generator.safetensors", "recipe.json", "samples.png"]
+
+
+def painted(source):
+    generator, recipe = ganlib.load(source)
+    return ganlib.paint(generator, ganlib.sample_latent(3, recipe.latent_dim, 0))
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_the_folder_has_all_that_is_needed_and_comes_back(run, tmp_path):
+    folder = ganlib.share(run)
+    assert folder == run.folder / "share"
+    assert names(folder) == FILES
+    shutil.move(folder, tmp_path / "elsewhere")
+    for source in (tmp_path / "elsewhere", tmp_path / "elsewhere" / "generator.safetensors"):
+        assert torch.equal(painted(source), painted(run.folder))
+        assert ganlib.load(source)[1] == run.recipe()
+
+
+def test_the_samples_are_the_first_seeds(run):
+    picture = Image.open(ganlib.share(run) / "samples.png")
+    generator, recipe = ganlib.load(run.folder)
+    first = ganlib.paint(generator, ganlib.sample_latent(36, recipe.latent_dim, 0))
+    assert picture.tobytes() == grid_image(first, scale=4).tobytes()
+    assert picture.width == 6 * 4 * 34 + 8
+
+
+def test_what_was_shared_is_shared_again_and_passed_on(run, tmp_path):
+    first = ganlib.share(run, out=tmp_path / "mine")
+    before = {file.name: file.read_bytes() for file in first.iterdir()}
+    assert ganlib.share(str(run.folder), out=str(tmp_path / "mine")) == first
+    assert {file.name: file.read_bytes() for file in first.iterdir()} == before
+    again = ganlib.share(first, out=tmp_path / "yours")
+    assert torch.equal(painted(again), painted(run.folder))
+
+
+def test_a_run_folder_is_found_at_home(run, monkeypatch):
+    monkeypatch.setenv("HOME", str(run.folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(run.folder.parent))
+    assert names(ganlib.share("~/soft", out="~/mine")) == FILES
+    assert (run.folder.parent / "mine" / "README.md").is_file()
+
+
+@pytest.mark.parametrize("name", ["me.jpg", "README.md", ".git"])
+def test_a_folder_with_other_things_is_left_alone(run, tmp_path, name):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / name).write_text("mine")
+    with pytest.raises(GanlibError, match=f"other files, such as {name}"):
+        ganlib.share(run, out=tmp_path / "photos")
+    assert names(tmp_path / "photos") == [name]
+    assert (tmp_path / "photos" / name).read_text() == "mine"
+
+
+def test_something_beside_what_was_shared_is_left_alone(run):
+    folder = ganlib.share(run)
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(GanlibError, match=r"such as notes\.txt"):
+        ganlib.share(run)
+
+
+def test_the_run_folder_itself_is_no_place(run):
+    with pytest.raises(GanlibError, match=r"such as \.lock|such as checkpoint\.pt"):
+        ganlib.share(run, out=run.folder)
+
+
+def test_a_run_without_a_generator(tmp_path, recipe, monkeypatch):
+    Run(tmp_path / "portraits").start(recipe)
+    monkeypatch.chdir(tmp_path)
+    for name in ("portraits", tmp_path / "portraits"):  # there are bundled weights of that name
+        with pytest.raises(GanlibError, match="train there first"):
+            ganlib.share(name)
+    assert not (tmp_path / "portraits" / "share").exists()
+
+
+def test_what_is_no_run_is_named_and_nothing_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GanlibError, match="'portraits' is no run folder"):
+        ganlib.share("portraits")
+    assert list(tmp_path.iterdir()) == []

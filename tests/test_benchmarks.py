@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import checkpoints as checkpoints_benchmark
 from benchmarks import prepare as prepare_benchmark
 from benchmarks import recipes as recipes_benchmark
 from benchmarks import throughput as throughput_benchmark
@@ -54,6 +55,15 @@ def test_the_compiled_loop_is_asked_to_compile(tmp_path, full_length, narrow, mo
     assert asked == []
     rates_of("ganlib, compiled", tmp_path / "jpegs", Race(epochs=1))
     assert asked == ["cpu", narrow]
+
+
+def test_a_checkpoint_is_weighed(tmp_path, full_length, recipe, art, monkeypatch):
+    monkeypatch.setattr(checkpoints_benchmark, "get_recipe", lambda _: recipe)
+    monkeypatch.setattr(checkpoints_benchmark, "load_art", lambda *_: art)
+    measured = checkpoints_benchmark.measure("narrow", tmp_path, times=2)
+    assert measured.size == (tmp_path / "narrow" / "checkpoint.pt").stat().st_size
+    assert min(measured.writing, measured.reading) > 0
+    assert measured.row().startswith("| narrow | 0.")
 
 
 def test_every_loop_has_a_process_that_is_told_the_race(tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json"
         return []
     pages = json.loads(ledger.read_text(encoding="utf-8"))["pages"]
     each = ", ".join(f"{name[:2]} {page[device]:.1f}" for name, page in sorted(pages.items()))
-    return [f"minutes to expect: {each}"]
+    return [f"minutes to expect{' (estimated)' if device == 't4' else ''}: {each}"]
 
 
 def _host(environment: Mapping[str, str] = os.environ) -> str:

@@ -142,7 +142,7 @@ def test_the_minutes_are_those_of_the_device(tmp_path):
     ledger = tmp_path / "minutes.json"
     ledger.write_text('{"pages": {"02_b": {"cpu": 6.04, "t4": 1.5}, "01_a": {"cpu": 0.1, "t4": 0.2}}}')
     assert setting_up._minutes("cpu", ledger) == ["minutes to expect: 01 0.1, 02 6.0"]
-    assert setting_up._minutes("t4", ledger) == ["minutes to expect: 01 0.2, 02 1.5"]
+    assert setting_up._minutes("t4", ledger) == ["minutes to expect (estimated): 01 0.2, 02 1.5"]
     assert setting_up._minutes("cpu", tmp_path / "none.json") == []
 
 

@@ -1,6 +1,7 @@
 """What the tests share."""
 
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def _ctrl_c_is_heard() -> Iterator[None]:
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
+
+
+@pytest.fixture(autouse=True)
+def _own_way_to_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first `urlopen` of a process keeps the proxies it found for all others: no test inherits them."""
+    monkeypatch.setattr(urllib.request, "_opener", None)
 
 
 @pytest.fixture(autouse=True)

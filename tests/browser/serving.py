@@ -13,10 +13,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
-_PATIENCE = 60  # seconds; only a server that hangs ever takes them
-_STARTS = 3
+_PATIENCE = 120  # seconds; only a server that hangs ever takes them
 _POLL = 0.1
 _ANSWER = 5.0  # seconds; a page that is not there is said so at once, or by nobody
 _TRACEBACK = "Traceback (most recent call last)"
@@ -65,30 +64,16 @@ def serve_voila(notebook: Path, place: Path) -> Iterator[Server]:
 
 @contextmanager
 def _serve(module: str, options: tuple[str, ...], folder: Path, place: Path) -> Iterator[Server]:
-    server, process = _start(module, options, folder, place)
+    port = _free_port()
+    server = Server(f"http://127.0.0.1:{port}", place / f"{module}.log")
+    command = [sys.executable, "-m", module, *options, "--no-browser", f"--port={port}"]
+    with server.log.open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=_surroundings(place), stdout=log, stderr=log)
     try:
+        _wait_for(server, process)
         yield server
     finally:
         _end(process)
-
-
-def _start(
-    module: str, options: tuple[str, ...], folder: Path, place: Path
-) -> tuple[Server, subprocess.Popen[bytes]]:
-    """A server that answers; one that hangs at its start says where, and another takes its place."""
-    messages = ""
-    for _ in range(_STARTS):
-        port = _free_port()
-        server = Server(f"http://127.0.0.1:{port}", place / f"{module}.log")
-        command = [sys.executable, "-m", module, *options, "--no-browser", f"--port={port}"]
-        with server.log.open("wb") as log:
-            process = subprocess.Popen(command, cwd=folder, env=_surroundings(place), stdout=log, stderr=log)
-        if _answers_in_time(server, process):
-            return server, process
-        process.send_signal(signal.SIGABRT)  # the stacks of all threads, by PYTHONFAULTHANDLER
-        process.wait(_PATIENCE)
-        messages += server.log.read_text()[-6000:]
-    raise RuntimeError(f"The server did not start:\n{messages}")
 
 
 def _free_port() -> int:
@@ -108,24 +93,23 @@ def _surroundings(place: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": str(place / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(place / "workspaces"),
         "OMP_NUM_THREADS": "1",
-        "PYTHONFAULTHANDLER": "1",
         "XDG_CACHE_HOME": str(place / "cache"),
     }
 
 
-def _answers_in_time(server: Server, process: subprocess.Popen[bytes]) -> bool:
+def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + _PATIENCE
-    while process.poll() is None and time.monotonic() < end:
-        if _answers(server.address):
-            return True
+    while not answers(server.address):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"The server did not start:\n{server.log.read_text()[-3000:]}")
         time.sleep(_POLL)
-    return False
 
 
-def _answers(address: str) -> bool:
-    """Whether something speaks HTTP there."""
+def answers(address: str) -> bool:
+    """Whether something on this machine speaks HTTP there, asked past any proxy."""
+    ask = build_opener(ProxyHandler({})).open
     try:
-        urlopen(f"{address}/no-such-page", timeout=_ANSWER).close()
+        ask(f"{address}/no-such-page", timeout=_ANSWER).close()
     except HTTPError:
         return True
     except (OSError, HTTPException):

@@ -1,8 +1,12 @@
-"""The messages of a server: what counts as a failure, and what does not."""
+"""How a server is found to be up, and which of its messages count as failures."""
+
+import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
-from tests.browser.serving import Server
+from tests.browser.serving import Server, answers
 
 LEFT = """[E 15:16 ServerApp] Task exception was never retrieved
     future: <Task finished exception=WebSocketClosedError()>
@@ -35,3 +39,23 @@ def test_a_failure_is_a_traceback_but_not_that_of_a_page_that_was_left(tmp_path,
     failures = Server("http://127.0.0.1", log).failures()
     assert len(failures) == count
     assert all("no picture" in failure for failure in failures)
+
+
+@pytest.fixture
+def refusing(monkeypatch):
+    """The address of a port where nobody listens, which is also everybody's proxy."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("http_proxy", address)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        yield address
+
+
+def test_a_server_here_is_asked_past_a_proxy(refusing):
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        assert answers(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert not answers(refusing)

@@ -1,12 +1,14 @@
 """A notebook's cells, and the names that they define, for tests that compare a lesson with the library."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
+import torch
 
 from notebooks.publish import local
 
@@ -34,3 +36,22 @@ def names_of(sources: Iterable[str]) -> dict[str, Any]:
         for source in sources:
             exec(source, names)
     return names
+
+
+def names_in_tiny(sources: Iterable[str]) -> dict[str, Any]:
+    """What is defined after these cells have run as short as can be; torch's random state is left alone."""
+    random = torch.get_rng_state()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANLIB_TINY", "1")
+        names = names_of(sources)
+    torch.set_rng_state(random)
+    return names
+
+
+def said_of(names: dict[str, Any], cells: Mapping[str, str], exercise: str, answer: str) -> str:
+    """The last line that the check of an exercise prints about an answer."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        for source in (cells[f"exercise-{exercise}-yours"], answer, cells[f"exercise-{exercise}-check"]):
+            exec(source, names)
+    return printed.getvalue().splitlines()[-1]

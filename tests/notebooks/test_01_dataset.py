@@ -1,8 +1,6 @@
 """What notebook 01 builds by hand is what ganlib holds; a hint fits its mistake; it cleans up."""
 
-import io
 import tempfile
-from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import torch
 
 from ganlib.data.duplicates import look_at, near_duplicates
 from ganlib.data.imageset import ImageSet, to_bytes, to_float
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_of, said_of
 
 PAGE = cells_of("01_dataset")
 CELLS = {name: cell.source for name, cell in PAGE.items()}
@@ -95,14 +93,7 @@ def test_a_missing_answer_is_asked_for(lesson):
 def said(lesson):
     """What the check of an exercise prints about an answer."""
 
-    def ask(name, answer):
-        names, printed = dict(lesson), io.StringIO()
-        with redirect_stdout(printed):
-            for source in (CELLS[f"exercise-{name}-yours"], answer, CELLS[f"exercise-{name}-check"]):
-                exec(source, names)
-        return printed.getvalue().splitlines()[-1]
-
-    return ask
+    return lambda name, answer: said_of(dict(lesson), CELLS, name, answer)
 
 
 SIZE = "def largest_size(sides, share=0.9):\n    return max(s for s in SIZES if "

@@ -10,7 +10,7 @@ from torch.distributions import Normal
 from ganlib import losses
 from ganlib.training import plane
 from ganlib.training.plane import PlaneGame, PlaneSettings
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_in_tiny
 
 PAGE = {name: cell.source for name, cell in cells_of("02_gan_theory").items()}
 RUN_HERE = (
@@ -37,12 +37,7 @@ RUN_HERE = (
 @pytest.fixture(scope="module")
 def lesson():
     """The names that the notebook defines in a tiny run, but for its pictures and games."""
-    random = torch.get_rng_state()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANLIB_TINY", "1")
-        names = names_of(PAGE[name] for name in RUN_HERE)
-    torch.set_rng_state(random)
-    return names
+    return names_in_tiny(PAGE[name] for name in RUN_HERE)
 
 
 @pytest.mark.parametrize("shape", plane.SHAPES)

@@ -19,7 +19,7 @@ from ganlib.losses import (
 from ganlib.training import steps
 from ganlib.training.ema import GeneratorAverage
 from tests.notebooks.exercises import exercises_of
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_in_tiny, names_of
 
 PAGE = {name: cell.source for name, cell in cells_of("05_training").items()}
 EXERCISES = {exercise.name: exercise for exercise in exercises_of("05_training")}
@@ -46,12 +46,7 @@ ANSWERS = {
 @pytest.fixture(scope="module")
 def lesson():
     """The names that the notebook's cells define in a tiny run, but for those that train a whole recipe."""
-    random = torch.get_rng_state()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANLIB_TINY", "1")
-        names = names_of(PAGE[name] for name in RUN_HERE)
-    torch.set_rng_state(random)
-    return names
+    return names_in_tiny(PAGE[name] for name in RUN_HERE)
 
 
 def players(norm="batch"):

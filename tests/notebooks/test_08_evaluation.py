@@ -5,7 +5,7 @@ import torch
 
 from ganlib.evaluation import metrics
 from ganlib.show.pairs import luck
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_in_tiny, names_of
 
 PAGE = {name: cell.source for name, cell in cells_of("08_evaluation").items()}
 RUN_HERE = (
@@ -41,12 +41,7 @@ each_exercise = pytest.mark.parametrize("name", EXERCISES)
 @pytest.fixture(scope="module")
 def lesson():
     """The names that the notebook's cells define in a tiny run."""
-    random = torch.get_rng_state()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANLIB_TINY", "1")
-        names = names_of(PAGE[name] for name in RUN_HERE)
-    torch.set_rng_state(random)
-    return names
+    return names_in_tiny(PAGE[name] for name in RUN_HERE)
 
 
 def crowds(dimensions):

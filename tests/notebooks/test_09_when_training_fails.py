@@ -1,8 +1,6 @@
 """Notebook 09: failures are named, mends silent, its loop is the Trainer's, a hint fits its mistake."""
 
-import io
 import math
-from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pytest
@@ -10,7 +8,7 @@ import torch
 
 import ganlib
 from ganlib.schedule import Schedule
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_of, said_of
 
 CELLS = {name: cell.source for name, cell in cells_of("09_when_training_fails").items()}
 WITHOUT_THE_RUNS = ("setup", "tools", "turns", "measures", "play", "drawing")
@@ -91,15 +89,7 @@ def test_a_mean_passes_over_what_was_not_played(lesson):
 def said():
     """What the check of an exercise prints about an answer."""
     names = names_of(CELLS[name] for name in ("setup", "tools", "numbers"))
-
-    def ask(name, answer):
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            for source in (CELLS[f"exercise-{name}-yours"], answer, CELLS[f"exercise-{name}-check"]):
-                exec(source, names)
-        return printed.getvalue().splitlines()[-1]
-
-    return ask
+    return lambda name, answer: said_of(names, CELLS, name, answer)
 
 
 def nearest(line, pictures="avg_pool2d(pictures, 2)"):

@@ -1,7 +1,5 @@
 """What notebook 10 counts and builds by hand is what ganlib holds, and a hint fits its mistake."""
 
-import io
-from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pytest
@@ -10,7 +8,7 @@ from torch import nn
 
 import ganlib
 from ganlib.costs import cost
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_of, said_of
 
 CELLS = {name: cell.source for name, cell in cells_of("10_large_canvas").items()}
 RUN_HERE = (
@@ -122,14 +120,7 @@ def test_the_recipe_made_for_haste_differs_only_where_the_page_says(lesson):
 def said(lesson):
     """What the check of an exercise prints about an answer."""
 
-    def ask(name, answer):
-        names, printed = dict(lesson), io.StringIO()
-        with redirect_stdout(printed):
-            for source in (CELLS[f"exercise-{name}-yours"], answer, CELLS[f"exercise-{name}-check"]):
-                exec(source, names)
-        return printed.getvalue().splitlines()[-1]
-
-    return ask
+    return lambda name, answer: said_of(dict(lesson), CELLS, name, answer)
 
 
 FITS = "def largest_batch(recipe, usable, mixed):\n    needs, batch = cost(recipe).memory, 0\n"

@@ -17,6 +17,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["hide-input"]}  # Colab, Lab, website
 
 
 def refresh(path: Path) -> None:
@@ -37,7 +38,8 @@ def strip(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def _strip(cell: nbformat.NotebookNode) -> None:
     tags = cell.metadata.get("tags", [])
-    cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    kept = {"tags": tags} if tags else {}
+    cell.metadata = nbformat.from_dict(FOLDED if cell.id == "setup" else kept)
     if cell.cell_type == "code" and "nbval-check-output" not in tags:
         cell.outputs = []
         cell.execution_count = None

@@ -1,4 +1,4 @@
-# Setup, the same in every notebook: find ganlib, or bring it; then see what this machine has.
+# @title Setup: find ganlib or bring it, and see what this machine has
 import shutil
 import subprocess
 import sys

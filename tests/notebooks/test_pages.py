@@ -91,9 +91,19 @@ def test_no_cell_skips_its_test(path):
 
 @each
 def test_the_setup_cell_is_the_same_in_all(path):
-    first = code_cells(NOTEBOOKS[0])[0].source
-    assert "import ganlib" in first
-    assert code_cells(path)[0].source == first
+    first, setup = code_cells(NOTEBOOKS[0])[0], code_cells(path)[0]
+    assert "import ganlib" in first.source
+    assert (setup.source, setup.metadata) == (first.source, first.metadata)
+
+
+@each
+def test_only_the_setup_cell_is_folded_and_says_what_it_does(path):
+    setup, *others = code_cells(path)
+    assert setup.metadata.cellView == "form"
+    assert setup.metadata.jupyter.source_hidden
+    assert "hide-input" in tags(setup)
+    assert setup.source.startswith("# @title Setup")
+    assert not any({"cellView", "jupyter"} & set(cell.metadata) for cell in others)
 
 
 @each

@@ -74,6 +74,18 @@ class Run:
         """The generator that one shares."""
         return self.folder / "generator.safetensors"
 
+    def weights_file(self, *, best: bool = False) -> Path:
+        """The file of the last generator, or of that with the best score.
+
+        Raises:
+            GanlibError: it is not there.
+        """
+        path = self.best_file if best else self.generator_file
+        if not path.is_file():
+            todo = "no score was taken in its training: do without 'best'" if best else "train there first"
+            raise GanlibError(f"'{self.folder}' holds no {path.name}: {todo}.")
+        return path
+
     @property
     def animation_file(self) -> Path:
         """The samples as a film."""
@@ -263,6 +275,19 @@ def load_generator(source: str | Path) -> tuple[Painter, Recipe]:
     return generator.eval(), recipe
 
 
+def kimg_of(path: Path) -> float:
+    """How long the generator in a weights file was trained, in thousand pictures.
+
+    Raises:
+        GanlibError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return float((file.metadata() or {})["kimg"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+
+
 def _weights_file(source: str | Path) -> Path:
     path = expand_home(source)
     bundled = bundled_folder() / "weights" / f"{source}.safetensors"
@@ -270,7 +295,7 @@ def _weights_file(source: str | Path) -> Path:
         if candidate.is_file():
             return candidate
     if path.is_dir():
-        raise GanlibError(f"'{source}' holds no generator.safetensors: train there first.")
+        return Run(path).weights_file()
     names = ", ".join(sorted(file.stem for file in bundled.parent.glob("*.safetensors")))
     raise GanlibError(
         f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: {names}."

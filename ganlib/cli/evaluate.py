@@ -55,7 +55,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from ganlib.show.quality_figure import quality_figure
 
     run = Run(options.source)
-    generator, recipe = load_generator(_weights(run) if options.best else options.source)
+    generator, recipe = load_generator(run.weights_file(best=True) if options.best else options.source)
     images = load_art(options.data or recipe.art, recipe.size)
     _check_data(run, images)
     folder = options.out or (run.folder if run.recipe_file.is_file() else Path())
@@ -72,15 +72,6 @@ def _evaluate(options: argparse.Namespace) -> None:
     figure = quality_figure(quality, generator, images, recipe.name).save(out.with_suffix(".png"))
     print(quality_page(quality))
     print(f"\nfigures  {out.with_suffix('.json')}\npicture  {figure}")
-
-
-def _weights(run: "Run") -> Path:
-    if not run.best_file.is_file():
-        raise GanlibError(
-            f"'{run.folder}' holds no {run.best_file.name}, for no score was taken in its training: "
-            "leave out --best."
-        )
-    return run.best_file
 
 
 def _check_data(run: "Run", images: "ImageSet") -> None:

@@ -28,6 +28,9 @@ def add_share(verbs: Verbs) -> None:
         "--out", type=Path, metavar="FOLDER", help="the folder to write (share in the run folder)"
     )
     share.add_argument("--private", action="store_true", help="upload it for nobody else to see")
+    share.add_argument(
+        "--best", action="store_true", help="give away best.safetensors, not the last generator"
+    )
     share.set_defaults(verb=_share)
 
 
@@ -42,6 +45,7 @@ def _share(options: argparse.Namespace) -> None:
         licence=options.licence,
         out=options.out,
         private=options.private,
+        best=options.best,
     )
     print(f"folder   {folder}")
     if options.to:

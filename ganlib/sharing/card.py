@@ -80,6 +80,7 @@ def _training(facts: Facts) -> str:
         "trained on": facts.data,
         "licence of the weights": facts.licence + asking,
         "recipe": f"`{recipe.name}`: {recipe.about}".rstrip(": "),
+        "weights": "those with the best score of the training" if facts.best else "the last of the training",
         "length": _length(facts),
         "every other choice": "`recipe.json`",
     }
@@ -89,7 +90,8 @@ def _training(facts: Facts) -> str:
 def _length(facts: Facts) -> str:
     if facts.kimg < 1:
         return "less than a thousand pictures shown"
-    return f"{facts.kimg:,.0f} thousand pictures shown, {_brief(facts.minutes)} minutes"
+    shown = f"{facts.kimg:,.0f} thousand pictures shown"
+    return f"{shown}, {_brief(facts.minutes)} minutes" if facts.minutes else shown
 
 
 def _brief(number: float) -> str:

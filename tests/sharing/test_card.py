@@ -188,10 +188,45 @@ def test_warnings_of_the_training_are_faults_with_their_time(run):
         for step, kimg in ((3, 4.0), (6, 2000.4))
     ]
     run.log_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run.save_generator(ganlib.load(run.folder)[0], 2000.4)
     text = card_of(run)
     assert text.count("- Seen in training, at 4.0 thousand pictures: All pictures are alike.\n") == 1
     assert text.count("All pictures are alike") == 1
     assert "| length | 2,000 thousand pictures shown, 67 minutes |" in text
+    assert "| weights | the last of the training |" in text
+
+
+def test_the_best_weights_are_told_of_as_they_were_then(run, tmp_path):
+    late = {"name": "worse", "seen": "It is past its best.", "advice": "Stop."}
+    rows = [{"step": 3, "kimg": 40.0, "seconds": 600.0}, {"step": 6, "kimg": 90.0, "warnings": [late]}]
+    run.log_file.write_text("".join(json.dumps({"seconds": 900.0} | row) + "\n" for row in rows))
+    run.save_generator(run.recipe().generator(), 40.0, run.best_file)
+    folder = ganlib.share(run, best=True, out=tmp_path / "best")
+    best, last, given = (ganlib.load(place)[0] for place in (run.best_file, run.folder, folder))
+    assert all(torch.equal(a, b) for a, b in zip(given.parameters(), best.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(given.parameters(), last.parameters(), strict=True))
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| weights | those with the best score of the training |" in text
+    assert "| length | 40 thousand pictures shown, 10 minutes |" in text
+    assert "past its best" not in text
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md",
+        "generator.safetensors",
+        "recipe.json",
+        "samples.png",
+    }
+
+
+def test_what_is_passed_on_is_as_old_as_it_was(run, tmp_path):
+    run.save_generator(ganlib.load(run.folder)[0], 40.0)
+    first = ganlib.share(run, out=tmp_path / "mine")
+    assert "| length | 40 thousand pictures shown |" in card_of(first, out=tmp_path / "yours")
+
+
+def test_best_weights_that_are_not_there_are_named(run):
+    with pytest.raises(GanlibError, match=r"holds no best\.safetensors: no score was taken"):
+        ganlib.share(run, best=True)
+    assert not (run.folder / "share").exists()
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[]"])

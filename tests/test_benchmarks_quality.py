@@ -252,7 +252,9 @@ def quality(kid, recall):
 
 def result(system, seed, kid, recall, names=("0.16-kimg", "0.02-minutes")):
     point = Point(10, 0.16, 0.02, 2**30, 500, Spread(kid, 1.0), quality(kid, recall))
-    return Result(system, seed, "a machine", "lite0", Recipe("test"), dict.fromkeys(names, point))
+    return Result(
+        system, seed, f"2026-11-2{seed}; a machine", "lite0", Recipe("test"), dict.fromkeys(names, point)
+    )
 
 
 def test_a_table_has_means_and_deviations_over_seeds(stage):
@@ -261,7 +263,8 @@ def test_a_table_has_means_and_deviations_over_seeds(stage):
     first, second = text.split("blocks at 32 px after ")[1:]
     assert first.startswith("0.16 kimg. KID times 1,000 by lite0, which looks at 96 px: 500 samples of 32 px")
     assert second.startswith("0.02 CPU minutes.")
-    assert "next to 500 held-out pictures, neighbours among 3400 training pictures. a machine." in first
+    assert "next to 500 held-out pictures, neighbours among 3400 training pictures. 2026-11-20 and" in first
+    assert " 2026-11-20 and 2026-11-21; a machine.\n" in first
     row = next(line for line in first.splitlines() if line.startswith("| wide"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:5] == ["wide", "2", "2,200 ± 283", "1,100 ± 141", "1,100 ± 141"]

@@ -62,12 +62,20 @@ def budget(stage: Stage, mark: Mark) -> str:
 def measured_with(results: Sequence[Result]) -> str:
     """Extractor, sizes and counts of the pictures that were compared, and where that was."""
     of = next(point.quality for result in results for point in result.points.values() if point.quality)
-    machines = " / ".join(sorted({result.machine for result in results}))
     return (
         f"KID times 1,000 by {of.extractor}, which looks at {of.side} px: {of.count} samples of "
         f"{of.resolution} px next to {of.real} {of.real_are}, neighbours among {of.train} training pictures. "
-        f"{machines}."
+        f"{_machines(results)}."
     )
+
+
+def _machines(results: Sequence[Result]) -> str:
+    """Each machine once, after the days on which it was at work."""
+    days: dict[str, set[str]] = {}
+    for result in results:
+        day, _, machine = result.machine.partition("; ")
+        days.setdefault(machine, set()).add(day)
+    return " / ".join(f"{' and '.join(sorted(found))}; {machine}" for machine, found in sorted(days.items()))
 
 
 def _table(stage: Stage, mark: Mark, results: Sequence[Result]) -> str:

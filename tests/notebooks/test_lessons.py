@@ -31,7 +31,7 @@ def lesson(request, tmp_path_factory) -> Any:
     page.cells = [*page.cells[:start], clock("begun"), *page.cells[start:], clock("ended"), *again]
     place = tmp_path_factory.mktemp("cache")
     environment = {**os.environ, "GANLIB_TINY": "1", "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(place)}
-    client = NotebookClient(page, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}})
+    client = NotebookClient(page, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.execute(env=environment)
     page.metadata.title = request.param
     return page

@@ -137,9 +137,9 @@ def measure(folder: Path, race: Race, rounds: int, loops: tuple[str, ...] = LOOP
 
 
 def arithmetic(loop: str, recipe: Recipe) -> int:
-    """Floating-point operations a picture; the tutorial has no penalties and paints once for both players."""
+    """Floating-point operations a picture; the tutorial has BCE, no penalties, and paints once for both."""
     if loop.startswith("tutorial"):
-        recipe = replace(recipe, penalty=(0.0, 0.0), fakes="shared")
+        recipe = replace(recipe, loss="bce", penalty=(0.0, 0.0), fakes="shared")
     return cost(recipe).flops
 
 

@@ -9,22 +9,27 @@ import json
 import platform
 import shlex
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from ganlib.data.art import load_art
+from ganlib.evaluation.quality import measure_quality
+from ganlib.evaluation.scores import Figures
 from ganlib.machine import detect
 from ganlib.recipes import get_recipe
-from ganlib.run import Run, load_generator, save_generator
+from ganlib.run import Run, kimg_of, load_generator, save_generator
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def bundle(run: Run, name: str, art: str, threads: int) -> Path:
-    """Write the generator of `run` as `name`, and return the path of its weights."""
-    generator, recipe = load_generator(run.folder)
-    counters = torch.load(run.checkpoint_file, weights_only=True)["counters"]
-    kimg = counters["images"] / 1000
-    path = WEIGHTS / f"{name}.safetensors"
+def bundle(run: Run, name: str, art: str, threads: int, best: bool = False, folder: Path = WEIGHTS) -> Path:
+    """Write the last or the best generator of `run` as `name`, and return the path of its weights."""
+    weights = run.weights_file(best=best)
+    generator, recipe = load_generator(weights)
+    kimg = kimg_of(weights)
+    seconds = next(row["seconds"] for row in reversed(run.log()) if row["kimg"] <= kimg)
+    path = folder / f"{name}.safetensors"
     save_generator(generator, recipe, kimg, path, torch.float16)
     facts = {
         "name": name,
@@ -32,15 +37,34 @@ def bundle(run: Run, name: str, art: str, threads: int) -> Path:
         "licence": "CC0 1.0",
         "recipe": recipe.to_json(),
         "kimg": kimg,
-        "minutes": round(counters["seconds"] / 60, 1),
+        "minutes": round(seconds / 60, 1),
         "machine": f"{detect()}; {threads} thread{'s' if threads > 1 else ''} used",
         "torch": torch.__version__,
         "python": platform.python_version(),
         "command": command(run, art, kimg),
+        "quality": quality(path, art),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def quality(path: Path, art: str) -> dict[str, Any]:
+    """What is measured of the weights in a file, and with what; KID is times 1,000."""
+    generator, recipe = load_generator(path)
+    found = measure_quality(generator, load_art(art, recipe.size))
+    return {
+        "measured_with": f"{found.extractor} at {found.side} px: {found.count} samples of {found.resolution} "
+        f"px, seeds {found.seed} and up, next to {found.real} {found.real_are}",
+        "kid": _by_size(found),
+        "kid_real_against_real": _by_size(found.floor),
+        "recall_at_half_size": round(found.manifold.half.recall, 3),
+        "neighbour_ratio": round(found.neighbour_ratio, 3),
+    }
+
+
+def _by_size(figures: Figures) -> dict[str, float]:
+    return {size: round(kid.mean, 1) for size, kid in figures.kid._asdict().items()}
 
 
 def command(run: Run, art: str, kimg: float) -> str:
@@ -48,7 +72,7 @@ def command(run: Run, art: str, kimg: float) -> str:
     recipe = run.recipe()
     changed = recipe.differences(get_recipe(recipe.name))
     words = ["python", "-m", "ganlib", "train", recipe.name, "--data", art, "--run", f"runs/{art}"]
-    words += ["--kimg", f"{kimg:g}"]
+    words += ["--kimg", repr(kimg)]
     if changed:
         words += ["--set", *(f"{name}={_as_typed(getattr(recipe, name))}" for name in changed)]
     return shlex.join(words)
@@ -68,9 +92,10 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the run folder")
     parser.add_argument("name", help="what the weights are called")
     parser.add_argument("--art", default="portraits", help="what they were trained on")
+    parser.add_argument("--best", action="store_true", help="take best.safetensors, not the last generator")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads used")
     options = parser.parse_args()
-    print(bundle(Run(options.run), options.name, options.art, options.threads))
+    print(bundle(Run(options.run), options.name, options.art, options.threads, options.best))
 
 
 if __name__ == "__main__":

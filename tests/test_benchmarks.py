@@ -103,6 +103,9 @@ def test_the_table_compares_medians_and_says_what_share_of_the_device_is_used(re
 def test_the_tutorial_is_not_credited_with_a_penalty_it_has_not(recipe):
     strict = replace(recipe, penalty=(1.0, 1.0), d_norm="none", fakes="fresh")
     assert arithmetic("tutorial", strict) == arithmetic("ganlib", replace(recipe, d_norm="none"))
+    pairs = replace(recipe, d_norm="none", loss="relativistic")
+    assert arithmetic("tutorial", pairs) == arithmetic("ganlib", replace(pairs, loss="bce"))
+    assert arithmetic("tutorial", pairs) < arithmetic("ganlib", pairs)
     assert arithmetic("ganlib, compiled", strict) == arithmetic("ganlib", strict)
     assert arithmetic("ganlib", strict) > 2 * arithmetic("tutorial", strict)
 

@@ -2,6 +2,8 @@
 
 import itertools
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,6 +122,17 @@ def test_memory_is_that_of_the_process():
     before = peak_memory(torch.device("cpu"))
     assert 50e6 < before < 50e9
     assert peak_memory(torch.device("cpu")) >= before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process starts anew")
+def test_memory_is_not_that_of_the_process_that_started_it():
+    ballast = np.ones(400_000_000, dtype=np.uint8)
+    asking = (
+        "import torch; from benchmarks.quality.stopwatch import *; print(peak_memory(torch.device('cpu')))"
+    )
+    child = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True)
+    assert 50e6 < int(child.stdout) < ballast.nbytes + 200e6
+    assert int(child.stdout) < peak_memory(torch.device("cpu")) - 200e6
 
 
 @pytest.mark.gpu

@@ -1,6 +1,7 @@
 """The weights that come with ganlib."""
 
 import hashlib
+import importlib.util
 import json
 import shlex
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ganlib
 from ganlib.assets import bundled_folder
@@ -32,6 +34,8 @@ def test_they_are_small_and_documented(path):
     assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert Recipe.from_json(facts["recipe"]) == load_generator(path.stem)[1]
     assert facts["minutes"] > 0
+    assert facts["quality"]["measured_with"].startswith("lite0 at 96 px: 585 samples of 64 px")
+    assert facts["quality"]["kid_real_against_real"]["half"] < 10 < facts["quality"]["kid"]["half"] < 500
     typed = _parser().parse_args(shlex.split(facts["command"])[3:])
     assert override(get_recipe(typed.recipe), typed.settings) == Recipe.from_json(facts["recipe"])
     assert (typed.kimg, typed.data) == (facts["kimg"], facts["art"])
@@ -53,3 +57,33 @@ def test_an_installed_ganlib_has_all_its_packages():
     listed = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
     found = {".".join(path.parent.relative_to(root).parts) for path in (root / "ganlib").rglob("__init__.py")}
     assert set(listed) == found | {"ganlib.bundled"}
+
+
+@pytest.fixture(scope="module")
+def bundling():
+    """The program `data/bundle_weights.py`."""
+    spec = importlib.util.spec_from_file_location("bundle_weights", bundled_folder() / "bundle_weights.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+@pytest.mark.parametrize("best", [False, True])
+def test_a_run_is_bundled_with_its_age_its_command_and_its_score(bundling, tmp_path, best):
+    recipe = override(get_recipe("portraits64-cpu"), ["size=32", "width=4", "latent_dim=8"])
+    trainer = ganlib.Trainer(recipe, load_art("portraits", 32), tmp_path / "run", callbacks=[], device="cpu")
+    run = trainer.fit(kimg=0.2)
+    rows = [{"step": 1, "kimg": 1234.567, "seconds": 600.0}, {"step": 2, "kimg": 2345.678, "seconds": 1500.0}]
+    run.log_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run.save_generator(recipe.generator(), 1234.567, run.best_file)
+    run.save_generator(load_generator(run.folder)[0], 2345.678)
+    path = bundling.bundle(run, "mine", "portraits", 1, best, tmp_path)
+    facts = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+    assert (facts["kimg"], facts["minutes"]) == ((1234.567, 10.0) if best else (2345.678, 25.0))
+    typed = _parser().parse_args(shlex.split(facts["command"])[3:])
+    assert (typed.kimg, override(get_recipe(typed.recipe), typed.settings)) == (facts["kimg"], recipe)
+    assert facts["quality"] == bundling.quality(path, "portraits")
+    assert facts["quality"]["measured_with"].startswith("lite0 at 96 px: 40 samples of 32 px")
+    weights, given = load_generator(run.weights_file(best=best))[0], load_generator(path)[0]
+    for mine, theirs in zip(given.parameters(), weights.parameters(), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-3)

@@ -86,6 +86,7 @@ def test_settings_are_put_in_with_the_type_of_their_field():
         ("g_lr=nan", "takes a value such as"),
         ("g_lr=1e999", "0 or more"),
         ("ema_kimg=-1", "0 or more"),
+        ("ema_start=1.1", "within"),
         ("label_noise=-0.1", "0 or more"),
         ("real_labels=[2, -3]", "within"),
         ("real_labels=[1.0, 0.9]", "within"),

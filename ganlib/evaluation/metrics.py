@@ -143,7 +143,7 @@ def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Manifold:
     real, fake = real.double(), fake.double()
     found = prc_features_to_metric(fake, real, prc_neighborhood=k, verbose=False)
     radii = torch.cdist(real, real).kthvalue(k + 1).values  # (N,); each picture is its own first neighbour
-    inside = torch.cdist(real, fake) <= radii[:, None]  # (real, painted)
+    inside = torch.cdist(real, fake) < radii[:, None]  # (real, painted)
     density = inside.sum(0).double().mean().item() / k
     coverage = inside.any(1).double().mean().item()
     return Manifold(found[KEY_METRIC_PRECISION], found[KEY_METRIC_RECALL], density, coverage)

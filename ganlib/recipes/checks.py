@@ -108,6 +108,8 @@ def _check_numbers(recipe: "Recipe") -> None:
     for name, most in (("seed", 2**40), ("width", 1024), ("latent_dim", 4096)):
         if not 0 <= getattr(recipe, name) <= most:
             raise GanlibError(f"{name} must lie between 0 and {most}, not {getattr(recipe, name)}.")
+    if not 0 <= recipe.ema_start <= 1:
+        raise GanlibError(f"ema_start must lie within [0, 1], not {recipe.ema_start}.")
     if not 0 <= recipe.d_dropout < 1:
         raise GanlibError(f"d_dropout must lie in [0, 1), not {recipe.d_dropout}.")
     if recipe.logit_noise and not recipe.logit_noise_kimg:

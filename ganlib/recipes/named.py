@@ -11,7 +11,9 @@ from ganlib.recipes.recipe import Recipe
 _PORTRAITS = 64  # px
 
 
-def _modern(size: int, width: int, batch_size: int, penalty: tuple[float, float]) -> Recipe:
+def _modern(
+    size: int, width: int, batch_size: int, penalty: tuple[float, float], ramp_kimg: float = 500
+) -> Recipe:
     """Huang et al. 2024, made small: the penalty grows fourfold with each doubling of the side."""
     return Recipe(
         f"modern{size}",
@@ -33,8 +35,9 @@ def _modern(size: int, width: int, batch_size: int, penalty: tuple[float, float]
         betas=(0.0, 0.9),
         beta2_end=0.99,
         lr_end=0.25,
-        ramp_kimg=500,
+        ramp_kimg=ramp_kimg,
         ema_kimg=50,
+        ema_start=0.0,
         epochs=300,
     )
 
@@ -116,7 +119,7 @@ _RECIPES = (
     _modern(64, width=48, batch_size=64, penalty=(2.0, 0.2)),
     _modern(128, width=24, batch_size=32, penalty=(8.0, 0.8)),
     _modern(256, width=16, batch_size=16, penalty=(32.0, 3.2)),
-    _modern(512, width=8, batch_size=8, penalty=(128.0, 12.8)),
+    _modern(512, width=8, batch_size=8, penalty=(128.0, 12.8), ramp_kimg=300),
 )
 
 

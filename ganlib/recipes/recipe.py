@@ -19,10 +19,10 @@ class Recipe:
     Lengths: `size` in pixels, `ema_kimg` (the half-life of the generator's moving average) and
     `logit_noise_kimg` in thousands of real pictures, `epochs` in passes over the data. Ranges and betas are
     pairs. `penalty` (the weight gamma of R1 and R2) and `augment_chance` are pairs, too: what they are at
-    first, and after `ramp_kimg`; by then the learning rates have come down to the share `lr_end`, and Adam's
-    second beta is `beta2_end`. Where `ramp_kimg` is 0 nothing changes in the course of a run. `project` is
-    where the recipe comes from, `pictures` what was trained on there, and `art` the bundled set that stands
-    in for it.
+    first, and after `ramp_kimg`; by then the learning rates have come down to the share `lr_end`, Adam's
+    second beta is `beta2_end`, and the half-life has grown to `ema_kimg` from the share `ema_start`. Where
+    `ramp_kimg` is 0 nothing changes in the course of a run. `project` is where the recipe comes from,
+    `pictures` what was trained on there, and `art` the bundled set that stands in for it.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Recipe:
     beta2_end: float = 0.999
     ramp_kimg: float = 0.0
     ema_kimg: float = 5.0
+    ema_start: float = 1.0
     epochs: float = 100.0
     seed: int = 0
 
@@ -119,6 +120,10 @@ class Recipe:
     def adam_at(self, kimg: float) -> tuple[float, float]:
         """The share of the learning rates, and Adam's second beta, after `kimg`."""
         return self.ramped(1.0, self.lr_end, kimg), self.ramped(self.betas[1], self.beta2_end, kimg)
+
+    def ema_at(self, kimg: float) -> float:
+        """The half-life of the generator's moving average after `kimg`, in kimg."""
+        return self.ema_kimg * (self.ramped(self.ema_start, 1.0, kimg) if self.ramp_kimg else 1.0)
 
     def penalty_at(self, kimg: float) -> float:
         """The weight gamma of the gradient penalties after `kimg`."""

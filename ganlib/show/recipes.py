@@ -220,6 +220,11 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
         else "Nothing changes in the course of a run."
     ),
     "ema_kimg": lambda r: f"Samples come from a moving average of G with a half-life of {r.ema_kimg:g} kimg.",
+    "ema_start": lambda r: (
+        f"The share of that half-life at first; it grows until {r.ramp_kimg:g} kimg."
+        if r.ramp_kimg and r.ema_start != 1
+        else "That half-life stays as it is, but for the first twentieth of a run."
+    ),
     "epochs": lambda _: "Passes over the pictures, unless told otherwise.",
     "seed": lambda _: "The same seed gives the same run, on a CPU to the bit.",
 }

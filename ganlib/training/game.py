@@ -68,6 +68,7 @@ class Game:
         state.shown += count
         state.images += 0 if real is None else count
         if turn.generator:
+            state.average.half_life_kimg = self.recipe.ema_at(state.kimg)
             state.average.update(state.nets()["generator"], count, state.kimg)
         return [d_loss, g_loss, *self._probabilities(real_logits, fake_logits)]
 

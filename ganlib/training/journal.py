@@ -114,7 +114,7 @@ class Journal:
     def _score(self) -> float:
         """Score the average of G, and keep it if it is the best so far and nothing better measures that."""
         score = self._distance(self._paint(self._scored))
-        if not self._reference:
+        if not self._reference and (self.state.best is None or self.state.best.by == "score"):
             self._keep_if_best(Best(score, self.state.kimg, "score"))
         return score
 

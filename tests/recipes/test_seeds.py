@@ -32,7 +32,12 @@ PLAIN = {
     "mirror": False,
 }  # none of the four changes its pictures
 UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "d_spread": False}
-STEADY = {"lr_end": 1.0, "beta2_end": 0.999, "ramp_kimg": 0.0}  # nothing changes in the course of a run
+STEADY = {
+    "lr_end": 1.0,
+    "beta2_end": 0.999,
+    "ramp_kimg": 0.0,
+    "ema_start": 1.0,
+}  # nothing changes in the course of a run
 
 
 @dataclass(frozen=True)

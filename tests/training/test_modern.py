@@ -46,13 +46,14 @@ class Watch(Callback):
     """What each step came to, and with what it was made."""
 
     def __init__(self):
-        self.losses, self.adam, self.chances = [], [], []
+        self.losses, self.adam, self.chances, self.half_lives = [], [], [], []
 
     def on_step(self, trainer):
         self.losses.append(trainer.last_losses())
         groups = [trainer.state.g_optimizer.param_groups[0], trainer.state.d_optimizer.param_groups[0]]
         self.adam.append([(group["lr"], *group["betas"]) for group in groups])
         self.chances.append(trainer._game.augment.chance)
+        self.half_lives.append(trainer.state.average.half_life_kimg)
 
 
 def art(count=24):
@@ -139,14 +140,16 @@ def test_the_comparison_notices_any_other_value(changes, tmp_path):
     assert np.abs(np.subtract(watch.losses, list(from_the_papers(*nets, batches)))).max() > 1e-5
 
 
-def test_rates_betas_and_chances_follow_the_ramp_and_stay_at_its_end(tmp_path):
-    recipe = replace(MODERN, augment=("flip",), augment_chance=(0.0, 0.4))
+def test_all_that_changes_follows_the_ramp_and_stays_at_its_end(tmp_path):
+    recipe = replace(MODERN, augment=("flip",), augment_chance=(0.0, 0.4), ema_kimg=0.1, ema_start=0.25)
     _, watch, _, _ = play(recipe, tmp_path / "run")
     fall = [(1 + np.cos(np.pi * min(1, step / 4))) / 2 for step in range(STEPS)]
     for step, (g, d) in enumerate(watch.adam):
         assert g == pytest.approx((2e-3 * (0.25 + 0.75 * fall[step]), 0, 0.99 - 0.09 * fall[step]))
         assert d[0] == pytest.approx(1.5 * g[0])
     assert watch.chances == pytest.approx([0.4 - 0.4 * share for share in fall])
+    after = [*fall[1:], 0]  # the average moves when the step is counted
+    assert watch.half_lives == pytest.approx([0.1 - 0.075 * share for share in after])
 
 
 def test_a_setback_halves_the_rates_wherever_they_are(tmp_path):

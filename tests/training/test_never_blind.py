@@ -207,6 +207,11 @@ def test_what_was_the_best_by_its_score_is_not_compared_with_a_kid(recipe, art, 
     trainer.fit(kimg=5)
     assert trainer.state.best.by == "kid"
     assert trainer.state.best.score > 100  # a score is at most about 1: it would have stayed the best
+    best = trainer.state.best
+    trainer = open_run(recipe, art, tmp_path / "run")
+    trainer.fit(kimg=9)  # with scores alone, of which none is better than a KID
+    assert any(row["score"] for row in trainer.run.log() if row["kimg"] > 6)
+    assert trainer.state.best == best
 
 
 @pytest.mark.parametrize("kimg", [0, 0.5, -3, float("nan")])

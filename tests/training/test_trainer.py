@@ -88,6 +88,7 @@ SETTINGS = {
         **{"family": "residual", "init": "default", "g_norm": "none", "d_norm": "none"},
         **{"loss": "relativistic", "penalty": (2.0, 0.2), "penalty_every": 3, "beta2_end": 0.9},
         **{"augment": ("translate", "colour"), "augment_chance": (0.0, 0.5), "lr_end": 0.1, "ramp_kimg": 1.3},
+        **{"ema_kimg": 0.5, "ema_start": 0.0},
     },
 }
 

@@ -25,12 +25,19 @@ from benchmarks.quality.stopwatch import Stopwatch, peak_memory
 from benchmarks.quality.systems import SIZES, Stage, System
 from benchmarks.quality.table import report
 from benchmarks.quality.track import Place, Track
+from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, Spread
 from ganlib.evaluation.scores import BySize, Figures, Quality
 from ganlib.recipes import Recipe, recipe_names
 from ganlib.run import load_generator
+
+
+@pytest.fixture(autouse=True)
+def _known_rate(monkeypatch):
+    """Of matrix products, on any machine."""
+    monkeypatch.setattr(training, "matrix_rate", lambda *machine: {("cpu", "no"): 5e9}[machine])
 
 
 @pytest.fixture
@@ -282,7 +289,14 @@ def test_a_table_has_means_and_deviations_over_seeds(stage):
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:5] == ["wide", "2", "2,200 ± 283", "1,100 ± 141", "1,100 ± 141"]
     assert cells[6] == "0.20 ± 0.14"
-    assert cells[-2:] == ["133 ± 0", "1.00 ± 0.00"]
+    assert cells[-3:] == ["133 ± 0", "not measured", "1.00 ± 0.00"]
+    points = {"0.02-minutes": replace(found[0].points["0.02-minutes"], rate=4e9, flops=3_000_000)}
+    row = next(
+        line for line in report(stage, [replace(found[0], points=points)]).splitlines() if "wide" in line
+    )
+    assert row.endswith(
+        "| 133 | 10.0 | 1.00 |"
+    )  # 133 and a third a second, 3 million each: 0.4 of 4 thousand
     assert "narrow" not in first
     assert "| real against real |  | 12 | 6 | 6 | 0.50 | 0.94 |" in second
 
@@ -382,6 +396,7 @@ def test_what_was_kept_for_the_curve_alone_is_removed_once_it_is_measured(job):
     assert full.count == 60
     assert full.kid == full.quality.kid.half
     assert full.step == 13
+    assert (full.rate, full.flops) == (5e9, cost(job.recipe()).flops)
     assert Result.read(job, "eye") == found
     assert gauge.measure(job) == found
     assert begun(job.stage, job.runs) == [job]

@@ -11,6 +11,7 @@ from benchmarks.quality.marks import Mark
 from benchmarks.quality.results import Point, Result
 from benchmarks.quality.systems import Stage
 from benchmarks.quality.track import Place
+from ganlib.costs import cost
 from ganlib.data.art import load_art
 from ganlib.evaluation.features import get_extractor
 from ganlib.evaluation.quality import Reference
@@ -87,4 +88,6 @@ class Gauge:
         parts = (paint(generator.to(self._device), part) for part in z.split(_AT_ONCE))
         quality = self._reference.quality(parts) if mark.full else None
         kid = quality.kid.half if quality else self._reference.kid(torch.cat(list(parts)), _HALF)
-        return Point(place.step, place.kimg, place.minutes, place.memory, count, kid, quality)
+        flops = cost(recipe).flops
+        costs = place.step, place.kimg, place.minutes, place.memory
+        return Point(*costs, count, kid, quality, place.rate, flops)

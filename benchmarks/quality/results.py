@@ -1,6 +1,7 @@
 """What was measured of a run, in one file."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,11 @@ from ganlib.recipes import Recipe
 
 @dataclass(frozen=True)
 class Point:
-    """A run at one mark: half-size KID of `count` samples, at a full mark all figures; memory in bytes."""
+    """A run at one mark: half-size KID of `count` samples, at a full mark all figures; memory in bytes.
+
+    `rate` is how many operations a second large matrix products reach there, 0 if not measured, and `flops`
+    how many operations a picture takes.
+    """
 
     step: int
     kimg: float
@@ -24,11 +29,18 @@ class Point:
     count: int
     kid: Spread
     quality: Quality | None = None
+    rate: float = 0.0
+    flops: int = 0
 
     @property
     def speed(self) -> float:
         """Pictures a second from the start of the run to here."""
         return 1000 * self.kimg / (60 * self.minutes)
+
+    @property
+    def share(self) -> float:
+        """The share of that rate which the run made use of, in per cent; NaN if it was not measured."""
+        return 100 * self.speed * self.flops / self.rate if self.rate else math.nan
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values."""

@@ -1,5 +1,6 @@
 """What came out, as Markdown: a table for each budget, and whether the claim holds."""
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -43,6 +44,7 @@ _COSTS = (
     _Cost("kimg", 0, lambda point: point.kimg),
     _Cost("minutes", 1, lambda point: point.minutes),
     _Cost("pictures/s", 0, lambda point: point.speed),
+    _Cost("% of matrix products", 1, lambda point: point.share),
     _Cost("peak memory, GiB", 2, lambda point: point.memory / _GIB),
 )
 
@@ -111,6 +113,8 @@ def _floor_row(points: Sequence[Point]) -> list[str]:
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
+    if any(math.isnan(value) for value in values):
+        return "not measured"
     mean = f"{statistics.mean(values):z,.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):z,.{digits}f}" if len(values) > 1 else mean
 

@@ -9,13 +9,17 @@ from ganlib.files import disk_errors_explained, write_atomically
 
 
 class Place(NamedTuple):
-    """Where a run was: `seconds` of training, `memory` in bytes at most, and the mark it passed there."""
+    """Where a run was: `seconds` of training, `memory` in bytes at most, and the mark it passed there.
+
+    `rate` is how many operations a second large matrix products reached in that process, 0 if not measured.
+    """
 
     step: int
     kimg: float
     seconds: float
     memory: int = 0
     mark: str | None = None
+    rate: float = 0.0
 
     @property
     def minutes(self) -> float:

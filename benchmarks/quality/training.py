@@ -5,6 +5,7 @@ import signal
 
 from filelock import FileLock
 
+from benchmarks.matrix import matrix_rate
 from benchmarks.quality.job import Job
 from benchmarks.quality.marks import Mark
 from benchmarks.quality.stopwatch import Stopwatch, peak_memory
@@ -47,6 +48,7 @@ class Keeper(Callback):
                     f"'{trainer.run.folder}' is past {mark.value:g} {mark.unit} and has kept nothing there, "
                     "since its marks were others: remove the folder, or name others with --runs."
                 )
+        self._rate = matrix_rate(trainer.machine.device.type, trainer.machine.precision)
         self._written = last.seconds
         self._watch = Stopwatch(trainer.machine.device)
         self._watch.start(last.seconds)
@@ -78,7 +80,8 @@ class Keeper(Callback):
         path = self._job.kept_file(mark)
         trainer.run.save_generator(trainer.state.average.generator, trainer.state.kimg, path)
         memory = peak_memory(trainer.machine.device)
-        self._job.track.add(Place(trainer.state.step, trainer.state.kimg, seconds, memory, mark.name))
+        place = Place(trainer.state.step, trainer.state.kimg, seconds, memory, mark.name, self._rate)
+        self._job.track.add(place)
         self._missing.remove(mark)
 
     def _note(self, trainer: Trainer, seconds: float) -> None:

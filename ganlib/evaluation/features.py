@@ -19,10 +19,16 @@ _COLOURS = 3
 class Extractor:
     """Looks at pictures with a net and tells its features; `name` says which net, `side` at how many px."""
 
-    def __init__(self, name: str, side: int, net: nn.Module, device: torch.device) -> None:
-        """`net` makes features (N, D) of (N, 3, side, side) with values from 0 to 255."""
+    def __init__(
+        self, name: str, side: int, net: nn.Module, device: torch.device, *, resizes: bool = False
+    ) -> None:
+        """`net` makes features (N, D) of (N, 3, side, side) with values from 0 to 255.
+
+        One that `resizes` takes pictures of any size, and brings them to `side` px in its own way.
+        """
         self.name = name
         self.side = side
+        self._resizes = resizes
         self._net = net.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._device = device
 
@@ -31,8 +37,9 @@ class Extractor:
         """Features (N, D), float32 on the CPU, of pictures (N, 3, S, S) in [-1, 1].
 
         Pictures are rounded to bytes, as a file would hold them, and brought to `side` px by bilinear
-        interpolation, with antialiasing where they shrink. `watch` is told the number of pictures that have
-        been looked at after each batch.
+        interpolation: with antialiasing where they shrink, but as TensorFlow 1 did it where the net comes
+        from torch-fidelity, so that figures are those of other people. `watch` is told the number of
+        pictures that have been looked at after each batch.
 
         Raises:
             GanlibError: there are none, or what is given are no pictures: another shape, or a NaN in them.
@@ -47,9 +54,9 @@ class Extractor:
 
     def _look(self, pictures: Tensor) -> Tensor:
         bytes_ = pictures.float().add(1).mul(127.5).round().clamp(0, 255)
-        size = (self.side, self.side)
-        resized = interpolate(bytes_, size, mode="bilinear", antialias=True)
-        return self._net(resized.contiguous(memory_format=torch.channels_last))
+        if not self._resizes:
+            bytes_ = interpolate(bytes_, (self.side, self.side), mode="bilinear", antialias=True)
+        return self._net(bytes_.contiguous(memory_format=torch.channels_last))
 
 
 class _Fidelity(nn.Module):
@@ -60,7 +67,7 @@ class _Fidelity(nn.Module):
         self._net = net
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self._net(pictures.round().clamp(0, 255).to(torch.uint8))[0]
+        return self._net(pictures.to(torch.uint8))[0]
 
 
 def get_extractor(name: str = "lite0", device: str | torch.device | None = None) -> Extractor:
@@ -77,9 +84,9 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
     if name == "lite0":
         return Extractor(name, 96, Lite0(), place)
     if name == "inception":
-        return Extractor(name, 299, _Fidelity(_fetched(name, _inception)), place)
+        return Extractor(name, 299, _Fidelity(_fetched(name, _inception)), place, resizes=True)
     if name == "dinov2":
-        return Extractor(name, 224, _Fidelity(_fetched(name, _dinov2)), place)
+        return Extractor(name, 224, _Fidelity(_fetched(name, _dinov2)), place, resizes=True)
     raise GanlibError(f"There is no extractor '{name}': choose lite0, inception or dinov2.")
 
 

@@ -144,6 +144,14 @@ class Reference:
         self._check(samples)
         return metrics.kid(self._of(self._real, scale), self._look(samples, scale), seed=seed)
 
+    def told(self, scale: int = 2) -> str:
+        """What a KID is measured with, and what real pictures get."""
+        size = self.images.size // scale
+        return (
+            f"{self.extractor.name} at {self.extractor.side} px: {self.count} samples, shrunk to {size} px, "
+            f"next to {self.count} {self.real_are}; real against real {self.floor_kid(scale).mean:z.0f}"
+        )
+
     def floor_kid(self, scale: int = 2) -> Spread:
         """KID of real pictures, other ones than samples are compared with: where it is as good as can be."""
         return metrics.kid(*self._apart(scale))

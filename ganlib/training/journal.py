@@ -97,6 +97,7 @@ class Journal:
         }
         if self._reference:
             row["kid"] = self._kid(self._reference) if evaluated else None
+            row["kid_with"] = self._reference.told(_HALF) if evaluated else None
         self._diversity = None
         findings = [finding for finding in watch([*self._rows, row]) if finding.name not in state.told]
         state.told += [finding.name for finding in findings]

@@ -194,6 +194,9 @@ def test_an_evaluated_run_measures_kid_and_keeps_the_best_by_it(recipe, art, tmp
     generator, _ = load_generator(trainer.run.best_file)
     assert torch.equal(generator.main[0].weight, kept[best["kid"]])
     reference = Reference.of(art, "lite0", 24)
+    floor = f"{reference.floor_kid().mean:z.0f}"
+    with_what = f"lite0 at 96 px: 24 samples, shrunk to 16 px, next to 24 {reference.real_are}"
+    assert {row["kid_with"] for row in rows if row["kid"]} == {f"{with_what}; real against real {floor}"}
     painted = paint(trainer.state.average.generator, sample_latent(24, recipe.latent_dim, 1_000_000))
     assert rows[-1]["kid"] == pytest.approx(reference.kid(painted).mean, rel=1e-5)
 

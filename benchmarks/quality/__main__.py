@@ -1,8 +1,9 @@
 """How good the pictures of five ways to train a GAN are, at equal kimg and at equal minutes.
 
 Every system trains on the same prepared bytes, with seeds 0 to 2, in a folder of its own below --runs, until
-it has passed all marks; what it paints there is compared with the same held-out pictures. It can be stopped
-at any time: the same command goes on where it stood. At the end it prints tables and writes one picture.
+it has passed all marks; what it paints there is compared with the same held-out pictures, or with all where
+fewer than 64 are held out. It can be stopped at any time: the same command goes on where it stood. At the end
+it prints tables and writes one picture.
 
   cpu    five systems at 32 px on the bundled portraits, about an hour on two cores
   claim  portraits64 against modern64-cpu at 64 px, after 10 and 40 CPU minutes, about two hours on two cores

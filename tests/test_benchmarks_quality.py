@@ -30,14 +30,22 @@ from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, Spread
 from ganlib.evaluation.scores import BySize, Figures, Quality
+from ganlib.machine import detect
 from ganlib.recipes import Recipe, recipe_names
 from ganlib.run import load_generator
 
 
-@pytest.fixture(autouse=True)
-def _known_rate(monkeypatch):
-    """Of matrix products, on any machine."""
-    monkeypatch.setattr(training, "matrix_rate", lambda *machine: {("cpu", "no"): 5e9}[machine])
+@pytest.fixture
+def known_rate(monkeypatch):
+    """Of what matrix products reach."""
+    monkeypatch.setattr(training, "_rate", lambda machine: {"cpu": 5e9}[machine.device.type])
+
+
+def test_matrix_products_are_timed_where_they_are_the_measure(monkeypatch):
+    monkeypatch.setattr(training, "matrix_rate", lambda *words: {("mps", "no"): 7e9}[words])
+    here = detect("cpu")
+    assert training._rate(here) == 0.0
+    assert training._rate(replace(here, device=torch.device("mps"))) == 7e9
 
 
 @pytest.fixture
@@ -289,14 +297,11 @@ def test_a_table_has_means_and_deviations_over_seeds(stage):
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:5] == ["wide", "2", "2,200 ± 283", "1,100 ± 141", "1,100 ± 141"]
     assert cells[6] == "0.20 ± 0.14"
-    assert cells[-3:] == ["133 ± 0", "not measured", "1.00 ± 0.00"]
+    assert cells[-2:] == ["133 ± 0", "1.00 ± 0.00"]
+    assert "% of matrix products" not in text
     points = {"0.02-minutes": replace(found[0].points["0.02-minutes"], rate=4e9, flops=3_000_000)}
-    row = next(
-        line for line in report(stage, [replace(found[0], points=points)]).splitlines() if "wide" in line
-    )
-    assert row.endswith(
-        "| 133 | 10.0 | 1.00 |"
-    )  # 133 and a third a second, 3 million each: 0.4 of 4 thousand
+    rated = report(stage, [replace(found[0], points=points)])  # 133 and a third a second, 3 million each
+    assert next(line for line in rated.splitlines() if "wide" in line).endswith("| 133 | 10.0 | 1.00 |")
     assert "narrow" not in first
     assert "| real against real |  | 12 | 6 | 6 | 0.50 | 0.94 |" in second
 
@@ -382,7 +387,7 @@ def test_the_whole_comparison(stage, tmp_path, monkeypatch, capsys):
     assert not np.array_equal(left, right)
 
 
-def test_what_was_kept_for_the_curve_alone_is_removed_once_it_is_measured(job):
+def test_what_was_kept_for_the_curve_alone_is_removed_once_it_is_measured(job, known_rate):
     assert training.train(job)
     gauge = measuring.Gauge(job.stage, "eye")
     found = gauge.measure(job)

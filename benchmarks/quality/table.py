@@ -85,9 +85,12 @@ def _table(stage: Stage, mark: Mark, results: Sequence[Result]) -> str:
     rows = [(system, points) for system, points in rows if points]
     if not rows:
         return ""
-    headings = ["system", "seeds", *(column.heading for column in (*_COLUMNS, *_COSTS))]
-    lines = [headings, ["---"] * len(headings), *(_row(system.title, points) for system, points in rows)]
-    lines.append(_floor_row(rows[0][1]))
+    costs = [cost for cost in _COSTS if any(_is_known(cost, points) for _, points in rows)]
+    figures = [column.heading for column in _COLUMNS]
+    headings = ["system", "seeds", *figures, *(cost.heading for cost in costs)]
+    lines = [headings, ["---"] * len(headings)]
+    lines += [_row(system.title, points, costs) for system, points in rows]
+    lines.append(_floor_row(rows[0][1], costs))
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"{stage.art} at {stage.size} px after {budget(stage, mark)}. {measured_with(results)}\n\n{text}"
 
@@ -98,18 +101,22 @@ def _points(system: str, mark: Mark, results: Sequence[Result]) -> list[Point]:
     return [point for point in found if point and point.quality]
 
 
-def _row(title: str, points: Sequence[Point]) -> list[str]:
+def _is_known(cost: _Cost, points: Sequence[Point]) -> bool:
+    return not any(math.isnan(cost.value(point)) for point in points)
+
+
+def _row(title: str, points: Sequence[Point], costs: Sequence[_Cost]) -> list[str]:
     figures = [point.quality for point in points if point.quality]
     cells = [_spread([column.value(one) for one in figures], column.digits) for column in _COLUMNS]
-    costs = [_spread([cost.value(point) for point in points], cost.digits) for cost in _COSTS]
-    return [title, str(len(points)), *cells, *costs]
+    known = [_spread([cost.value(point) for point in points], cost.digits) for cost in costs]
+    return [title, str(len(points)), *cells, *known]
 
 
-def _floor_row(points: Sequence[Point]) -> list[str]:
+def _floor_row(points: Sequence[Point], costs: Sequence[_Cost]) -> list[str]:
     """Real pictures in the place of samples; they cost nothing."""
     floor = next(point.quality.floor for point in points if point.quality)
     cells = [f"{column.value(floor):z.{column.digits}f}" for column in _COLUMNS]
-    return ["real against real", "", *cells, *[""] * len(_COSTS)]
+    return ["real against real", "", *cells, *[""] * len(costs)]
 
 
 def _spread(values: Sequence[float], digits: int) -> str:

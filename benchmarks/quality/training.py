@@ -13,6 +13,7 @@ from benchmarks.quality.track import Place
 from ganlib.data.art import load_art
 from ganlib.errors import GanlibError
 from ganlib.files import make_folder
+from ganlib.machine import Machine
 from ganlib.training.callbacks import Callback
 from ganlib.training.findings import Finding
 from ganlib.training.trainer import Trainer
@@ -48,7 +49,7 @@ class Keeper(Callback):
                     f"'{trainer.run.folder}' is past {mark.value:g} {mark.unit} and has kept nothing there, "
                     "since its marks were others: remove the folder, or name others with --runs."
                 )
-        self._rate = matrix_rate(trainer.machine.device.type, trainer.machine.precision)
+        self._rate = _rate(trainer.machine)
         self._written = last.seconds
         self._watch = Stopwatch(trainer.machine.device)
         self._watch.start(last.seconds)
@@ -87,6 +88,12 @@ class Keeper(Callback):
     def _note(self, trainer: Trainer, seconds: float) -> None:
         self._job.track.add(Place(trainer.state.step, trainer.state.kimg, seconds))
         self._written = seconds
+
+
+def _rate(machine: Machine) -> float:
+    """What large matrix products reach; 0 on a CPU, where convolutions may well outdo them."""
+    on_a_cpu = machine.device.type == "cpu"
+    return 0.0 if on_a_cpu else matrix_rate(machine.device.type, machine.precision)
 
 
 def train(job: Job) -> bool:

@@ -19,7 +19,7 @@ from benchmarks.notebooks.ledger import read_ledger
 from benchmarks.notebooks.running import run
 from book.outputs import is_current, with_outputs
 from ganlib.errors import GanlibError
-from notebooks.publish import local
+from notebooks.links import local
 
 _ROOT = Path(__file__).parents[1]
 _TEXTS = ("CONTRIBUTING.md", "LICENSE", "benchmarks/RESULTS.md", "data/README.md", "notebooks/glossary.md")
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     paths = sorted((_ROOT / "notebooks").glob("*.ipynb"))
     try:
+        _check_place(options.out)
         execute([path for path in paths if not _is_done(path, options.executed)], options.executed)
     except GanlibError as error:
         print(error, file=sys.stderr)
@@ -45,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=_ROOT / "build" / "book", help="for the website (build/book)")
     add("--executed", type=Path, default=_ROOT / "runs" / "notebooks", help="the pages (runs/notebooks)")
     return parser
+
+
+def _check_place(out: Path) -> None:
+    """Raise `GanlibError` if something else than a website would be lost there."""
+    if out.exists() and not (out / "searchindex.js").is_file() and (out.is_file() or any(out.iterdir())):
+        raise GanlibError(f"'{out}' holds something else than the website: name another folder with --out.")
 
 
 def _is_done(path: Path, executed: Path) -> bool:
@@ -98,7 +105,8 @@ def gather(paths: Sequence[Path], executed: Path, source: Path, pictures: Path) 
     pictures.mkdir(parents=True)
     for folder in ("docs", "notebooks/covers"):
         shutil.copytree(_ROOT / folder, source / folder)
-    for text in (*_TEXTS, "benchmarks/recipes.png"):
+    measured = (str(path.relative_to(_ROOT)) for path in (_ROOT / "benchmarks").glob("*.png"))
+    for text in (*_TEXTS, *measured):
         (source / text).parent.mkdir(exist_ok=True)
         shutil.copy(_ROOT / text, source / text)
     start = [(_ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "book/contents.md")]

@@ -36,6 +36,11 @@ def prepared_folder(root: Path = Path("/")) -> Path:
     return kept / "prepared" if kept else cache_folder()
 
 
+def is_kaggle() -> bool:
+    """Whether this is a notebook on Kaggle, whose machines have Colab's module, too."""
+    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+
+
 def drive_hint(root: Path = Path("/")) -> str:
     """What to type in Colab so that runs outlive it; nothing is asked, and nothing waits for an answer."""
     if (root / _DRIVE).is_dir():

@@ -290,13 +290,14 @@ def kimg_of(path: Path) -> float:
 
 def _weights_file(source: str | Path) -> Path:
     path = expand_home(source)
-    bundled = bundled_folder() / "weights" / f"{source}.safetensors"
+    weights = bundled_folder() / "weights"
+    bundled = weights / f"{source}.safetensors"
     for candidate in (Run(path).generator_file, path, bundled):
         if candidate.is_file():
             return candidate
     if path.is_dir():
         return Run(path).weights_file()
-    names = ", ".join(sorted(file.stem for file in bundled.parent.glob("*.safetensors")))
+    names = ", ".join(sorted(file.stem for file in weights.glob("*.safetensors")))
     raise GanlibError(
         f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: {names}."
     )

@@ -1,11 +1,10 @@
 """What the first cell of every notebook does once ganlib is found: complete it, and say what is here."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ganlib.errors import GanlibError
-from ganlib.places import drive_hint
+from ganlib.places import drive_hint, is_kaggle
 
 # What a notebook needs and neither Colab nor Kaggle has, as in requirements.txt.
 _BROUGHT = {
@@ -92,11 +91,11 @@ def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json"
     return [f"minutes to expect{' (estimated)' if device == 't4' else ''}: {each}"]
 
 
-def _host(environment: Mapping[str, str] = os.environ) -> str:
+def _host() -> str:
     """Where the notebook runs: "colab", "kaggle" or "" for any other place."""
-    if find_spec("google") and find_spec("google.colab"):
-        return "colab"
-    return "kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in environment else ""
+    if is_kaggle():
+        return "kaggle"
+    return "colab" if find_spec("google") and find_spec("google.colab") else ""
 
 
 @cache

@@ -13,15 +13,14 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import nbformat
 
+from notebooks.links import GITHUB, RAW, TARGET, local, lost, pages
 from notebooks.refresh import strip
 
 _ROOT = Path(__file__).parents[1]
-_GITHUB = "https://github.com/"
-_RAW = "https://raw.githubusercontent.com/"
 _COLAB = "https://colab.research.google.com"
 _BADGE = re.compile(
     rf"\[!\[Open this notebook in Google Colab\]\({re.escape(_COLAB)}/assets/colab-badge\.svg\)\]\([^)]*\)"
@@ -31,9 +30,8 @@ _NO_BADGE_IN_TABLE = "not yet"
 _NO_CLONE = "Clone this project"
 _NO_BADGES = "No badge opens a notebook in Colab so far, as the project is not published under an address."
 _BADGES = "A badge opens the notebook in Colab, where its first cell brings all that it needs."
-_TARGET = re.compile(r"(!?)(\[[^\[\]]*\])\(([^)\s]+)\)")
 _SETUP_LINE = re.compile(r"^ADDRESS, TAG = .*$", re.MULTILINE)
-_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Address:
     @property
     def repo(self) -> str:
         """Owner and name."""
-        return self.url.removeprefix(_GITHUB)
+        return self.url.removeprefix(GITHUB)
 
     def shown(self, file: str) -> str:
         """The page of a file."""
@@ -58,7 +56,7 @@ class Address:
 
     def raw(self, file: str) -> str:
         """Where the bytes of a file are."""
-        return f"{_RAW}{self.repo}/{self.tag}/{file}"
+        return f"{RAW}{self.repo}/{self.tag}/{file}"
 
     def in_colab(self, page: str) -> str:
         """What opens a notebook in Colab."""
@@ -88,28 +86,8 @@ def with_repo(pyproject: str, repo: str) -> str:
         return bare
     if not _NAME.fullmatch(repo):
         raise ValueError(f"A repository is called owner/name, not '{repo}'.")
-    urls = f'\n[project.urls]\nRepository = "{_GITHUB}{repo}"\n'
+    urls = f'\n[project.urls]\nRepository = "{GITHUB}{repo}"\n'
     return bare.replace("\n[project.scripts]\n", f"{urls}\n[project.scripts]\n".replace("\n\n\n", "\n\n"), 1)
-
-
-def local(text: str) -> str:
-    """A notebook's text as it is inside the project: links to any published page of it made relative."""
-
-    def inside(match: re.Match[str]) -> str:
-        bang, name, target = match.groups()
-        found = re.fullmatch(
-            rf"(?:{_GITHUB}[^/]+/[^/]+/blob|{_RAW}[^/]+/[^/]+)/v[^/]+/(?P<file>[^#]+)(?P<anchor>#.*)?", target
-        )
-        if found is None:
-            return match[0]
-        return f"{bang}{name}({_from_notebooks(found['file'])}{found['anchor'] or ''})"
-
-    return _TARGET.sub(inside, text)
-
-
-def _from_notebooks(file: str) -> str:
-    path = PurePosixPath(file)
-    return str(path.relative_to("notebooks")) if path.is_relative_to("notebooks") else f"../{file}"
 
 
 def outward(text: str, address: Address) -> str:
@@ -124,7 +102,7 @@ def outward(text: str, address: Address) -> str:
         full = address.raw(place) if bang else address.shown(place)
         return f"{bang}{name}({full}{hash_sign}{anchor})"
 
-    return _TARGET.sub(outside, text) if address else text
+    return TARGET.sub(outside, text) if address else text
 
 
 def title(text: str, page: str, address: Address) -> str:
@@ -161,7 +139,7 @@ def readme(text: str, address: Address) -> str:
     )
     text = text.replace(_NO_BADGES, _BADGES) if address else text.replace(_BADGES, _NO_BADGES)
     clone = f"`git clone {address.url}`" if address else _NO_CLONE
-    return re.sub(rf"{_NO_CLONE}|`git clone {_GITHUB}[^`]*`", clone, text)
+    return re.sub(rf"{_NO_CLONE}|`git clone {GITHUB}[^`]*`", clone, text)
 
 
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:
@@ -196,11 +174,19 @@ def main(arguments: list[str] | None = None, root: Path = _ROOT) -> int:
     if options.check:
         for path in (others := differing(root)):
             print(f"{path.relative_to(root)} differs from what pyproject.toml says: make publish writes it")
-        return bool(others)
+        return _tell_lost(root) or bool(others)
     for path, text in wanted(root):
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(root))
-    return 0
+    return _tell_lost(root)
+
+
+def _tell_lost(root: Path) -> bool:
+    """Name the links that lead nowhere; whether there are any."""
+    found = [(path, target) for path in pages(root) for target in lost(path)]
+    for path, target in found:
+        print(f"{path.relative_to(root)} has a link that leads nowhere: {target}")
+    return bool(found)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, is_zipfile
 
 ADDRESS, TAG = "", ""  # of the project, once it is published
 PACKAGE = "ganlib/__init__.py"
@@ -20,10 +20,10 @@ def find_project():
 
 def bring_project():
     """Unpack a zip of the project that lies beside this notebook, or fetch what is published."""
-    for archive in Path().glob("*.zip"):
-        if any(name.endswith(PACKAGE) for name in ZipFile(archive).namelist()):
+    for archive in filter(is_zipfile, Path().glob("*.zip")):
+        if inside := [name for name in ZipFile(archive).namelist() if name.endswith(PACKAGE)]:
             shutil.unpack_archive(archive)
-            return find_project()
+            return Path(min(inside, key=len)).parents[1].resolve()
     if ADDRESS and shutil.which("git"):
         subprocess.run(["git", "clone", "-qc", "advice.detachedHead=false", "--depth=1", "-b", TAG, ADDRESS])
     return find_project()
@@ -32,7 +32,7 @@ def bring_project():
 if getattr(find_spec("ganlib"), "origin", None) is None:  # a mere folder of that name has no origin
     project = find_project() or bring_project()
     if project is None:
-        raise FileNotFoundError("ganlib is not here: upload the project's zip beside this notebook.")
+        raise FileNotFoundError("No ganlib: turn the network on, or upload the project's zip beside this.")
     sys.path.insert(0, str(project))
 
 import ganlib

@@ -164,10 +164,14 @@ def test_at_home_there_is_nothing_to_advise(tmp_path):
 
 
 def test_the_stand_in_is_taken_for_colab(monkeypatch):
-    assert setting_up._host({}) == ""
-    assert setting_up._host({"KAGGLE_KERNEL_RUN_TYPE": "Batch"}) == "kaggle"
+    assert setting_up._host() == ""
+    with pytest.MonkeyPatch.context() as kaggle:
+        kaggle.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+        assert setting_up._host() == "kaggle"
     monkeypatch.setattr(setting_up, "find_spec", lambda name: name in {"google", "google.colab"})
-    assert setting_up._host({}) == "colab"
+    assert setting_up._host() == "colab"
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")  # whose machines have Colab's module, too
+    assert setting_up._host() == "kaggle"
 
 
 def test_without_torch_it_says_what_to_type(monkeypatch):

@@ -65,9 +65,9 @@ def _licence_on_the_hub(licence: str) -> str:
 
 
 def _opening(facts: Facts, samples: int) -> str:
-    size = facts.recipe.size
+    name, size = " ".join(facts.name.split()), facts.recipe.size
     return (
-        f"# {facts.name}\n\nA generator that paints pictures of {size} x {size} pixels from "
+        f"# {name}\n\nA generator that paints pictures of {size} x {size} pixels from "
         f"{facts.recipe.latent_dim} random numbers. These are its first {samples}, not a choice: seeds 0 to "
         f"{samples - 1}.\n\n![A grid of {samples} pictures that it has painted](samples.png)"
     )
@@ -168,4 +168,4 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _in_a_cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", r"\|")
+    return " ".join(text.split()).replace("\\", r"\\").replace("|", r"\|")

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.files import expand_home, make_folder, write_atomically
+from ganlib.files import expand_home, is_part, make_folder, write_atomically
 from ganlib.latent import paint, sample_latent
 from ganlib.run import Run, load_generator
 from ganlib.sharing.card import card
@@ -75,7 +75,10 @@ def _free(folder: Path, run: Run) -> Path:
         return folder
     weights = run.generator_file.name
     ours = {_SAMPLES, _CARD, weights, run.recipe_file.name} if (folder / weights).is_file() else set()
-    others = sorted(file.name for file in folder.iterdir() if file.name not in ours)
+    parts = [file for file in folder.iterdir() if is_part(file)]
+    others = sorted(file.name for file in folder.iterdir() if file.name not in ours and file not in parts)
     if others:
         raise GanlibError(f"'{folder}' holds other files, such as {others[0]}: choose another folder.")
+    for part in parts:  # of a share that was cut off
+        part.unlink()
     return folder

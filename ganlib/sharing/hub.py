@@ -12,7 +12,7 @@ from ganlib.recipes import Recipe
 from ganlib.run import load_generator
 
 _WEIGHTS = "generator.safetensors"
-_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_NAME = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 
 
 def load(source: str | Path) -> tuple[Painter, Recipe]:

@@ -98,6 +98,7 @@ def nearest(line, pictures="avg_pool2d(pictures, 2)"):
 
 
 OF_MEANS = "my_diversity = lambda a, b: nearest_other(a).mean() / nearest_other(b).mean()\n"
+BETWEEN = "my_diversity = lambda a, b: nearest_other(a).quantile(0.5) / nearest_other(b).quantile(0.5)\n"
 UPSIDE_DOWN = "my_diversity = lambda a, b: nearest_other(b).median() / nearest_other(a).median()\n"
 PLAY = "def round_of_the_game(x, y, rate):\n"
 TURN = "def my_turn(step, d_steps, g_steps):\n    place = step % (d_steps + g_steps - 1)\n"
@@ -107,6 +108,7 @@ TURN = "def my_turn(step, d_steps, g_steps):\n    place = step % (d_steps + g_st
     ("name", "answer", "hint"),
     [
         ("diversity", nearest("distances.sort(1).values[:, 1]"), "Right"),
+        ("diversity", nearest("distances.sort(1).values[:, 1]") + BETWEEN, "Right"),
         ("diversity", nearest("distances.fill_diagonal_(0).amin(1)"), "out of reach"),
         ("diversity", nearest("distances.sort(1).values[:, 1]") + UPSIDE_DOWN, "upside down"),
         ("diversity", nearest("distances.sum(1) / 35") + OF_MEANS, "mean distance of all pairs"),
@@ -117,6 +119,7 @@ TURN = "def my_turn(step, d_steps, g_steps):\n    place = step % (d_steps + g_st
         ("circle", PLAY + "    x = x + rate * y\n    return x, y + rate * x", "goes down"),
         ("circle", PLAY + "    return 0.9 * (x - rate * y), 0.9 * (y + rate * x)", "inwards"),
         ("circle", PLAY + "    return 2 * (x - rate * y), 2 * (y + rate * x)", "flies away"),
+        ("circle", PLAY + "    return x, y", "a step is eta long"),
         ("circle", PLAY + "    return x", "stopped with TypeError"),
         ("strangers", "diagnosis = {'A': 'collapse'}", "the names are"),
         ("strangers", "diagnosis = dict.fromkeys('ABCDE', 'generator collapses')", "log B"),

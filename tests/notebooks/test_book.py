@@ -90,6 +90,23 @@ def test_every_notebook_and_text_is_laid_out_and_named_in_the_contents(program, 
     assert {page.name for page in pages} >= {path.name for path in paths}
 
 
+def test_the_pictures_of_the_results_are_there(program, tmp_path):
+    program.gather([], NOTEBOOKS, tmp_path / "source", tmp_path / "pictures")
+    page = tmp_path / "source" / "benchmarks" / "RESULTS.md"
+    named = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert len(named) >= 3
+    assert all((page.parent / name).is_file() for name in named)
+
+
+@pytest.mark.parametrize("name", ["photos", "photos/one.jpg"])
+def test_nothing_but_a_website_is_written_over(program, tmp_path, capsys, name):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.jpg").touch()
+    assert program.main(["--out", str(tmp_path / name)]) == 2
+    assert "holds something else than the website" in capsys.readouterr().err
+    assert (tmp_path / "photos" / "one.jpg").exists()
+
+
 def _is_page(path: Path) -> bool:
     return path.suffix in {".md", ".ipynb"}
 

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from notebooks import publish
+from notebooks.links import local
 
 ROOT = Path(__file__).parents[2]
 RAW = "https://raw.githubusercontent.com/somebody/gan-art/v0.1.0"
@@ -19,9 +20,12 @@ PAGES = "https://github.com/somebody/gan-art/blob/v0.1.0"
 @pytest.fixture
 def project(tmp_path):
     """What names the address, and what is linked from there."""
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("notebooks", "docs", "data", "benchmarks"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "patchwork")
+        )
     return tmp_path
 
 
@@ -109,7 +113,7 @@ def test_a_version_is_a_tag(project):
     assert "v0.1.0" not in "".join(texts(project).values())
 
 
-@pytest.mark.parametrize("name", ["gan-art", "a/b/c", "https://github.com/a/b", "a b/c"])
+@pytest.mark.parametrize("name", ["gan-art", "a/b/c", "https://github.com/a/b", "a b/c", "a/b.git"])
 def test_a_repository_is_owner_and_name(project, name, capsys):
     before = texts(project)
     with pytest.raises(SystemExit):
@@ -130,7 +134,7 @@ def test_links_inside_the_project_go_out_and_come_back():
     assert "[more](https://github.com/a/b/blob/v1.0.0/docs/using.md)" in out
     for same in ("[next](03_generator.ipynb)", "[a paper](https://arxiv.org/abs/1)", "[above](#top)"):
         assert same in out
-    assert publish.local(out) == text
+    assert local(out) == text
     assert publish.outward(text, publish.Address("", "v1.0.0")) == text
 
 
@@ -143,3 +147,10 @@ def test_a_published_project_passes_the_tests_of_its_pages(tmp_path):
     done = subprocess.run(command, cwd=tmp_path / "project", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
     assert re.search(r"\d{3} passed", done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]])
+def test_a_link_that_leads_nowhere_is_told(project, arguments, capsys):
+    (project / "docs" / "using.md").rename(project / "docs" / "used.md")
+    assert publish.main(arguments, project) == 1
+    assert "README.md has a link that leads nowhere: docs/using.md" in capsys.readouterr().out

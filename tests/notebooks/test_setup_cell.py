@@ -84,6 +84,20 @@ def test_a_zip_of_pictures_is_left_alone(tmp_path, runtime):
     assert [path.name for path in runtime.iterdir()] == ["pictures.zip"]
 
 
+def test_a_zip_of_a_zip_s_folder(tmp_path, runtime):
+    fake_project(tmp_path / "packed" / "download" / "gan-art")
+    fake_project(tmp_path / "packed" / "download" / "gan-art" / "build" / "lib")
+    shutil.make_archive(str(runtime / "anything"), "zip", tmp_path / "packed")
+    assert run(runtime) == ([str(runtime / "download" / "gan-art")], "")
+
+
+def test_what_is_no_zip_yet_stops_nothing(project, tmp_path, runtime):
+    (runtime / "half.zip").write_bytes(b"PK\x03\x04 still on its way")
+    assert run(runtime)[1].endswith("upload the project's zip beside this.\n")
+    cell = setup(CELL, bare_repository(project, tmp_path / "ganlib.git"))
+    assert run(runtime, cell) == ([str(runtime / "ganlib")], "")
+
+
 def test_a_data_set_on_kaggle(tmp_path, runtime):
     added = tmp_path / "input"
     project = fake_project(added / "datasets" / "somebody" / "ganlib")
@@ -112,6 +126,6 @@ def test_nothing_found_is_one_sentence(runtime, address):
     told, errors = run(runtime, setup(CELL, address))
     assert told == []
     assert errors.endswith(
-        "FileNotFoundError: ganlib is not here: upload the project's zip beside this notebook.\n"
+        "FileNotFoundError: No ganlib: turn the network on, or upload the project's zip beside this.\n"
     )
     assert list(runtime.iterdir()) == []

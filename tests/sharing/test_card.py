@@ -243,3 +243,10 @@ def test_a_damaged_checkpoint_costs_what_it_says_of_the_pictures_and_no_more(run
         path.write_bytes(b"torn")
     assert "| trained on | not stated |" in card_of(run)
     assert torch.isfinite(ganlib.paint(ganlib.load(run.folder)[0], torch.zeros(1, 8))).all()
+
+
+def test_odd_names_break_neither_heading_nor_table(run, tmp_path):
+    odd = shutil.copytree(run.folder, tmp_path / "two\nlines")
+    text = card_of(odd, data="a\\|b\nc|d")
+    assert "\n# two lines\n" in text
+    assert "| trained on | a\\\\\\|b c\\|d |" in text

@@ -113,3 +113,11 @@ def test_a_folder_that_is_called_like_a_model_is_a_folder(run, hub, monkeypatch)
     folder = ganlib.share(run, out="somebody/portraits")
     assert torch.equal(painted(str(folder)), painted(run.folder))
     assert hub.asked == []
+
+
+@pytest.mark.parametrize("name", ["a--b/c", "a/b.git", "a/b..c"])
+def test_a_name_that_the_hub_gives_nobody_is_not_asked_for(run, hub, name):
+    with pytest.raises(GanlibError, match="no run folder, weights file or bundled model"):
+        ganlib.load(name)
+    with pytest.raises(GanlibError, match="called owner/name, not"):
+        ganlib.share(run, name)

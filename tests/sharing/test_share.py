@@ -67,6 +67,17 @@ def test_a_folder_with_other_things_is_left_alone(run, tmp_path, name):
     assert (tmp_path / "photos" / name).read_text() == "mine"
 
 
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_share_that_was_cut_off_stands_in_no_way(run, there_before):
+    folder = run.folder / "share"
+    folder.mkdir()
+    (folder / ".generator.part.safetensors").write_bytes(b"half")
+    if there_before:
+        (folder / "generator.safetensors").write_bytes(b"whole")
+    ganlib.share(run)
+    assert names(folder) == FILES
+
+
 def test_something_beside_what_was_shared_is_left_alone(run):
     folder = ganlib.share(run)
     (folder / "notes.txt").write_text("mine")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.data.online.patching import environment_kept
+from ganlib.places import is_kaggle
 
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
 LOGIN_ALLOWED = "KAGGLE_ENABLE_OAUTH"
@@ -149,6 +150,8 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _read_colab_secrets() -> dict[str, str]:
     """Whatever Colab gives out in time: where nobody looks at the notebook, its question has no answer."""
+    if is_kaggle():
+        return {}
     try:
         from google.colab import userdata
     except ImportError:

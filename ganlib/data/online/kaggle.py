@@ -10,6 +10,7 @@ from ganlib.data.online.answers import ClientMissingError, RefusedError
 from ganlib.data.online.credentials import HOW_TO_GET_A_TOKEN, Credential, find_credential
 from ganlib.data.online.handle import KaggleHandle
 from ganlib.errors import GanlibError
+from ganlib.places import is_kaggle
 
 
 def downloaded(handle: KaggleHandle) -> Path | None:
@@ -55,7 +56,7 @@ def _without_credential(reason: GanlibError) -> GanlibError:
 
 def _mounts(handle: KaggleHandle) -> Iterator[Path]:
     """Where a notebook on Kaggle finds the data sets added to it; of what version, it cannot see."""
-    if "KAGGLE_KERNEL_RUN_TYPE" not in os.environ or handle.version:
+    if not is_kaggle() or handle.version:
         return
     base = Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER") or "/kaggle/input")
     yield base / "datasets" / handle.owner / handle.name

@@ -30,6 +30,11 @@ class Schedule(NamedTuple):
         """The share of the steps in which D plays."""
         return self.d_steps / self.length
 
+    def discriminator_steps(self, step: int) -> int:
+        """How many steps D has played before `step`."""
+        rounds, place = divmod(step, self.length)
+        return rounds * self.d_steps + min(place, self.d_steps)
+
     def turn(self, step: int) -> Turn:
         """Who plays in `step`, counted from 0."""
         place = step % self.length

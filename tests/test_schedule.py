@@ -31,6 +31,8 @@ def test_d_plays_its_steps_then_g_its_own_and_they_share_one(d_steps, g_steps, w
         g_steps,
     )
     assert schedule.share_of_discriminator == pytest.approx(d_steps / len(period))
+    for step in range(len(wanted)):
+        assert schedule.discriminator_steps(step) == step - wanted[:step].count("G")
 
 
 def test_every_turn_is_somebody_s_and_begins_with_d():

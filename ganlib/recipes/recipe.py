@@ -16,13 +16,13 @@ from ganlib.schedule import Schedule
 class Recipe:
     """One way to train a GAN; the defaults are those of the DCGAN paper (Radford et al. 2016).
 
-    Lengths: `size` in pixels, `ema_kimg` (the half-life of the generator's moving average) and
-    `logit_noise_kimg` in thousands of real pictures, `epochs` in passes over the data. Ranges and betas are
-    pairs. `penalty` (the weight gamma of R1 and R2) and `augment_chance` are pairs, too: what they are at
-    first, and after `ramp_kimg`; by then the learning rates have come down to the share `lr_end`, Adam's
-    second beta is `beta2_end`, and the half-life has grown to `ema_kimg` from the share `ema_start`. Where
-    `ramp_kimg` is 0 nothing changes in the course of a run. `project` is where the recipe comes from,
-    `pictures` what was trained on there, and `art` the bundled set that stands in for it.
+    Lengths: `size` in pixels, `logit_noise_kimg` in thousands of real pictures, `ema_kimg` (the half-life of
+    the generator's moving average) in thousands of those that G has learnt on, `epochs` in passes over the
+    data. Ranges and betas are pairs. `penalty` (the weight gamma of R1 and R2) and `augment_chance` are, too:
+    what they are at first, and after `ramp_kimg`; by then the learning rates have come down to the share
+    `lr_end`, Adam's second beta is `beta2_end`, and the half-life has grown to `ema_kimg` from the share
+    `ema_start`. Where `ramp_kimg` is 0 nothing changes in the course of a run. `project` is where the recipe
+    comes from, `pictures` what was trained on there, and `art` the bundled set that stands in for it.
     """
 
     name: str

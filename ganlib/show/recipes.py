@@ -179,7 +179,7 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
         if not any(r.penalty)
         else "In every step."
         if r.penalty_every == 1
-        else f"In one step of {r.penalty_every}, that many times as strong (Karras et al. 2020)."
+        else f"In one of {r.penalty_every} steps of D, that many times as strong (Karras et al. 2020)."
     ),
     "augment": lambda r: (
         "D sees reals and fakes changed in this way (Zhao et al. 2020)."

@@ -117,10 +117,10 @@ class Game:
         )
 
     def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | None:
-        """R1 + R2, where they are due: every few steps, and as much stronger (Karras et al. 2020)."""
+        """R1 + R2, where they are due: every few steps of D, and as much stronger (Karras et al. 2020)."""
         recipe = self.recipe
         gamma = recipe.penalty_at(self.state.kimg)
-        if not gamma or self.state.step % recipe.penalty_every:
+        if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
             return None
         judge = cast(Judge, self.state.nets()["discriminator"])
         # past accelerate's forward, which may halve the precision

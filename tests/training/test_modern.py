@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 from ganlib.data.imageset import ImageSet
 from ganlib.recipes import Recipe
+from ganlib.training import game
 from ganlib.training.callbacks import Callback
 from ganlib.training.streams import RandomStreams
 from ganlib.training.trainer import Trainer
@@ -138,6 +139,26 @@ def test_its_steps_equal_the_loop_of_the_papers(tmp_path):
 def test_the_comparison_notices_any_other_value(changes, tmp_path):
     _, watch, nets, batches = play(replace(MODERN, **changes), tmp_path / "run")
     assert np.abs(np.subtract(watch.losses, list(from_the_papers(*nets, batches)))).max() > 1e-5
+
+
+@pytest.mark.parametrize(("d_steps", "g_steps"), [(1, 1), (1, 2), (3, 1)])
+def test_the_penalty_comes_every_few_steps_of_d_whoever_plays_besides(
+    d_steps, g_steps, tmp_path, monkeypatch
+):
+    """Of six steps of D's the first, third and fifth, and in none of G's own."""
+    measured = []
+    penalty = game.gradient_penalty
+    monkeypatch.setattr(game, "gradient_penalty", lambda *given: measured.append(1) or penalty(*given))
+    recipe = replace(MODERN, loss="hinge", d_steps=d_steps, g_steps=g_steps)
+    trainer = Trainer(recipe, art(), tmp_path / "run", device="cpu", callbacks=[])
+    penalised = []
+    while len(penalised) < 6:
+        turn, before = trainer._game.turn(), len(measured)
+        trainer._game.play()
+        if turn.discriminator:
+            penalised.append(len(measured) - before)
+    assert penalised == [2, 0, 2, 0, 2, 0]  # R1 and R2
+    assert len(measured) == 6
 
 
 def test_all_that_changes_follows_the_ramp_and_stays_at_its_end(tmp_path):

@@ -132,6 +132,10 @@ def broken_weights(tmp_path):
         ),
         (["train", "portraits64", "--run", "{tmp}/r", "--set", "batch_size=9000"], "larger than the"),
         (["train", "portraits64", "--run", "{tmp}/r", "--set", "size=48"], "power of two"),
+        (
+            ["train", "portraits64", "--run", "{tmp}/r", "--evaluate-kimg", "0"],
+            "every 1 kimg at the most often",
+        ),
         (["train", "portraits64", "--run", "{tmp}/taken"], "a file stands there"),
         (["train", "portraits64", "--run", "{tmp}/r", "--minutes", "-1"], "above zero"),
         (["train", "portraits64", "--run", "{tmp}/r", "--device", "mps"], "no device 'mps'"),

@@ -9,6 +9,7 @@ from ganlib.cli.parts import Verbs, add_settings
 if TYPE_CHECKING:
     from ganlib.recipes import Recipe
     from ganlib.training.callbacks import Callback
+    from ganlib.training.pace import Evaluation
 
 _AUTO = "auto"
 
@@ -63,7 +64,6 @@ def add_train(verbs: Verbs) -> None:
 def _train(options: argparse.Namespace) -> None:
     from ganlib.machine import detect
     from ganlib.show.summary import show_run
-    from ganlib.training.pace import Evaluation
     from ganlib.training.team import Team
     from ganlib.training.trainer import Trainer
 
@@ -78,13 +78,20 @@ def _train(options: argparse.Namespace) -> None:
         precision=options.precision,
         callbacks=_watchers(options),
         save_minutes=options.save_minutes,
-        evaluation=Evaluation(options.evaluate_kimg, options.extractor) if options.evaluate_kimg else None,
+        evaluation=_evaluation(options),
         compiled=options.compile,
     )
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
     if team.leads:
         for what, path in show_run(run):
             print(f"{what:<12} {path}")
+
+
+def _evaluation(options: argparse.Namespace) -> "Evaluation | None":
+    from ganlib.training.pace import Evaluation
+
+    every = options.evaluate_kimg
+    return None if every is None else Evaluation(every, options.extractor)
 
 
 def _chosen_recipe(options: argparse.Namespace) -> "Recipe":

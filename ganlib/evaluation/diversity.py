@@ -24,7 +24,7 @@ class Diversity:
         groups = self._real.split(min(len(painted), len(self._real)))
         whole = [group for group in groups[:_MOST_GROUPS] if len(group) == len(groups[0])]
         real = torch.stack([_median_to_nearest(group) for group in whole]).mean().item()
-        return _median_to_nearest(_small(painted)).item() / real if real else 1.0
+        return _median_to_nearest(_small(painted)).item() / real if 0 < real < torch.inf else 1.0
 
 
 def _small(pictures: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """What a trained net sees in pictures: features, in which pictures are compared."""
 
 from collections.abc import Callable
+from pickle import UnpicklingError
+from zipfile import BadZipFile
 
 import torch
 from torch import Tensor, nn
@@ -127,9 +129,10 @@ def _fetched(name: str, make: Callable[[], nn.Module]) -> nn.Module:
         raise GanlibError(
             f"The extractor {name} needs a package ({error}); type: pip install torch-fidelity"
         ) from error
-    except (OSError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
+    except (OSError, RuntimeError, EOFError, UnpicklingError, BadZipFile) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise GanlibError(
-            f"The weights of {name} could not be fetched ({reason}): connect to the internet and try again, "
-            "or use the extractor lite0, which needs no network."
+            f"The weights of {name} could not be fetched or read ({reason}): delete what a broken download "
+            f"has left in '{torch.hub.get_dir()}', connect to the internet and try again, or use the "
+            "extractor lite0, which needs no network."
         ) from error

@@ -62,14 +62,14 @@ def test_a_person_takes_the_test(lab, truths, artefacts):
     lab.click(f"pick-{truths[0]}")
     said = until_verdict(lab, "of 1 right")
     assert said.startswith(f"Right: the {truths[0]} one is real. 1 of 1 right; of 100")
-    assert lab.page.get_by_text(f"{truths[0]}: real", exact=True).is_visible()
-    assert lab.page.get_by_text(f"{wrong[0]}: painted", exact=True).is_visible()
+    lab.page.get_by_text(f"{truths[0]}: real", exact=True).wait_for()
+    lab.page.get_by_text(f"{wrong[0]}: painted", exact=True).wait_for()
     lab.page.screenshot(path=artefacts / "pairs.png")
 
     lab.click("pick-next")
     until_verdict(lab, "1 of 1 right; of 100 people who toss a coin, 50 do as well.")
     lab.until(lambda: shown(lab), lambda now: now != before)
-    assert lab.page.get_by_text("left: ?", exact=True).is_visible()
+    lab.page.get_by_text("left: ?", exact=True).wait_for()
 
     lab.part(f"pick-{wrong[1]}").press("Enter")
     assert until_verdict(lab, "of 2 right").startswith(f"Wrong: the {truths[1]} one is real. 1 of 2 right")

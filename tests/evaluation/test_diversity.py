@@ -42,11 +42,11 @@ def test_grain_does_not_count(diversity, portraits):
     assert diversity(portraits[:36] + grain) == pytest.approx(diversity(portraits[:36]), rel=0.1)
 
 
-def test_the_bundled_generator_is_nearly_as_varied_as_its_pictures():
+def test_the_bundled_generator_is_as_varied_as_its_pictures():
     art = ganlib.load_art("portraits")
     generator, recipe = ganlib.load_generator("portraits")
     painted = ganlib.paint(generator, ganlib.sample_latent(36, recipe.latent_dim))
-    assert 0.75 < Diversity(art.tensor(art.held_out[:256]))(painted) < 1.1
+    assert 0.9 < Diversity(art.tensor(art.held_out[:256]))(painted) < 1.25
 
 
 def test_it_is_the_median_to_the_nearest_over_that_of_as_many_real_ones():
@@ -65,6 +65,7 @@ def test_it_is_the_median_to_the_nearest_over_that_of_as_many_real_ones():
 def test_few_real_pictures_and_real_ones_all_alike_do_no_harm(portraits):
     assert 0.3 < Diversity(portraits[:8])(portraits[100:136]) < 1.5
     assert Diversity(torch.zeros(20, 3, 32, 32))(portraits[:9]) == 1
+    assert Diversity(portraits[:1])(portraits[:9]) == 1
 
 
 def test_chance_has_no_part(diversity, portraits):

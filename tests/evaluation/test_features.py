@@ -1,16 +1,19 @@
 """What extractors see, and what they say when they cannot."""
 
+import re
 import shutil
 import socket
 import sys
 from importlib.resources import files
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 import ganlib
 from ganlib.data.imageset import to_float
@@ -163,8 +166,34 @@ def test_missing_weights_are_noticed(weights):
 
 @pytest.mark.parametrize("name", ["inception", "dinov2"])
 def test_without_a_network_a_sentence_says_what_to_do(no_network, name):
-    with pytest.raises(GanlibError, match=rf"weights of {name} could not be fetched .*lite0, which needs no"):
+    with pytest.raises(
+        GanlibError, match=rf"weights of {name} could not be fetched or .*lite0, which needs no"
+    ):
         get_extractor(name, "cpu")
+
+
+@pytest.mark.parametrize("left", [b"", b"<html>log in first</html>", b"PK\x03\x04 cut off"])
+def test_weights_that_a_broken_download_left_are_named(left, no_network, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / Path(URL_INCEPTION_V3).name).write_bytes(left)
+    said = (
+        rf"inception could not be fetched or read \(.+\): delete what .* left in '{re.escape(str(tmp_path))}"
+    )
+    with pytest.raises(GanlibError, match=said):
+        get_extractor("inception", "cpu")
+
+
+def test_a_broken_download_of_dinov2_is_named_too(monkeypatch):
+    def broken(*_):
+        raise BadZipFile("File is not a zip file")
+
+    monkeypatch.setattr("torch_fidelity.FeatureExtractorDinoV2", broken)
+    with pytest.raises(
+        GanlibError, match=r"dinov2 could not be fetched or read \(File is not a zip file\): d"
+    ):
+        get_extractor("dinov2", "cpu")
 
 
 def test_inception_is_called_as_torch_fidelity_wants(monkeypatch, portraits):

@@ -41,6 +41,22 @@ def known_rate(monkeypatch):
     monkeypatch.setattr(training, "_rate", lambda machine: {"cpu": 5e9}[machine.device.type])
 
 
+def test_what_timing_the_matrix_products_takes_is_no_memory_of_the_run(job, monkeypatch):
+    done = []
+    monkeypatch.setattr(training, "_rate", lambda machine: done.append("timed") or 1.0)
+    monkeypatch.setattr(training, "forget_peak_memory", lambda device: done.append(f"forgot {device}"))
+    assert training.train(job)
+    assert done == ["timed", "forgot cpu"]
+
+
+def test_only_a_gpu_keeps_an_account_of_memory_to_forget(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", forgotten.append)
+    for device in ("cpu", "cuda:1"):
+        stopwatch.forget_peak_memory(torch.device(device))
+    assert forgotten == [torch.device("cuda:1")]
+
+
 def test_matrix_products_are_timed_where_they_are_the_measure(monkeypatch):
     monkeypatch.setattr(training, "matrix_rate", lambda *words: {("mps", "no"): 7e9}[words])
     here = detect("cpu")
@@ -338,9 +354,9 @@ def test_each_part_differs_from_the_whole_in_what_its_title_says():
 
 
 def test_a_large_picture_is_made_smaller_until_it_is_light(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (800, 1000, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1500, 3), dtype=np.uint8)
     save([Image.fromarray(noise)], tmp_path / "one.png")
-    assert 0.9e6 < (tmp_path / "one.png").stat().st_size <= 1.5e6
+    assert 1.6e6 < (tmp_path / "one.png").stat().st_size <= 2.5e6
     save([Image.new("RGB", (1000, 800), "red")] * 2, tmp_path / "two.png")
     assert Image.open(tmp_path / "two.png").size == (1032, 1664)
 
@@ -385,6 +401,8 @@ def test_the_whole_comparison(stage, tmp_path, monkeypatch, capsys):
     assert left.std() > 5
     assert right.std() > 5
     assert not np.array_equal(left, right)
+    small = [sheet[1040:1200, 20 + 206 * place :][:, :180] for place in range(6)]
+    assert min(grid.std() for grid in small) > 5
 
 
 def test_what_was_kept_for_the_curve_alone_is_removed_once_it_is_measured(job, known_rate):

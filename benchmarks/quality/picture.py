@@ -3,6 +3,8 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import product
+from math import ceil
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -22,6 +24,7 @@ from ganlib.show.figure import Figure
 from ganlib.show.grids import grid_image
 
 _SIDE = 412  # of a grid
+_SMALL = 190  # of a grid of another seed or budget
 _GAP = 16
 _TEXT = 17
 _LINE = 22
@@ -29,7 +32,7 @@ _LETTERS_A_LINE = 0.115  # for each px of width
 _DPI = 100
 _HEIGHT = 430  # of the curves
 _IN_A_ROW = 5  # grids
-_MOST_BYTES = 1_500_000
+_MOST_BYTES = 2_500_000
 _SMALLER = 0.85
 _MANY, _FEW = 6, 3  # pictures in a row of a grid
 _LARGEST_OF_MANY = 64
@@ -48,22 +51,28 @@ _STYLES = (
 
 
 def picture(stage: Stage, results: Mapping[Job, Result]) -> Image.Image:
-    """A stage: a grid of each system at the first seed, below them the curves of all, and how it was made."""
+    """A stage: grids of the last budget and first seed, the curves of all, then all other grids, small."""
     first = min(job.seed for job in results)
     columns = [_column(stage, job, result) for job, result in results.items() if job.seed == first]
     rows = [columns[start : start + _IN_A_ROW] for start in range(0, len(columns), _IN_A_ROW)]
     grids = _below_each_other([_beside_each_other(row) for row in rows], _GAP)
     width = max(grids.width, 3 * _SIDE)
     curves = _curves(stage, list(results.values()), width)
-    about = (
-        f"Grids: seed {first}. Curves: mean of the seeds and their standard deviation, between the budgets "
-        f"by {FOR_A_CURVE} samples. {measured_with(list(results.values()))}"
+    others = _other_grids(stage, results, width)
+    small = (
+        "Small grids: the other budgets and seeds, in the same order, with the half-size KID. "
+        if others
+        else ""
     )
-    return _below_each_other([grids, curves, _text(about, width)], _GAP)
+    about = (
+        f"Large grids: seed {first}. {small}Curves: mean of the seeds and their standard deviation, between "
+        f"the budgets by {FOR_A_CURVE} samples. {measured_with(list(results.values()))}"
+    )
+    return _below_each_other([grids, curves, *others, _text(about, width)], _GAP)
 
 
 def save(pictures: Sequence[Image.Image], path: Path) -> None:
-    """Write pictures as one PNG, the first on top; it is made smaller until it has 1.5 MB at most."""
+    """Write pictures as one PNG, the first on top; it is made smaller until it has 2.5 MB at most."""
     sheet = ImageOps.expand(_below_each_other(pictures, 2 * _GAP), _GAP, "white")
     data = _png(sheet)
     while len(data) > _MOST_BYTES:
@@ -84,7 +93,30 @@ def _column(stage: Stage, job: Job, result: Result) -> Image.Image:
     mark, point = _last(stage, result)
     when = f"after {budget(stage, mark)} ({point.kimg:.0f} kimg)"
     text = f"{job.system.title}\n{when}\nhalf-size KID {point.kid.mean:,.0f}"
-    return _below_each_other([_text(text, _SIDE), _grid(job, mark)])
+    return _below_each_other([_text(text, _SIDE), _grid(job, mark, _SIDE)])
+
+
+def _other_grids(stage: Stage, results: Mapping[Job, Result], width: int) -> list[Image.Image]:
+    """Small grids of each budget and seed that is not among the large ones, as many in a row as fit."""
+    first = min(job.seed for job in results)
+    blocks = []
+    budgets = [mark for mark in stage.marks() if mark.full]
+    for mark, seed in product(budgets, sorted({job.seed for job in results})):
+        cells = [
+            _small_grid(job, mark, result.points[mark.name])
+            for job, result in results.items()
+            if job.seed == seed and mark.name in result.points
+            if seed != first or mark != _last(stage, result)[0]
+        ]
+        if cells:
+            row = _beside_each_other(cells)
+            blocks.append(_below_each_other([_text(f"Seed {seed}, {budget(stage, mark)}", row.width), row]))
+    many = max(1, (width + _GAP) // (max(block.width for block in blocks) + _GAP)) if blocks else 1
+    return [_beside_each_other(blocks[start : start + many]) for start in range(0, len(blocks), many)]
+
+
+def _small_grid(job: Job, mark: Mark, point: Point) -> Image.Image:
+    return _below_each_other([_text(f"{point.kid.mean:,.0f}", _SMALL), _grid(job, mark, _SMALL)])
 
 
 def _last(stage: Stage, result: Result) -> tuple[Mark, Point]:
@@ -94,12 +126,14 @@ def _last(stage: Stage, result: Result) -> tuple[Mark, Point]:
     return full[-1]
 
 
-def _grid(job: Job, mark: Mark) -> Image.Image:
+def _grid(job: Job, mark: Mark, width: int) -> Image.Image:
+    """What was kept at a mark, `width` px wide at most."""
     generator, recipe = load_generator(job.kept_file(mark))
-    side = _MANY if recipe.size <= _LARGEST_OF_MANY else _FEW
+    most = _MANY if recipe.size <= _LARGEST_OF_MANY else _FEW
+    side = most if width == _SIDE else round(most * 2 / 3)
     pictures = paint(generator, sample_latent(side**2, recipe.latent_dim))
-    grid = grid_image(pictures, side, scale=max(1, _SIDE // (side * recipe.size + 1)))
-    grid.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    grid = grid_image(pictures, side, scale=ceil(width / (side * recipe.size + 1)))
+    grid.thumbnail((width, width), Image.Resampling.LANCZOS)
     return grid
 
 

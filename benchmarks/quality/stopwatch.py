@@ -46,6 +46,12 @@ class Stopwatch:
         self.start(seconds)
 
 
+def forget_peak_memory(device: torch.device) -> None:
+    """What was allocated before does not count, as far as the device keeps such an account."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory(device: torch.device) -> int:
     """The most bytes so far: on a GPU those that torch has given out, else those of this process."""
     if device.type == "cuda":

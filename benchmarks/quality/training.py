@@ -8,7 +8,7 @@ from filelock import FileLock
 from benchmarks.matrix import matrix_rate
 from benchmarks.quality.job import Job
 from benchmarks.quality.marks import Mark
-from benchmarks.quality.stopwatch import Stopwatch, peak_memory
+from benchmarks.quality.stopwatch import Stopwatch, forget_peak_memory, peak_memory
 from benchmarks.quality.track import Place
 from ganlib.data.art import load_art
 from ganlib.errors import GanlibError
@@ -50,6 +50,7 @@ class Keeper(Callback):
                     "since its marks were others: remove the folder, or name others with --runs."
                 )
         self._rate = _rate(trainer.machine)
+        forget_peak_memory(trainer.machine.device)
         self._written = last.seconds
         self._watch = Stopwatch(trainer.machine.device)
         self._watch.start(last.seconds)

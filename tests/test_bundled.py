@@ -35,7 +35,7 @@ def test_they_are_small_and_documented(path):
     assert Recipe.from_json(facts["recipe"]) == load_generator(path.stem)[1]
     assert facts["minutes"] > 0
     assert facts["quality"]["measured_with"].startswith("lite0 at 96 px: 585 samples of 64 px")
-    assert facts["quality"]["kid_real_against_real"]["half"] < 10 < facts["quality"]["kid"]["half"] < 500
+    assert facts["quality"]["kid_real_against_real"]["half"] < 10 < facts["quality"]["kid"]["half"] < 300
     typed = _parser().parse_args(shlex.split(facts["command"])[3:])
     assert override(get_recipe(typed.recipe), typed.settings) == Recipe.from_json(facts["recipe"])
     assert (typed.kimg, typed.data) == (facts["kimg"], facts["art"])

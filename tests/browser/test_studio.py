@@ -63,7 +63,7 @@ def studio(lab: LabPage, server: Server) -> Iterator[LabPage]:
 
 
 def test_the_lesson_shows_a_studio(studio, artefacts):
-    assert studio.status() == "portraits64-cpu, 64 px: seed 0"
+    assert studio.status() == "modern64-cpu, 64 px: seed 0"
     sides = studio.part("picture").evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
     assert sides == [64, 64]
     assert studio.part("picture").bounding_box()["width"] > 250
@@ -262,13 +262,13 @@ def outputs_in(path: Path) -> list[nbformat.NotebookNode]:
 def test_without_a_kernel_there_is_a_still(studio, browser, folder, tmp_path, artefacts):
     studio.save()
     (output,) = outputs_in(folder / NAME)
-    assert "portraits64-cpu" in output.data["text/html"]
+    assert "modern64-cpu" in output.data["text/html"]
     page = tmp_path / "page.html"
     page.write_text(HTMLExporter().from_filename(folder / NAME)[0])
     sheet = browser.new_page()
     sheet.route("http*://**", lambda route: route.abort())
     sheet.goto(page.as_uri())
-    still = sheet.get_by_alt_text("portraits64-cpu, 64 px: seed 0")
+    still = sheet.get_by_alt_text("modern64-cpu, 64 px: seed 0")
     assert still.evaluate("picture => picture.naturalWidth") == 64
     assert still.is_visible()
     still.scroll_into_view_if_needed()

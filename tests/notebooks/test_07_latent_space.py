@@ -93,8 +93,8 @@ def test_each_direction_moves_its_own_value_most_and_set_apart_drags_less(lesson
     before, after = effects(lesson["directions"]), effects(lesson["apart"])
     assert (before[own] > 1.2).all()
     assert (after[own] > 0.8 * before[own]).all()
-    assert before[~own].abs().max() > 0.5
-    assert after[~own].abs().max() < 0.45
+    assert 0.35 < before[~own].abs().max() < 0.7
+    assert after[~own].abs().max() < 0.35
     assert after[~own].abs().mean() < 0.6 * before[~own].abs().mean()
 
 
@@ -106,12 +106,12 @@ def test_what_is_set_apart_by_hand_is_what_the_library_sets_apart(lesson):
 def test_the_picks_lead_to_more_hair(lesson):
     people = ganlib.sample_latent(64, 100, 70_000)
     less, more = (ganlib.paint(lesson["generator"], people + way * lesson["picked"]) for way in (-4, 4))
-    assert 1.5 < (lesson["hair"](more).mean() / lesson["hair"](less).mean()).item() < 5
+    assert 1.6 < (lesson["hair"](more).mean() / lesson["hair"](less).mean()).item() < 5
 
 
 def test_the_step_by_hand_is_that_of_the_library(lesson):
-    sheet, long_hair, short_hair = (lesson[name] for name in ("sheet", "long_hair", "short_hair"))
-    theirs = ganlib.mix(plus=[sheet[long_hair]], minus=[sheet[short_hair]])
+    sheet, full, little = (lesson[name] for name in ("sheet", "full_hair", "little_hair"))
+    theirs = ganlib.mix(plus=[sheet[full]], minus=[sheet[little]])
     assert torch.allclose(lesson["by_hand"], theirs, atol=1e-6)
 
 
@@ -132,18 +132,18 @@ def test_the_bowed_line_goes_the_way_of_the_arc_and_is_never_far_from_it(lesson,
     assert 3 < behind.max() < 10
 
 
-def test_twenty_numbers_are_enough_and_the_other_eighty_say_next_to_nothing(lesson):
-    """With a stranger's eighty a picture stays what it is; with a stranger's twenty it becomes theirs."""
-    heard, first = solved(lesson, "exercise-heard")["heard"], lesson["sefa"][:20]
+def test_forty_numbers_are_enough_and_the_other_sixty_say_next_to_nothing(lesson):
+    """With a stranger's sixty a picture stays what it is; with a stranger's forty it becomes theirs."""
+    heard, first = solved(lesson, "exercise-heard")["heard"], lesson["sefa"][:40]
     people, strangers = ganlib.sample_latent(32, 100, 3000), ganlib.sample_latent(32, 100, 4000)
     swapped = heard(people, first) + strangers - heard(strangers, first)
     of_people, of_strangers, mixed = (
         ganlib.paint(lesson["generator"], z) for z in (people, strangers, swapped)
     )
     apart = [127.5 * (mixed - pictures).square().mean().sqrt() for pictures in (of_people, of_strangers)]
-    assert 5 < apart[0] < 20
+    assert 15 < apart[0] < 27
     assert apart[1] > 3 * apart[0]
-    assert heard(people, first).norm(dim=1).mean().item() == pytest.approx(4.5, abs=0.3)
+    assert heard(people, first).norm(dim=1).mean().item() == pytest.approx(6.3, abs=0.3)
 
 
 def test_the_error_by_hand_is_that_of_the_library(lesson):

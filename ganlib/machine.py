@@ -1,7 +1,9 @@
 """What am I running on: device, precision, Colab or not, and the tiny switch for tests."""
 
+import atexit
 import os
 import platform
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,7 +134,11 @@ def budget(full: int, tiny: int) -> int:
 
 
 def run_folder(name: str) -> Path:
-    """Where a notebook keeps the run `name`: `runs/name` in the workspace; a fresh folder in a tiny run."""
+    """Where a notebook keeps the run `name`: `runs/name` in the workspace; in a tiny run a folder of its own,
+    which goes with the process.
+    """
     if is_tiny():
-        return Path(tempfile.mkdtemp(prefix="ganlib-")) / name
+        folder = tempfile.mkdtemp(prefix="ganlib-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder) / name
     return workspace() / "runs" / name

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -93,3 +97,12 @@ def test_the_tiny_switch_shortens_budgets_and_makes_fresh_run_folders(monkeypatc
     monkeypatch.delenv("GANLIB_TINY")
     assert machine.budget(100, tiny=3) == 100
     assert str(machine.run_folder("a")).replace("\\", "/") == "runs/a"
+
+
+def test_a_tiny_run_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setenv("GANLIB_TINY", "1")
+    code = "import ganlib; f = ganlib.run_folder('a'); f.mkdir(); (f / 'b').touch(); print(f)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    folder = Path(told.stdout.strip())
+    assert folder.name == "a"
+    assert not folder.parent.exists()

@@ -328,10 +328,14 @@ class Trainer:
 
 
 def _accelerator(machine: Machine) -> Accelerator:
-    try:
-        return Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
-    except ValueError as error:  # accelerate keeps one device and precision a process
-        raise GanlibError(
-            f"This Python process has already trained elsewhere than on {machine}: start it anew "
-            "(in a notebook: restart the kernel) to change the device."
-        ) from error
+    elsewhere = GanlibError(
+        f"This Python process has already trained elsewhere than on {machine}: start it anew "
+        "(in a notebook: restart the kernel) to change the device."
+    )
+    try:  # accelerate keeps one device and precision a process
+        accelerator = Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
+    except ValueError as error:
+        raise elsewhere from error
+    if accelerator.device.type != machine.device.type:
+        raise elsewhere
+    return accelerator

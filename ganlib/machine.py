@@ -65,6 +65,8 @@ def _checked(precision: str, machine: Machine) -> str:
         raise GanlibError(f"There is no precision '{precision}': choose one of {', '.join(PRECISIONS)}.")
     if precision == "fp16" and machine.device.type == "cpu":
         raise GanlibError("A CPU does not train in fp16: choose bf16 or fp32.")
+    if precision == "bf16" and machine.device.type == "cuda" and machine.precision != "bf16":
+        raise GanlibError(f"This GPU, {machine.name}, has no bf16 of its own: choose fp16 or fp32.")
     return _ACCELERATES_WORD[precision]
 
 

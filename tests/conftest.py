@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from ganlib.data.imageset import ImageSet
 from ganlib.recipes import Recipe
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _any_device() -> None:
+    """Accelerate keeps one device a process; a module with tests of the CPU may follow one of the GPU."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(autouse=True)

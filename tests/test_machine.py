@@ -84,6 +84,15 @@ def test_a_precision_that_cannot_be_is_a_sentence():
         machine.detect("cpu", "fp8")
 
 
+def test_bf16_is_refused_where_a_gpu_only_emulates_it(monkeypatch):
+    put_in_cards(monkeypatch, [(Card, (7, 5)), (Faster, (8, 9))])
+    with pytest.raises(GanlibError, match="This GPU, Tesla T4, has no bf16 of its own: choose fp16 or fp32"):
+        machine.detect("cuda", "bf16")
+    assert machine.detect("cuda", "fp32").precision == "no"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert machine.detect("cuda", "bf16").precision == "bf16"
+
+
 def test_a_device_that_is_not_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(GanlibError, match="no device 'cuda' here"):

@@ -48,8 +48,9 @@ class OnDevice:
         self.where = f"{_mib(self._pictures.nbytes)} of pictures lie in the memory of {device.type}"
 
     def begin(self, order: Tensor) -> None:
-        """Bring the order to the device."""
-        self._order = order.to(self._pictures.device)
+        """Bring the order to the device, which need not stop for it."""
+        device = self._pictures.device
+        self._order = _pinned(order, device).to(device, non_blocking=True)
 
     def read(self, start: int, stop: int) -> Tensor:
         """Gather the pictures on the device."""
@@ -83,8 +84,12 @@ class ReadAhead:
         return pictures.to(self._device, non_blocking=True)
 
     def _load(self, start: int, stop: int) -> Tensor:
-        pictures = torch.from_numpy(np.array(self._images[self._order[start:stop]]))
-        return pictures.pin_memory() if self._device.type == "cuda" else pictures
+        return _pinned(torch.from_numpy(np.array(self._images[self._order[start:stop]])), self._device)
+
+
+def _pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    """Where a GPU fetches it without stopping."""
+    return tensor.pin_memory() if device.type == "cuda" else tensor
 
 
 def _mib(size: int) -> str:

@@ -15,10 +15,11 @@ class GeneratorAverage:
     """
 
     def __init__(self, generator: nn.Module, half_life_kimg: float) -> None:
-        """Start at the generator's own weights."""
+        """Start at the generator's own weights; where they change later they change in place."""
         self.half_life_kimg = half_life_kimg
         self.model = AveragedModel(generator, use_buffers=True).eval()
         self._floats, self._counts = _split(self.generator)
+        self._from_floats, self._from_counts = _split(generator)
 
     @property
     def generator(self) -> nn.Module:
@@ -26,14 +27,13 @@ class GeneratorAverage:
         return self.model.module
 
     @torch.no_grad()
-    def update(self, generator: nn.Module, batch_size: int, kimg: float) -> None:
+    def update(self, batch_size: int, kimg: float) -> None:
         """Move towards the generator after a step of `batch_size` pictures, `kimg` in all so far."""
         half_life = min(self.half_life_kimg, _WARM_UP * kimg)
         decay = 0.5 ** (batch_size / 1000 / half_life) if half_life > 0 else 0.0
-        floats, counts = _split(generator)
-        torch._foreach_lerp_(self._floats, floats, 1 - decay)
-        if counts:
-            torch._foreach_copy_(self._counts, counts)
+        torch._foreach_lerp_(self._floats, self._from_floats, 1 - decay)
+        if self._counts:
+            torch._foreach_copy_(self._counts, self._from_counts)
         self.model.n_averaged += 1
 
 

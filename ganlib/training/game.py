@@ -69,7 +69,7 @@ class Game:
         state.images += 0 if real is None else count
         if turn.generator:
             state.average.half_life_kimg = self.recipe.ema_at(state.kimg)
-            state.average.update(state.nets()["generator"], count, state.kimg)
+            state.average.update(count, state.kimg)
         return [d_loss, g_loss, *self._probabilities(real_logits, fake_logits)]
 
     def _probabilities(
@@ -85,15 +85,16 @@ class Game:
     def measures(self) -> dict[str, float | None]:
         """The means since this was last asked, and the norms of the last step's gradients.
 
-        They are those of the whole team. None stands for what was not played. Asking waits for the device.
+        They are those of the whole team. None stands for what was not played, and for a gradient too large
+        for fp16, in whose step nothing was learnt. Asking waits for the device.
         """
         state = self.state
         totals = self.team.mean(state.totals).tolist()
         means = [total / n if n else None for total, n in zip(totals, state.counted, strict=True)]
         values = dict(zip(MEASURES, means, strict=True))
         turn = self.schedule.turn(state.step - 1)
-        values["d_gradient"] = gradient_norm(state.discriminator) if turn.discriminator else None
-        values["g_gradient"] = gradient_norm(state.generator) if turn.generator else None
+        values["d_gradient"] = _told(gradient_norm(state.discriminator)) if turn.discriminator else None
+        values["g_gradient"] = _told(gradient_norm(state.generator)) if turn.generator else None
         state.totals.zero_()
         state.counted = [0] * len(MEASURES)
         return values
@@ -143,6 +144,10 @@ class Game:
             self.team.average_gradients(net.parameters())
 
         return backward
+
+
+def _told(norm: float) -> float | None:
+    return norm if math.isfinite(norm) else None
 
 
 def gradient_norm(net: nn.Module) -> float:

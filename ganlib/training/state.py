@@ -17,7 +17,7 @@ from ganlib.training.streams import RandomStreams
 from ganlib.training.team import Team
 
 MOST_SETBACKS = 3
-_FIRST = "exp_avg"
+_FIRST, _SECOND = "exp_avg", "exp_avg_sq"
 
 
 class Best(NamedTuple):
@@ -207,8 +207,11 @@ def _memory_format(device: torch.device) -> torch.memory_format:
 
 
 def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -> None:
-    """Copies, since what was read lies in a file that will be replaced."""
-    copies = {n: {name: tensor.clone() for name, tensor in values.items()} for n, values in moments.items()}
-    for values in copies.values():
-        values.setdefault(_FIRST, torch.zeros_like(values["exp_avg_sq"]))
+    """Copies, since what was read lies in a file that will be replaced, laid out as the weights are here."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    copies = {n: {"step": values["step"].clone()} for n, values in moments.items()}
+    for n, values in moments.items():
+        for name in (_FIRST, _SECOND):
+            moment = torch.zeros_like(weights[n])
+            copies[n][name] = moment.copy_(values[name]) if name in values else moment
     optimizer.load_state_dict({"state": copies, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -317,3 +317,41 @@ def test_an_error_stands_on_a_line_of_its_own(recipe, art, tmp_path, capsys, mon
     with pytest.raises(GanlibError, match="no more"):
         trainer.fit(kimg=1)
     assert capsys.readouterr().err.endswith("\n")
+
+
+def test_a_process_that_has_trained_elsewhere_is_a_sentence(recipe, art, tmp_path, monkeypatch):
+    class Kept:
+        device = torch.device("cuda", 0)
+
+    monkeypatch.setattr("ganlib.training.trainer.Accelerator", lambda **_: Kept())
+    with pytest.raises(GanlibError, match=r"already trained elsewhere than on cpu.*restart the kernel"):
+        train(recipe, art, tmp_path / "run", kimg=0.1)
+
+
+def test_moments_lie_in_memory_as_the_weights_do(recipe, art, tmp_path):
+    """A checkpoint may come from a device with another layout, where a fused Adam refuses to go on."""
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
+    state = trainer.state.state_dict()
+    for moments in (state["g_optimizer"], state["d_optimizer"]):
+        for place, values in moments.items():
+            moments[place] = {name: tensor.contiguous() for name, tensor in values.items()}
+    trainer.state.load_state_dict(state)
+    for optimizer in (trainer.state.g_optimizer, trainer.state.d_optimizer):
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for weight in weights:
+            for name in ("exp_avg", "exp_avg_sq"):
+                moment = optimizer.state[weight][name]
+                assert moment.stride() == weight.stride()
+                assert moment.abs().sum() > 0
+    after = trainer.state.state_dict()
+    for key in ("g_optimizer", "d_optimizer"):
+        for place, values in after[key].items():
+            assert all(torch.equal(tensor, state[key][place][name]) for name, tensor in values.items())
+
+
+def test_a_gradient_too_large_for_its_precision_is_told_as_none(recipe, art, tmp_path):
+    trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
+    next(trainer.state.nets()["generator"].parameters()).grad.fill_(torch.inf)
+    measures = trainer._game.measures()
+    assert measures["g_gradient"] is None
+    assert measures["d_gradient"] > 0

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganlib.nets.players import Judge, Painter
@@ -21,24 +21,28 @@ _PICTURES = 2  # counted with two, because one alone may be a special case
 class Cost:
     """What one recipe costs.
 
-    `activation_bytes` is what one picture leaves behind for the backward passes of a step, in fp32; `flops`
-    is the arithmetic of one step of both players a picture, a multiply and an add counted as two.
+    `activation_bytes` is what one picture leaves behind for the backward passes of a step, in fp32, and
+    `penalty_bytes` what R1 and R2 add to it; `flops` is the arithmetic of one step of both players a picture,
+    a multiply and an add counted as two.
     """
 
     generator_parameters: int
     discriminator_parameters: int
     activation_bytes: int
+    penalty_bytes: int
     flops: int
 
     def memory(self, batch_size: int, mixed: bool = False) -> int:
         """Bytes for training, at most: weights, gradients, Adam, the average in fp32, and the activations.
 
         Not all activations of a step are there at the same time, D's own are gone when G learns. In mixed
-        precision they take half; what the device keeps for itself comes on top.
+        precision they take half, but for those of the penalties; what the device keeps for itself comes on
+        top.
         """
         parameters = self.generator_parameters + self.discriminator_parameters
         state = _FLOAT * (_STATE * parameters + self.generator_parameters)
-        return state + batch_size * self.activation_bytes // (2 if mixed else 1)
+        activations = self.activation_bytes // (2 if mixed else 1)
+        return state + batch_size * (activations + self.penalty_bytes)
 
 
 def cost(recipe: Recipe) -> Cost:
@@ -57,10 +61,14 @@ def cost(recipe: Recipe) -> Cost:
             if any(recipe.penalty):
                 forward = _flops(lambda: _look(discriminator, real))
                 flops += _PASSES_OF_PENALTIES * forward // recipe.penalty_every
+        with _saved(discriminator) as saved_by_penalties:
+            if any(recipe.penalty):
+                _penalise(discriminator, real)
     return Cost(
         _count(recipe.generator()) if recipe is not countable else _count(generator),
         _count(discriminator),
-        sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) // _PICTURES,
+        _bytes(saved),
+        _bytes(saved_by_penalties),
         flops // _PICTURES,
     )
 
@@ -85,19 +93,32 @@ def _look(discriminator: Judge, images: Tensor) -> None:
         discriminator(images)
 
 
+def _penalise(discriminator: Judge, images: Tensor) -> None:
+    """What R1 and R2 do, here both at the same images: a gradient that has a gradient."""
+    for _ in range(2):
+        seen = images.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(discriminator(seen).sum(), seen, create_graph=True)
+        gradient.square().sum()
+
+
 def _paint_for_discriminator(generator: Painter, z: Tensor) -> None:
     """The fakes that D alone sees leave nothing behind."""
     with torch.no_grad():
         generator(z)
 
 
-def _count(net: torch.nn.Module) -> int:
+def _bytes(saved: dict[int, Tensor]) -> int:
+    """A picture."""
+    return sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) // _PICTURES
+
+
+def _count(net: nn.Module) -> int:
     return sum(weights.numel() for weights in net.parameters())
 
 
 @contextmanager
-def _saved(*nets: torch.nn.Module) -> Iterator[dict[int, Tensor]]:
-    """Every tensor that is kept for a backward pass of D's step, but for the weights."""
+def _saved(*nets: nn.Module) -> Iterator[dict[int, Tensor]]:
+    """Every tensor that is kept for a backward pass, but for the weights."""
     weights = {_key(tensor) for net in nets for tensor in (*net.parameters(), *net.buffers())}
     saved: dict[int, Tensor] = {}
 

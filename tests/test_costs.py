@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ganlib.augment import Augment
 from ganlib.costs import cost
+from ganlib.losses import gradient_penalty
 from ganlib.recipes import get_recipe, recipe_names
 
 
@@ -82,6 +84,31 @@ def test_activations_are_what_torch_keeps():
     total = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / 4
     assert len(logits) == 3
     assert 0.9 * total < cost(recipe).activation_bytes < 1.1 * total
+
+
+@pytest.mark.parametrize("family", ["dcgan", "residual"])
+def test_what_the_penalties_keep_is_counted(family):
+    norms = {} if family == "dcgan" else {"g_norm": "none", "init": "default"}
+    plain = replace(get_recipe("portraits64"), family=family, d_norm="none", width=8, **norms)
+    recipe = replace(plain, penalty=(1.0, 1.0))
+    discriminator = recipe.discriminator()
+    parameters = {weights.data_ptr() for weights in discriminator.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        if tensor.data_ptr() not in parameters:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        for _ in range(2):
+            gradient_penalty(discriminator, torch.rand(4, 3, 64, 64), Augment())
+    total = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / 4
+    assert cost(plain).penalty_bytes == 0
+    assert 0.9 * total < cost(recipe).penalty_bytes < 1.1 * total
+    counted = cost(recipe)
+    of_penalties = [counted.memory(8, mixed) - cost(plain).memory(8, mixed) for mixed in (False, True)]
+    assert of_penalties == [8 * counted.penalty_bytes] * 2
 
 
 def test_memory_is_state_and_activations():

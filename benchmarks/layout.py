@@ -10,53 +10,91 @@ import time
 import torch
 
 from benchmarks.machine import describe
-from ganlib.machine import detect
+from benchmarks.matrix import TYPES
+from ganlib.augment import Augment
+from ganlib.losses import gradient_penalty
+from ganlib.machine import PRECISIONS, Machine, detect
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.training.steps import discriminator_step, generator_step
 
 LAYOUTS = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
+_WARM = 8  # steps
 
 
-def seconds_a_step(
-    recipe: Recipe, layout: torch.memory_format, device: torch.device, steps: int
-) -> list[float]:
-    """Seconds of each of `steps` steps of both players, after three to warm up."""
-    nets = [net.to(device).to(memory_format=layout) for net in (recipe.generator(), recipe.discriminator())]
-    g_adam, d_adam = (
-        torch.optim.Adam(net.parameters(), recipe.g_lr, recipe.betas, fused=True) for net in nets
-    )
-    generator, discriminator = nets
-    shape = (recipe.batch_size, 3, recipe.size, recipe.size)
-    real = torch.rand(shape, device=device).to(memory_format=layout) * 2 - 1
-    loss = recipe.adversarial_loss()
-    times = []
-    for _ in range(steps + 3):
+class Players:
+    """G and D of a recipe with their optimisers, in one layout, as they learn on one machine."""
+
+    def __init__(self, recipe: Recipe, layout: torch.memory_format, machine: Machine) -> None:
+        """Nets and one batch of pictures, on the device."""
+        self.recipe = recipe
+        self.device = machine.device
+        self.precision = TYPES[machine.precision]
+        self.generator = recipe.generator().to(self.device).to(memory_format=layout)
+        self.discriminator = recipe.discriminator().to(self.device).to(memory_format=layout)
+        self.g_adam = torch.optim.Adam(self.generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
+        self.d_adam = torch.optim.Adam(self.discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)
+        shape = (recipe.batch_size, 3, recipe.size, recipe.size)
+        self.real = torch.rand(shape, device=self.device).to(memory_format=layout) * 2 - 1
+
+    def seconds(self, step: int) -> float:
+        """What one step takes, with R1 and R2 if the recipe has them in this one."""
         began = time.perf_counter()
-        fake = generator(torch.randn(recipe.batch_size, recipe.latent_dim, device=device))
-        discriminator_step(discriminator, d_adam, loss, real, fake)
-        generator_step(discriminator, g_adam, loss, fake).item()  # waits for the device
-        times.append(time.perf_counter() - began)
-    return times[3:]
+        loss = self.recipe.adversarial_loss()
+        mixed = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+        with mixed:
+            z = torch.randn(self.recipe.batch_size, self.recipe.latent_dim, device=self.device)
+            fake = self.generator(z)
+            penalty = self._penalty(fake, step)
+            discriminator_step(
+                self.discriminator,
+                self.d_adam,
+                loss,
+                self.real,
+                fake,
+                backward=lambda value: (value + penalty).backward(),
+            )
+            pairs = self.real if loss.of_pairs else None
+            generator_step(
+                self.discriminator, self.g_adam, loss, fake, real=pairs
+            ).item()  # waits for the device
+        return time.perf_counter() - began
+
+    def _penalty(self, fake: torch.Tensor, step: int) -> torch.Tensor:
+        if not any(self.recipe.penalty) or step % self.recipe.penalty_every:
+            return torch.zeros((), device=self.device)
+        r1, r2 = (gradient_penalty(self.discriminator, images, Augment()) for images in (self.real, fake))
+        return self.recipe.penalty[0] / 2 * self.recipe.penalty_every * (r1 + r2)
+
+
+def seconds_a_step(recipe: Recipe, layout: torch.memory_format, machine: Machine, steps: int) -> list[float]:
+    """Seconds of each of `steps` steps of both players, after eight to warm up."""
+    players = Players(recipe, layout, machine)
+    return [players.seconds(step) for step in range(_WARM + steps)][_WARM:]
 
 
 def main() -> None:
-    """Measure every recipe in both layouts."""
+    """Measure recipes in both layouts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default=detect().device.type)
-    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="all of them, unless told")
+    parser.add_argument("--device")
+    parser.add_argument("--precision", choices=PRECISIONS)
+    parser.add_argument(
+        "--steps", type=int, default=24, help="a multiple of 8, for some recipes have a penalty so often (24)"
+    )
     options = parser.parse_args()
+    machine = detect(options.device, options.precision)
     print(
-        describe(options.device),
+        describe(machine.device.type, options.precision),
         "",
-        "| recipe | layout | pictures a second (median) |",
+        "| recipe | layout | pictures a second (mean) |",
         "|---|---|---|",
         sep="\n",
     )
-    for name in recipe_names():
+    for name in options.recipes or recipe_names():
         recipe = get_recipe(name)
         for layout, memory_format in LAYOUTS.items():
-            times = seconds_a_step(recipe, memory_format, detect(options.device).device, options.steps)
-            print(f"| {name} | {layout} | {recipe.batch_size / statistics.median(times):.1f} |")
+            times = seconds_a_step(recipe, memory_format, machine, options.steps)
+            print(f"| {name} | {layout} | {recipe.batch_size / statistics.mean(times):.1f} |", flush=True)
 
 
 if __name__ == "__main__":

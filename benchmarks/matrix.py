@@ -5,7 +5,7 @@ import time
 
 import torch
 
-_TYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+TYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SIDE = {"cuda": 8192}
 _SIDE_ELSEWHERE = 2048
 _WARM, _COUNTED = 3, 10
@@ -18,7 +18,9 @@ def matrix_rate(device: str, precision: str, side: int | None = None) -> float:
     torch's convolutions are.
     """
     side = side or _SIDE.get(device, _SIDE_ELSEWHERE)
-    left, right = (torch.randn(side, side, device=device).to(_TYPES[precision]) for _ in range(2))
+    own = torch.Generator(device).manual_seed(0)  # the random numbers of a run stay as they are
+    sides = (torch.randn(side, side, device=device, generator=own) for _ in range(2))
+    left, right = (each.to(TYPES[precision]) for each in sides)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if device == "cuda" else before)
     try:

@@ -21,6 +21,7 @@ from benchmarks.throughput import Race, arithmetic, make_jpegs, rates_of, report
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 from ganlib.data.imageset import ImageSet
 from ganlib.data.storage import OnDevice
+from ganlib.machine import detect
 from ganlib.recipes import get_recipe
 
 
@@ -149,8 +150,11 @@ def test_the_tutorial_loop_trains_on_a_gpu(recipe):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
-def test_both_layouts_train(recipe, layout):
-    assert len(seconds_a_step(recipe, layout, torch.device("cpu"), steps=2)) == 2
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_both_layouts_train_in_pairs_and_with_penalties_too(recipe, layout, precision):
+    in_pairs = replace(recipe, loss="relativistic", d_norm="none", penalty=(1.0, 1.0), penalty_every=2)
+    for each in (recipe, in_pairs):
+        assert len(seconds_a_step(each, layout, detect("cpu", precision), steps=2)) == 2
 
 
 def test_moves_in_the_studio_are_measured():

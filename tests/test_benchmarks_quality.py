@@ -31,7 +31,7 @@ from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, Spread
 from ganlib.evaluation.scores import BySize, Figures, Quality
 from ganlib.machine import detect
-from ganlib.recipes import Recipe, recipe_names
+from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.run import load_generator
 
 
@@ -351,6 +351,13 @@ def test_each_part_differs_from_the_whole_in_what_its_title_says():
     assert changed[2] == ["init", "d_norm", "penalty"]
     assert changed[3:7] == [["d_spread"], ["g_lr", "d_lr"], ["batch_size"], ["width"]]
     assert whole.name == "modern64-cpu"
+
+
+def test_the_rates_are_all_that_differs_from_modern64_made_narrow():
+    recipes = {system.name: system.recipe() for system in SIZES["rates"][0].systems}
+    assert get_recipe("modern64").differences(recipes["modern"]) == ["width", "batch_size"]
+    for name in ("paper", "double", "high"):
+        assert recipes["modern"].differences(recipes[name]) == ["g_lr", "d_lr"]
 
 
 def test_a_large_picture_is_made_smaller_until_it_is_light(tmp_path):

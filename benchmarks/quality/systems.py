@@ -136,6 +136,12 @@ _CLAIM = Stage(
     ),
 )
 
+
+def _narrow(rate: float) -> Recipe:
+    """The residual nets of modern64, a quarter as wide."""
+    return replace(get_recipe("modern64"), width=12, batch_size=16, g_lr=rate, d_lr=rate)
+
+
 # Each differs from modern64-cpu, the last, in what its title says.
 _PARTS = Stage(
     name="parts",
@@ -156,12 +162,25 @@ _PARTS = Stage(
         System("slow", "half the rates", lambda: replace(get_recipe("modern64-cpu"), g_lr=4e-4, d_lr=4e-4)),
         System("large", "batches of 32", lambda: replace(get_recipe("modern64-cpu"), batch_size=32)),
         System("wide", "width 48", lambda: replace(get_recipe("modern64-cpu"), width=48)),
-        System(
-            "residual",
-            "modern64, a quarter as wide",
-            lambda: replace(get_recipe("modern64"), width=12, batch_size=16),
-        ),
+        System("residual", "modern64 at 2e-4, a quarter as wide", lambda: _narrow(2e-4)),
         System("modern", "modern64-cpu", lambda: get_recipe("modern64-cpu")),
+    ),
+    has_claim=False,
+)
+
+# modern64 as a CPU can train it, at the rates of Huang et al. 2024 and at higher ones.
+_RATES = Stage(
+    name="rates",
+    art="portraits",
+    size=64,
+    device="cpu",
+    kimg=(40,),
+    minutes=(5,),
+    systems=(
+        System("paper", "rates of 2e-4", lambda: _narrow(2e-4)),
+        System("double", "4e-4", lambda: _narrow(4e-4)),
+        System("modern", "8e-4, those of modern64", lambda: _narrow(8e-4)),
+        System("high", "1.6e-3", lambda: _narrow(1.6e-3)),
     ),
     has_claim=False,
 )
@@ -260,5 +279,6 @@ SIZES: dict[str, tuple[Stage, ...]] = {
     "cpu": (_CPU,),
     "claim": (_CLAIM,),
     "parts": (_PARTS,),
+    "rates": (_RATES,),
     "gpu": (_GPU64, _GPU512),
 }

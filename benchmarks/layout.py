@@ -8,6 +8,8 @@ import statistics
 import time
 
 import torch
+from accelerate.utils import convert_outputs_to_fp32
+from torch import nn
 
 from benchmarks.machine import describe
 from benchmarks.matrix import TYPES
@@ -28,42 +30,54 @@ class Players:
         """Nets and one batch of pictures, on the device."""
         self.recipe = recipe
         self.device = machine.device
-        self.precision = TYPES[machine.precision]
+        self.augment = Augment(recipe.augment, recipe.augment_chance[1])
         self.generator = recipe.generator().to(self.device).to(memory_format=layout)
         self.discriminator = recipe.discriminator().to(self.device).to(memory_format=layout)
+        for net in (self.generator, self.discriminator):
+            _mix(net, machine)
         self.g_adam = torch.optim.Adam(self.generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
         self.d_adam = torch.optim.Adam(self.discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)
         shape = (recipe.batch_size, 3, recipe.size, recipe.size)
         self.real = torch.rand(shape, device=self.device).to(memory_format=layout) * 2 - 1
 
     def seconds(self, step: int) -> float:
-        """What one step takes, with R1 and R2 if the recipe has them in this one."""
+        """What one step takes, with R1 and R2 if the recipe has them in this one; no scaler of gradients."""
         began = time.perf_counter()
         loss = self.recipe.adversarial_loss()
-        mixed = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
-        with mixed:
-            z = torch.randn(self.recipe.batch_size, self.recipe.latent_dim, device=self.device)
-            fake = self.generator(z)
-            penalty = self._penalty(fake, step)
-            discriminator_step(
-                self.discriminator,
-                self.d_adam,
-                loss,
-                self.real,
-                fake,
-                backward=lambda value: (value + penalty).backward(),
-            )
-            pairs = self.real if loss.of_pairs else None
-            generator_step(
-                self.discriminator, self.g_adam, loss, fake, real=pairs
-            ).item()  # waits for the device
+        fake = self._paint()
+        penalty = self._penalty(fake, step)
+        discriminator_step(
+            self.discriminator,
+            self.d_adam,
+            loss,
+            self.real,
+            fake,
+            self.augment,
+            lambda value: (value + penalty).backward(),
+        )
+        fake = self._paint() if self.recipe.fakes == "fresh" else fake
+        pairs = self.real if loss.of_pairs else None
+        generator_step(
+            self.discriminator, self.g_adam, loss, fake, self.augment, real=pairs
+        ).item()  # waits for the device
         return time.perf_counter() - began
+
+    def _paint(self) -> torch.Tensor:
+        return self.generator(torch.randn(self.recipe.batch_size, self.recipe.latent_dim, device=self.device))
 
     def _penalty(self, fake: torch.Tensor, step: int) -> torch.Tensor:
         if not any(self.recipe.penalty) or step % self.recipe.penalty_every:
             return torch.zeros((), device=self.device)
-        r1, r2 = (gradient_penalty(self.discriminator, images, Augment()) for images in (self.real, fake))
+        main = self.discriminator.main  # in fp32
+        r1, r2 = (gradient_penalty(main, images, self.augment) for images in (self.real, fake))
         return self.recipe.penalty[0] / 2 * self.recipe.penalty_every * (r1 + r2)
+
+
+def _mix(net: nn.Module, machine: Machine) -> None:
+    """What accelerate does to a net: autocast in every forward pass, and what comes out in fp32."""
+    if machine.precision != "no":
+        mixed = torch.autocast(machine.device.type, TYPES[machine.precision])
+        net.forward = convert_outputs_to_fp32(mixed(net.forward))
 
 
 def seconds_a_step(recipe: Recipe, layout: torch.memory_format, machine: Machine, steps: int) -> list[float]:

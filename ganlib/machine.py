@@ -17,6 +17,7 @@ TINY_STEPS = 6
 _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
 _ACCELERATES_WORD = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 PRECISIONS = tuple(_ACCELERATES_WORD)
+_YES = {"1", "y", "yes", "t", "true", "on"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _checked(precision: str, machine: Machine) -> str:
 
 
 def _best_device() -> str:
-    if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":  # accelerate launch --cpu
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() in _YES:  # accelerate launch --cpu
         return "cpu"
     if torch.cuda.is_available():
         return "cuda"

@@ -21,6 +21,17 @@ def _any_device() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _a_gpu_for_its_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Within a module, too, before and after those that want a GPU."""
+    wants_gpu = request.node.get_closest_marker("gpu") is not None
+    if wants_gpu:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    if wants_gpu:
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(autouse=True)
 def _same_random_numbers() -> Iterator[None]:
     state = torch.get_rng_state()
     torch.manual_seed(0)

@@ -63,9 +63,10 @@ def test_a_gpu_that_the_notebook_used_before_it_forked_is_a_sentence(monkeypatch
         machine.detect()
 
 
-def test_accelerate_may_ask_for_the_cpu(monkeypatch):
+@pytest.mark.parametrize("word", ["True", "1", "yes"])
+def test_accelerate_may_ask_for_the_cpu(monkeypatch, word):
     put_in_cards(monkeypatch, [(Card, (7, 5))])
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", word)
     assert machine.detect().device.type == "cpu"
     assert machine.detect("cuda").device.type == "cuda"
 

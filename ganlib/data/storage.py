@@ -50,7 +50,7 @@ class OnDevice:
     def begin(self, order: Tensor) -> None:
         """Bring the order to the device, which need not stop for it."""
         device = self._pictures.device
-        self._order = _pinned(order, device).to(device, non_blocking=True)
+        self._order = _sent(_pinned(order, device), device)
 
     def read(self, start: int, stop: int) -> Tensor:
         """Gather the pictures on the device."""
@@ -81,15 +81,20 @@ class ReadAhead:
         pictures = self._next[2].result() if self._next and expected else self._load(start, stop)
         following = (stop, min(2 * stop - start, len(self._order)))
         self._next = (*following, self._reader.submit(self._load, *following))
-        return pictures.to(self._device, non_blocking=True)
+        return _sent(pictures, self._device)
 
     def _load(self, start: int, stop: int) -> Tensor:
         return _pinned(torch.from_numpy(np.array(self._images[self._order[start:stop]])), self._device)
 
 
 def _pinned(tensor: Tensor, device: torch.device) -> Tensor:
-    """Where a GPU fetches it without stopping."""
+    """Where CUDA fetches it without stopping."""
     return tensor.pin_memory() if device.type == "cuda" else tensor
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; only CUDA keeps pinned memory until it has been fetched."""
+    return tensor.to(device, non_blocking=device.type == "cuda")
 
 
 def _mib(size: int) -> str:

@@ -328,14 +328,17 @@ class Trainer:
 
 
 def _accelerator(machine: Machine) -> Accelerator:
-    elsewhere = GanlibError(
-        f"This Python process has already trained elsewhere than on {machine}: start it anew "
-        "(in a notebook: restart the kernel) to change the device."
-    )
     try:  # accelerate keeps one device and precision a process
         accelerator = Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
     except ValueError as error:
-        raise elsewhere from error
+        raise GanlibError(
+            f"This Python process has already trained elsewhere than on {machine}: start it anew "
+            "(in a notebook: restart the kernel) to change the device."
+        ) from error
     if accelerator.device.type != machine.device.type:
-        raise elsewhere
+        raise GanlibError(
+            f"This Python process would train on {accelerator.device}, not on {machine}: it has done so "
+            "before, or its environment says so (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). Start it anew "
+            "(in a notebook: restart the kernel), without these."
+        )
     return accelerator

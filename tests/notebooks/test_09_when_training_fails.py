@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 import ganlib
 from ganlib.schedule import Schedule
@@ -144,6 +145,7 @@ def test_the_games_of_two_go_round_as_the_page_says(said):
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     """The names of the notebook's first half, its runs in full length and in a folder of their own."""
+    AcceleratorState._reset_state(reset_partial_state=True)  # the tests above train on a CPU
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GANLIB_TINY", raising=False)
         patch.chdir(tmp_path_factory.mktemp("lesson"))

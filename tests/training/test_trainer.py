@@ -319,12 +319,12 @@ def test_an_error_stands_on_a_line_of_its_own(recipe, art, tmp_path, capsys, mon
     assert capsys.readouterr().err.endswith("\n")
 
 
-def test_a_process_that_has_trained_elsewhere_is_a_sentence(recipe, art, tmp_path, monkeypatch):
+def test_a_process_that_would_train_elsewhere_is_a_sentence(recipe, art, tmp_path, monkeypatch):
     class Kept:
         device = torch.device("cuda", 0)
 
     monkeypatch.setattr("ganlib.training.trainer.Accelerator", lambda **_: Kept())
-    with pytest.raises(GanlibError, match=r"already trained elsewhere than on cpu.*restart the kernel"):
+    with pytest.raises(GanlibError, match=r"would train on cuda:0, not on cpu.*restart the kernel"):
         train(recipe, art, tmp_path / "run", kimg=0.1)
 
 

@@ -16,7 +16,7 @@ def _modern(
 ) -> Recipe:
     """Huang et al. 2024, made small: the penalty grows fourfold with each doubling of the side.
 
-    The rates are four times theirs, for budgets a hundredth of theirs: `benchmarks.quality --size rates`.
+    The rates are four times theirs, since the budgets are far smaller: `benchmarks.quality --size rates`.
     """
     return Recipe(
         f"modern{size}",

@@ -194,11 +194,13 @@ def _prepared(net: nn.Module, recipe: Recipe, accelerator: Accelerator) -> nn.Mo
 
     Processes on a CPU keep the statistics of their own parts: torch synchronises GPUs only. Nothing else of
     the net knows of other processes, since DistributedDataParallel does not take to a net that is called
-    twice in a step and frozen in the next.
+    twice in a step and frozen in the next. Its tensors stay where they are, on the device already: several
+    processes call their CPU "cpu:0", for which they would be copied, and the average would watch others.
     """
     if recipe.sync_norm and accelerator.use_distributed and accelerator.device.type == "cuda":
         net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
-    return accelerator.prepare_model(net, evaluation_mode=True)  # without this it is wrapped
+    # without `evaluation_mode` it is wrapped
+    return accelerator.prepare_model(net, device_placement=False, evaluation_mode=True)
 
 
 def _memory_format(device: torch.device) -> torch.memory_format:

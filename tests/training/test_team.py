@@ -87,14 +87,15 @@ def test_a_process_alone_has_nothing_to_wait_for():
 def test_gpus_synchronise_batchnorm_where_the_recipe_wants_it():
     recipe = Recipe("test", size=32, width=2)
     together = SimpleNamespace(
-        use_distributed=True, device=torch.device("cuda"), prepare_model=lambda net, evaluation_mode: net
+        use_distributed=True, device=torch.device("cuda"), prepare_model=lambda net, **settings: net
     )
     for wanted, kind in ((True, nn.SyncBatchNorm), (False, nn.BatchNorm2d)):
         plain = recipe.generator()
-        weights = list(plain.parameters())
+        tensors = [*plain.parameters(), *plain.buffers()]
         prepared = _prepared(plain, replace(recipe, sync_norm=wanted), together)
         assert {type(layer) for layer in prepared.modules() if "Norm" in type(layer).__name__} == {kind}
-        assert all(a is b for a, b in zip(prepared.parameters(), weights, strict=True))
+        found = [*prepared.parameters(), *prepared.buffers()]
+        assert all(a is b for a, b in zip(found, tensors, strict=True))  # the average holds on to them
         assert prepared.state_dict().keys() == recipe.generator().state_dict().keys()
 
 

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -67,21 +68,28 @@ def test_arithmetic_and_activations_grow_with_the_area():
     assert 3.5 < large.flops / small.flops < 4.5
 
 
-def test_activations_are_what_torch_keeps():
-    recipe = replace(get_recipe("portraits64"), width=8)
-    generator, discriminator = recipe.generator(), recipe.discriminator()
-    parameters = {weights.data_ptr() for net in (generator, discriminator) for weights in net.parameters()}
-    kept = {}
+@contextmanager
+def kept(*nets):
+    """The tensors that torch keeps for the gradients, weights left out, each storage once."""
+    weights = {weight.data_ptr() for net in nets for weight in net.parameters()}
+    tensors = {}
 
     def keep(tensor):
-        if tensor.data_ptr() not in parameters:
-            kept[tensor.untyped_storage().data_ptr()] = tensor
+        if tensor.data_ptr() not in weights:
+            tensors[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield tensors
+
+
+def test_activations_are_what_torch_keeps():
+    recipe = replace(get_recipe("portraits64"), width=8)
+    generator, discriminator = recipe.generator(), recipe.discriminator()
+    with kept(generator, discriminator) as tensors:
         fake = generator(torch.randn(4, 100))
         logits = discriminator(torch.randn(4, 3, 64, 64)), discriminator(fake.detach()), discriminator(fake)
-    total = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / 4
+    total = sum(tensor.untyped_storage().nbytes() for tensor in tensors.values()) / 4
     assert len(logits) == 3
     assert 0.9 * total < cost(recipe).activation_bytes < 1.1 * total
 
@@ -92,18 +100,10 @@ def test_what_the_penalties_keep_is_counted(family):
     plain = replace(get_recipe("portraits64"), family=family, d_norm="none", width=8, **norms)
     recipe = replace(plain, penalty=(1.0, 1.0))
     discriminator = recipe.discriminator()
-    parameters = {weights.data_ptr() for weights in discriminator.parameters()}
-    kept = {}
-
-    def keep(tensor):
-        if tensor.data_ptr() not in parameters:
-            kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with kept(discriminator) as tensors:
         for _ in range(2):
             gradient_penalty(discriminator, torch.rand(4, 3, 64, 64), Augment())
-    total = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / 4
+    total = sum(tensor.untyped_storage().nbytes() for tensor in tensors.values()) / 4
     assert cost(plain).penalty_bytes == 0
     assert 0.9 * total < cost(recipe).penalty_bytes < 1.1 * total
     counted = cost(recipe)

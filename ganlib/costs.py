@@ -94,7 +94,10 @@ def _look(discriminator: Judge, images: Tensor) -> None:
 
 
 def _penalise(discriminator: Judge, images: Tensor) -> None:
-    """What R1 and R2 do, here both at the same images: a gradient that has a gradient."""
+    """What R1 and R2 do, here both at the same images: a gradient that has a gradient.
+
+    `losses.gradient_penalty` does it, too, but sets the precision, which nets without values do not have.
+    """
     for _ in range(2):
         seen = images.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(discriminator(seen).sum(), seen, create_graph=True)

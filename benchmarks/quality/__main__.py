@@ -8,7 +8,7 @@ it prints tables and writes one picture.
   cpu    five systems at 32 px on the bundled portraits, about an hour on two cores
   claim  portraits64 against modern64-cpu at 64 px, after 10 and 40 CPU minutes, about two hours on two cores
   parts  modern64-cpu at 64 px with one thing changed at a time, about two hours on two cores
-  rates  the residual nets of modern64, a quarter as wide, at four rates, 20 minutes a seed on two cores
+  rates  the residual nets of modern64, a quarter as wide, at four rates, half an hour a seed on two cores
   gpu    five systems at 64 px (portraits) and at 512 px (patchwork), 15 minutes or more for each of 30 runs
 
 Minutes are those that one process has computed where it trains on a CPU, whatever else runs there, and those

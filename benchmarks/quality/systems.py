@@ -169,20 +169,15 @@ _PARTS = Stage(
 )
 
 # modern64 as a CPU can train it, at the rates of Huang et al. 2024 and at higher ones.
-_RATES = Stage(
+_RATES = replace(
+    _PARTS,
     name="rates",
-    art="portraits",
-    size=64,
-    device="cpu",
-    kimg=(40,),
-    minutes=(5,),
     systems=(
         System("paper", "rates of 2e-4", lambda: _narrow(2e-4)),
         System("double", "4e-4", lambda: _narrow(4e-4)),
         System("modern", "8e-4, those of modern64", lambda: _narrow(8e-4)),
         System("high", "1.6e-3", lambda: _narrow(1.6e-3)),
     ),
-    has_claim=False,
 )
 
 _GPU64 = Stage(

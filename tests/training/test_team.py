@@ -87,7 +87,9 @@ def test_a_process_alone_has_nothing_to_wait_for():
 def test_gpus_synchronise_batchnorm_where_the_recipe_wants_it():
     recipe = Recipe("test", size=32, width=2)
     together = SimpleNamespace(
-        use_distributed=True, device=torch.device("cuda"), prepare_model=lambda net, **settings: net
+        use_distributed=True,
+        device=torch.device("cuda"),
+        prepare_model=lambda net, device_placement, evaluation_mode: net,
     )
     for wanted, kind in ((True, nn.SyncBatchNorm), (False, nn.BatchNorm2d)):
         plain = recipe.generator()

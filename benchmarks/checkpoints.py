@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.machine import describe
-from ganlib.data.art import load_art
-from ganlib.machine import detect
+from ganlib.data.dataset import load_art
 from ganlib.recipes import get_recipe, recipe_names
+from ganlib.runtime.device import detect
 from ganlib.training.checkpoint import read_checkpoint, save_checkpoint
 from ganlib.training.trainer import Trainer
 

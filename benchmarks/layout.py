@@ -15,8 +15,8 @@ from benchmarks.machine import describe
 from benchmarks.matrix import TYPES
 from ganlib.augment import Augment
 from ganlib.losses import gradient_penalty
-from ganlib.machine import PRECISIONS, Machine, detect
 from ganlib.recipes import Recipe, get_recipe, recipe_names
+from ganlib.runtime.device import PRECISIONS, Machine, detect
 from ganlib.training.steps import discriminator_step, generator_step
 
 LAYOUTS = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}

@@ -5,7 +5,7 @@ import platform
 
 import torch
 
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
 
 
 def describe(device: str, precision: str | None = None) -> str:

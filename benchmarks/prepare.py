@@ -21,8 +21,8 @@ from PIL import Image
 
 from benchmarks.machine import describe
 from benchmarks.throughput import make_jpegs
-from ganlib.data.imageset import ImageSet
-from ganlib.data.storage import OnDevice, ReadAhead, Storage
+from ganlib.data.dataset import ImageSet
+from ganlib.data.loader import OnDevice, ReadAhead, Storage
 
 _IMAGE_FOLDER = """
 import sys, time
@@ -52,7 +52,7 @@ print(seconds, again, int(peak.split()[1]) * 1.024 / 1000)
 _OPEN = """
 import sys, time
 from pathlib import Path
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 begin = time.perf_counter()
 art = ImageSet.open(Path(sys.argv[1]))
 art.images[len(art) // 2].sum()

@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.machine import describe
 from ganlib.costs import cost
-from ganlib.data.art import load_art
-from ganlib.machine import detect
+from ganlib.data.dataset import load_art
 from ganlib.recipes import get_recipe
 from ganlib.run import Run
+from ganlib.runtime.device import detect
 from ganlib.show.curves import curves
 from ganlib.training.trainer import Trainer
 

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from benchmarks.machine import describe
-from ganlib.machine import detect
 from ganlib.recipes import get_recipe
 from ganlib.run import load_generator, save_generator
-from ganlib.show.widgets import LatentStudio
+from ganlib.runtime.device import detect
+from ganlib.studio.app import LatentStudio
 
 LARGE = "gallery512"
 

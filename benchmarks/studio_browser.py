@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import describe
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
 
 AT_ONCE = 300.0  # milliseconds
 

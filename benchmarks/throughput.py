@@ -25,11 +25,11 @@ from benchmarks.machine import describe
 from benchmarks.matrix import matrix_rate
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
 from ganlib.costs import cost
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
-from ganlib.machine import PRECISIONS, detect
 from ganlib.recipes import Recipe, get_recipe
+from ganlib.runtime.device import PRECISIONS, detect
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
 

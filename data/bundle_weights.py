@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 
-from ganlib.data.art import load_art
-from ganlib.evaluation.quality import measure_quality
-from ganlib.evaluation.scores import Figures
-from ganlib.machine import detect
+from ganlib.data.dataset import load_art
+from ganlib.evaluation.quality import Figures, measure_quality
 from ganlib.recipes import get_recipe
 from ganlib.run import Run, kimg_of, load_generator, save_generator
+from ganlib.runtime.device import detect
 
 WEIGHTS = Path(__file__).parent / "weights"
 

@@ -13,11 +13,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from ganlib.assets import bundled_folder
 from ganlib.errors import GanlibError
-from ganlib.files import disk_errors_explained, expand_home, is_part, make_folder, sync, write_atomically
-from ganlib.nets.players import Painter
+from ganlib.nets.base import Painter
 from ganlib.recipes import Recipe
+from ganlib.runtime.files import (
+    bundled_folder,
+    disk_errors_explained,
+    expand_home,
+    is_part,
+    make_folder,
+    sync,
+    write_atomically,
+)
 
 _NOT_COMPUTED = {
     "name",

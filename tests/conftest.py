@@ -10,7 +10,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.recipes import Recipe
 
 

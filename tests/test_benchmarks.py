@@ -19,10 +19,10 @@ from benchmarks.studio_browser import check as check_browser
 from benchmarks.studio_browser import table as browser_table
 from benchmarks.throughput import Race, arithmetic, make_jpegs, rates_of, report, table, verdict
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
-from ganlib.data.imageset import ImageSet
-from ganlib.data.storage import OnDevice
-from ganlib.machine import detect
+from ganlib.data.dataset import ImageSet
+from ganlib.data.loader import OnDevice
 from ganlib.recipes import get_recipe
+from ganlib.runtime.device import detect
 
 
 @pytest.fixture

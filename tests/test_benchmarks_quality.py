@@ -29,10 +29,10 @@ from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, Spread
-from ganlib.evaluation.scores import BySize, Figures, Quality
-from ganlib.machine import detect
+from ganlib.evaluation.quality import BySize, Figures, Quality
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.run import load_generator
+from ganlib.runtime.device import detect
 
 
 @pytest.fixture

@@ -12,13 +12,12 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.assets import bundled_folder
 from ganlib.cli import _parser
-from ganlib.data.art import load_art
-from ganlib.data.imageset import to_bytes
-from ganlib.latent import paint, sample_latent
+from ganlib.data.dataset import load_art, to_bytes
+from ganlib.latent.sampling import paint, sample_latent
 from ganlib.recipes import Recipe, get_recipe, override
 from ganlib.run import load_generator
+from ganlib.runtime.files import bundled_folder
 
 WEIGHTS = sorted((bundled_folder() / "weights").glob("*.safetensors"))
 

@@ -9,9 +9,8 @@ import torch
 from PIL import Image
 
 from ganlib.cli import main
-from ganlib.data.imageset import to_bytes
-from ganlib.latent import paint, sample_latent, walk
-from ganlib.latent_file import save_latent
+from ganlib.data.dataset import to_bytes
+from ganlib.latent.sampling import paint, sample_latent, save_latent, walk
 from ganlib.run import load_generator, save_generator
 from ganlib.show.grids import enlarge
 

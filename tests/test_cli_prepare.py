@@ -105,14 +105,14 @@ def test_a_data_set_of_kaggle_is_prepared_by_its_name(folder, tmp_path, monkeypa
 INTERRUPTED = """
 import signal, sys
 from ganlib.cli import main
-from ganlib.data import folder
+from ganlib.data import readers as folder
 class Folder(folder.FolderPictures):
     def __iter__(self):
         for number, found in enumerate(super().__iter__()):
             if number == 40:
                 signal.raise_signal(signal.SIGINT)
             yield found
-from ganlib.data import sources
+from ganlib.data import dataset as sources
 sources.FolderPictures = Folder
 sys.exit(main(sys.argv[1:]))
 """

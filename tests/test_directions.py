@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.directions import factorised_directions, fitted_direction, pca_directions, set_apart
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent
+from ganlib.latent.directions import factorised_directions, fitted_direction, pca_directions, set_apart
+from ganlib.latent.sampling import sample_latent
+from ganlib.nets.base import Painter
 from ganlib.nets.dcgan import Generator
-from ganlib.nets.players import Painter
 from ganlib.nets.resize import ResizeGenerator
 
 FAMILIES = {

@@ -3,9 +3,19 @@ import math
 import pytest
 import torch
 
-from ganlib.data.imageset import to_bytes
+from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
-from ganlib.latent import check_latent, in_eval, lerp, mix, paint, sample_latent, slerp, truncate, walk
+from ganlib.latent.sampling import (
+    check_latent,
+    in_eval,
+    lerp,
+    mix,
+    paint,
+    sample_latent,
+    slerp,
+    truncate,
+    walk,
+)
 from ganlib.nets.dcgan import Generator
 
 WAYS = pytest.mark.parametrize("way", [lerp, slerp])

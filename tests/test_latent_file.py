@@ -7,9 +7,15 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent
-from ganlib.latent_file import fingerprint, latent_from_json, latent_to_json, load_latent, save_latent
-from ganlib.nets.players import Painter
+from ganlib.latent.sampling import (
+    fingerprint,
+    latent_from_json,
+    latent_to_json,
+    load_latent,
+    sample_latent,
+    save_latent,
+)
+from ganlib.nets.base import Painter
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlib import machine
 from ganlib.errors import GanlibError
+from ganlib.runtime import device as machine
 
 
 class Card:

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from ganlib.errors import GanlibError
-from ganlib.latent import paint, sample_latent
+from ganlib.latent.projection import project
+from ganlib.latent.sampling import paint, sample_latent
 from ganlib.nets.dcgan import Generator
 from ganlib.nets.resize import ResizeGenerator
-from ganlib.projection import project
 
 FAMILIES = {"dcgan": lambda: Generator(32, 8, 4, init="default"), "resize": lambda: ResizeGenerator(32, 8, 2)}
 
@@ -91,7 +91,9 @@ def test_more_starts_come_no_further_off_and_each_step_is_told(generator):
 
 def test_a_bar_is_shown_only_if_wanted(monkeypatch):
     shown = []
-    monkeypatch.setattr("ganlib.projection.progress", lambda items, *words: shown.append(words) or items)
+    monkeypatch.setattr(
+        "ganlib.latent.projection.progress", lambda items, *words: shown.append(words) or items
+    )
     generator = Generator(32, 8, 4)
     project(generator, torch.zeros(3, 32, 32), steps=2)
     assert shown == [("projecting", "step", 2)]

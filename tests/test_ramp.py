@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from ganlib.ramp import cosine
 from ganlib.recipes import Recipe
+from ganlib.recipes.schedule import cosine
 
 
 @pytest.mark.parametrize(

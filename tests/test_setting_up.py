@@ -11,8 +11,8 @@ import torch
 from packaging.requirements import Requirement
 
 import ganlib
-from ganlib import setting_up
-from ganlib.setting_up import advice, set_up
+from ganlib.course import setup as setting_up
+from ganlib.course.setup import advice, set_up
 
 ROOT = Path(__file__).parents[1]
 MISSING = "torch-fidelity"

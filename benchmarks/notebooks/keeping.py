@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbconvert import HTMLExporter
 
-from ganlib.files import make_folder, write_atomically
+from ganlib.runtime.files import make_folder, write_atomically
 
 _PICTURE = re.compile(r"\]\((covers/[\w.-]+\.webp)\)")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ganlib.files import write_atomically
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
+from ganlib.runtime.files import write_atomically
 
 
 @dataclass(frozen=True)

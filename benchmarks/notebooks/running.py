@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError
 from benchmarks.matrix import matrix_rate
 from benchmarks.notebooks.t4 import Measured, shortened, t4_seconds, uses_a_gpu
 from ganlib.errors import GanlibError
-from ganlib.progress import bar
+from ganlib.runtime.progress import bar
 
 _ROOT = Path(__file__).parents[2]
 _WATCH = """

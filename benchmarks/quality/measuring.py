@@ -12,13 +12,12 @@ from benchmarks.quality.results import Point, Result
 from benchmarks.quality.systems import Stage
 from benchmarks.quality.track import Place
 from ganlib.costs import cost
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.evaluation.features import get_extractor
-from ganlib.evaluation.quality import Reference
-from ganlib.evaluation.scores import SCALES
-from ganlib.latent import paint, sample_latent
-from ganlib.machine import detect
+from ganlib.evaluation.quality import SCALES, Reference
+from ganlib.latent.sampling import paint, sample_latent
 from ganlib.run import load_generator
+from ganlib.runtime.device import detect
 
 _MOST = 500
 FOR_A_CURVE = 200

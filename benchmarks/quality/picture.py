@@ -17,9 +17,9 @@ from benchmarks.quality.measuring import FOR_A_CURVE
 from benchmarks.quality.results import Point, Result
 from benchmarks.quality.systems import Stage
 from benchmarks.quality.table import budget, measured_with
-from ganlib.files import write_atomically
-from ganlib.latent import paint, sample_latent
+from ganlib.latent.sampling import paint, sample_latent
 from ganlib.run import load_generator
+from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import Figure
 from ganlib.show.grids import grid_image
 

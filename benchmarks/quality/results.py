@@ -9,9 +9,9 @@ from typing import Any
 from benchmarks.quality.job import Job
 from ganlib.errors import GanlibError
 from ganlib.evaluation.metrics import Spread
-from ganlib.evaluation.scores import Quality
-from ganlib.files import write_atomically
+from ganlib.evaluation.quality import Quality
 from ganlib.recipes import Recipe
+from ganlib.runtime.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.quality.marks import Mark
 from benchmarks.quality.results import Point, Result
 from benchmarks.quality.systems import Stage
-from ganlib.evaluation.scores import Figures
+from ganlib.evaluation.quality import Figures
 
 _GIB = 2**30
 _A_QUARTER = 0.25

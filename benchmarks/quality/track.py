@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganlib.errors import GanlibError
-from ganlib.files import disk_errors_explained, write_atomically
+from ganlib.runtime.files import disk_errors_explained, write_atomically
 
 
 class Place(NamedTuple):

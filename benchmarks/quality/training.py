@@ -10,12 +10,12 @@ from benchmarks.quality.job import Job
 from benchmarks.quality.marks import Mark
 from benchmarks.quality.stopwatch import Stopwatch, forget_peak_memory, peak_memory
 from benchmarks.quality.track import Place
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.errors import GanlibError
-from ganlib.files import make_folder
-from ganlib.machine import Machine
+from ganlib.runtime.device import Machine
+from ganlib.runtime.files import make_folder
 from ganlib.training.callbacks import Callback
-from ganlib.training.findings import Finding
+from ganlib.training.diagnostics import Finding
 from ganlib.training.trainer import Trainer
 
 _ENDLESS = 1e9  # kimg: what ends a run is its last mark

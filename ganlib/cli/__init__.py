@@ -4,19 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ganlib.cli.animate import add_animate
-from ganlib.cli.doctor import add_doctor
-from ganlib.cli.evaluate import add_evaluate
-from ganlib.cli.explore import add_explore
-from ganlib.cli.export import add_export
-from ganlib.cli.interpolate import add_interpolate
-from ganlib.cli.prepare import add_prepare
-from ganlib.cli.project import add_project
-from ganlib.cli.recipes import add_recipes
-from ganlib.cli.runs import add_runs
-from ganlib.cli.sample import add_sample
-from ganlib.cli.share import add_share
-from ganlib.cli.train import add_train
+from ganlib.cli.sample import add_animate, add_evaluate, add_explore, add_interpolate, add_project, add_sample
+from ganlib.cli.share import add_export, add_share
+from ganlib.cli.train import add_doctor, add_prepare, add_recipes, add_runs, add_train
 from ganlib.errors import GanlibError
 
 _USER_MISTAKE = 2

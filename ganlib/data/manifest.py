@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.errors import GanlibError
-from ganlib.files import write_atomically
+from ganlib.runtime.files import write_atomically
 
 _FILE = "manifest.json"
 

@@ -1,123 +1,120 @@
-"""How good pictures are, as numbers that say what they were computed with."""
+"""Two cheap scores that need no trained net: diversity and the sliced Wasserstein distance."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Iterator
 
-from ganlib.errors import GanlibError
-from ganlib.evaluation.metrics import Manifold, Spread
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, normalize
 
-SCALES = (1, 2, 4)  # how many times the pictures were shrunk before they were looked at
-
-_Value = TypeVar("_Value")
-
-
-class BySize(NamedTuple, Generic[_Value]):
-    """The same of pictures as they are, at half and at a quarter of their size."""
-
-    full: _Value
-    half: _Value
-    quarter: _Value
+_SIDE = 16  # small enough that grain does not count
+_MOST_GROUPS = 8
 
 
-class Pair(NamedTuple):
-    """A sample, the picture of the set that is nearest to it, and how far it is.
+class Diversity:
+    """Half of the pictures have none nearer than this, as a share of the same among as many real ones.
 
-    `sample` is its index among the samples and `picture` that in the set; the distance is in units of the
-    usual distance of a held-out picture to the nearest training picture.
+    1 is as varied as the real ones, 0 all the same. It says nothing of quality.
     """
 
-    sample: int
-    picture: int
-    distance: float
+    def __init__(self, real: Tensor) -> None:
+        """Keep the real pictures small, (N, 3, S, S) in [-1, 1], best some hundreds of them."""
+        self._real = _small(real)
+
+    @torch.inference_mode()
+    def __call__(self, painted: Tensor) -> float:
+        """The share for `painted`, two or more, (N, 3, S, S) in [-1, 1]; 1 if no two real ones differ."""
+        groups = self._real.split(min(len(painted), len(self._real)))
+        whole = [group for group in groups[:_MOST_GROUPS] if len(group) == len(groups[0])]
+        real = torch.stack([_median_to_nearest(group) for group in whole]).mean().item()
+        return _median_to_nearest(_small(painted)).item() / real if 0 < real < torch.inf else 1.0
 
 
-@dataclass(frozen=True)
-class Figures:
-    """All that is measured of `count` pictures next to real ones; what each means stands in `metrics`.
+def _small(pictures: Tensor) -> Tensor:
+    """Pictures (N, 3, S, S) as (N, 768)."""
+    return avg_pool2d(pictures.float(), pictures.shape[2] // _SIDE).flatten(1)
 
-    KID is times 1,000. `distinct`, `neighbour_ratio` and `fid` are those at full size; FID is None where
-    there are fewer than 2,048 pictures on a side.
+
+def _median_to_nearest(pictures: Tensor) -> Tensor:
+    """Each picture's distance to the nearest other one of (N, pixels); the median of these."""
+    distances = torch.cdist(pictures, pictures, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.fill_diagonal_(torch.inf).amin(1).median()
+
+
+_SMALLEST_LEVEL = 16
+_WHOLE = 8
+_PATCH = 7
+_PATCHES = 4096
+_DIRECTIONS = 64
+_QUANTILES = 1024
+
+
+class SlicedWasserstein:
+    """The distance of painted pictures from the real ones given; lower is better, and chance has no part.
+
+    Patches of 7 x 7 pixels from every level of a Laplacian pyramid say how fine and coarse detail differs,
+    whole pictures of 8 x 8 pixels how the arrangement does. Each kind is scaled to the spread of the real
+    ones and laid out along random directions; the distance is the mean gap between the sorted places
+    (Rabin et al. 2011; Karras et al. 2018, "Progressive growing of GANs", section 5).
     """
 
-    count: int
-    kid: BySize[Spread]
-    manifold: BySize[Manifold]
-    distinct: int
-    neighbour_ratio: float
-    fid: float | None
+    def __init__(self, real: Tensor) -> None:
+        """Measure the real pictures once, (N, 3, S, S) in [-1, 1], best some hundreds of them."""
+        self._parts = [_Part(descriptors, seed) for seed, descriptors in enumerate(_descriptors(real))]
 
-    @property
-    def precision(self) -> float:
-        """The share of samples among real pictures, at full size."""
-        return self.manifold.full.precision
+    @torch.inference_mode()
+    def __call__(self, painted: Tensor) -> float:
+        """The distance of `painted`, (N, 3, S, S) in [-1, 1] and on the device of the real ones.
 
-    @property
-    def recall(self) -> float:
-        """The share of real pictures among samples, at full size."""
-        return self.manifold.full.recall
-
-    @property
-    def density(self) -> float:
-        """How thick samples lie where real pictures do, at full size; 1 is as thick as these."""
-        return self.manifold.full.density
-
-    @property
-    def coverage(self) -> float:
-        """The share of real pictures that have a sample close by, at full size."""
-        return self.manifold.full.coverage
-
-
-@dataclass(frozen=True)
-class Quality(Figures):
-    """The figures of painted pictures, and `floor`: the same of real pictures in their place.
-
-    `pictures` names the set; `resolution` is in px and what `extractor` is given, which looks at `side` px;
-    `real` says how many pictures the samples were compared with, `real_are` what these are, and `train` in
-    how many training pictures neighbours were looked for. `subset_size` is that of KID, and `seed` that of
-    z and of subsets. `closest` holds the samples that are nearest to a training picture, nearest first.
-    """
-
-    floor: Figures
-    pictures: str
-    extractor: str
-    side: int
-    resolution: int
-    real: int
-    real_are: str
-    train: int
-    subset_size: int
-    seed: int
-    closest: tuple[Pair, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
-        values = asdict(self)
-        values |= _plain(self) | {"floor": values["floor"] | _plain(self.floor)}
-        return values | {"closest": [pair._asdict() for pair in self.closest]}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Quality":
-        """What `to_json` wrote.
-
-        Raises:
-            GanlibError: it is damaged, or was written by another version of ganlib.
+        The fewer pictures there are, the larger it is by chance: compare only what was counted alike.
         """
-        try:
-            floor = Figures(**values["floor"] | _read(values["floor"]))
-            closest = tuple(Pair(**pair) for pair in values["closest"])
-            return cls(**values | _read(values) | {"floor": floor, "closest": closest})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise GanlibError(f"These are no figures of this version of ganlib ({error}).") from error
+        parts = zip(self._parts, _descriptors(painted), strict=True)
+        distances = [part.distance(descriptors) for part, descriptors in parts]
+        return torch.stack(distances).mean().item()
 
 
-def _plain(figures: Figures) -> dict[str, Any]:
-    """The figures that there are at each size, as dictionaries."""
-    kid = {size: value._asdict() for size, value in figures.kid._asdict().items()}
-    manifold = {size: value._asdict() for size, value in figures.manifold._asdict().items()}
-    return {"kid": kid, "manifold": manifold}
+class _Part:
+    """One kind of descriptor: how the real ones are spread, and where they lie along the directions."""
+
+    def __init__(self, real: Tensor, seed: int) -> None:
+        self._mean = real.mean((0, 2), keepdim=True)
+        self._spread = real.std((0, 2), keepdim=True).clamp(min=1e-3)
+        chosen = torch.Generator().manual_seed(seed)
+        directions = torch.randn(_DIRECTIONS, real[0].numel(), generator=chosen)
+        self._directions = normalize(directions).to(real.device)
+        self._places = self._sorted(real)
+
+    def distance(self, painted: Tensor) -> Tensor:
+        return (self._sorted(painted) - self._places).abs().mean()
+
+    def _sorted(self, descriptors: Tensor) -> Tensor:
+        """Quantiles (directions, quantiles) of descriptors (N, 3, pixels)."""
+        scaled = ((descriptors - self._mean) / self._spread).flatten(1)
+        places = (self._directions @ scaled.T).sort(1).values  # (directions, N)
+        return interpolate(places[None], _QUANTILES, mode="linear", align_corners=True)[0]
 
 
-def _read(values: dict[str, Any]) -> dict[str, Any]:
-    kid = {size: Spread(**value) for size, value in values["kid"].items()}
-    manifold = {size: Manifold(**value) for size, value in values["manifold"].items()}
-    return {"kid": BySize(**kid), "manifold": BySize(**manifold)}
+@torch.inference_mode()
+def _descriptors(pictures: Tensor) -> Iterator[Tensor]:
+    """Patches (4096, 3, 49) of each level, the finest first, and whole pictures (N, 3, 64)."""
+    chosen = torch.Generator().manual_seed(len(pictures))
+    for level in _pyramid(pictures.float()):
+        yield _patches(level, chosen)
+    yield avg_pool2d(pictures.float(), pictures.shape[2] // _WHOLE).flatten(2)
+
+
+def _pyramid(pictures: Tensor) -> Iterator[Tensor]:
+    """What halving loses, level by level down to 32 px, and then what is left at 16 px."""
+    while pictures.shape[2] > _SMALLEST_LEVEL:
+        half = avg_pool2d(pictures, 2)
+        yield pictures - interpolate(half, scale_factor=2, mode="bilinear")
+        pictures = half
+    yield pictures
+
+
+def _patches(pictures: Tensor, chosen: torch.Generator) -> Tensor:
+    """4096 patches (4096, 3, 49) at random places, taken from all pictures in turn."""
+    corners = torch.randint(0, pictures.shape[2] - _PATCH + 1, (2, _PATCHES, 1), generator=chosen)
+    rows, columns = (corners + torch.arange(_PATCH)).to(pictures.device)  # (4096, 7) each
+    owners = torch.arange(_PATCHES, device=pictures.device) % len(pictures)
+    cut = pictures.permute(0, 2, 3, 1)[owners[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return cut.flatten(1, 2).transpose(1, 2)  # from (4096, 7, 7, 3)

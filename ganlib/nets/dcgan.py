@@ -10,10 +10,8 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlib.errors import GanlibError
-from ganlib.nets.initial import initial_weights
-from ganlib.nets.players import Judge, Painter
-from ganlib.nets.spread import BatchSpread
-from ganlib.sizes import check_size
+from ganlib.nets.base import Judge, Painter, check_size
+from ganlib.nets.layers import BatchSpread, initial_weights
 
 GENERATOR_NORMS = ("batch", "none")
 NORMS = ("batch", "spectral", "none")

@@ -9,10 +9,9 @@ import itertools
 
 from torch import Tensor, nn
 
+from ganlib.nets.base import Painter, check_size
 from ganlib.nets.dcgan import channels_by_resolution
-from ganlib.nets.initial import initial_weights
-from ganlib.nets.players import Painter
-from ganlib.sizes import check_size
+from ganlib.nets.layers import initial_weights
 
 _FIRST = 4  # height and width of the first feature map
 _APART = 16  # how many times larger the map is that a small one excites

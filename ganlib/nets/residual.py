@@ -10,9 +10,8 @@ import itertools
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ganlib.nets.base import Judge, Painter, check_size
 from ganlib.nets.excitation import Excited, SkipExcitation, source_of
-from ganlib.nets.players import Judge, Painter
-from ganlib.sizes import check_size
 
 _FIRST = 4  # height and width of G's first feature map, and of D's last
 _WIDEST = 384  # channels: they double as the side halves, up to here

@@ -8,9 +8,8 @@ import itertools
 
 from torch import nn
 
-from ganlib.nets.initial import initial_weights
-from ganlib.nets.players import Judge, Painter
-from ganlib.sizes import check_size
+from ganlib.nets.base import Judge, Painter, check_size
+from ganlib.nets.layers import initial_weights
 
 _FIRST = 4  # height and width of the first feature map
 _TIMES_WIDTH = 4  # the generator is this many times `width` wide in every layer

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ganlib.errors import GanlibError
+from ganlib.recipes.schedule import Schedule
 from ganlib.run import Run
-from ganlib.schedule import Schedule
 from ganlib.show.figure import Figure
 
 _Row = dict[str, Any]

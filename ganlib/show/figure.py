@@ -1,6 +1,7 @@
 """A picture with its description, shown by Jupyter and kept as a file."""
 
 from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -10,7 +11,15 @@ from typing import Any
 from PIL import Image
 
 from ganlib.errors import GanlibError
-from ganlib.files import write_atomically
+from ganlib.runtime.files import write_atomically
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """A line for each row, its cells below those of the row before; all rows have as many."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
 
 _ENDINGS = {".png", ".webp", ".jpg", ".jpeg"}
 
@@ -80,3 +89,36 @@ def check_picture_name(path: Path) -> None:
         raise GanlibError(
             f"'{path}' names no picture format: end it in .png, .webp or .jpg (PNG, WebP or JPEG)."
         )
+
+
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def widgets_or_still(
+    box: Any, figure: Figure, told: str, *, invitation: str = "there are sliders", width: int | None = None
+) -> dict[str, Any]:
+    """What `_repr_mimebundle_` returns: the widgets in `box`, and `figure` for pages that cannot show them.
+
+    `told` is the line below the picture, and all that a terminal prints; `width` is in px.
+    """
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {invitation}.")
+    html = f"<figure>{figure.html(width)}<figcaption>{caption}</figcaption></figure>"
+    return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}
+
+
+class Interactive:
+    """Widgets of your own, `box`, that leave a still picture behind where there is no kernel."""
+
+    def __init__(self, box: Any, still: Callable[[], Figure]) -> None:
+        """`still` draws what the widgets show at the moment."""
+        self.box = box
+        self._still = still
+
+    def __repr__(self) -> str:
+        """What is shown, in words."""
+        return self._still().alt
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        figure = self._still()
+        return widgets_or_still(self.box, figure, figure.alt)

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.data.imageset import to_bytes
+from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.figure import Figure

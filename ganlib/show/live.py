@@ -11,12 +11,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from ganlib.errors import GanlibError
-from ganlib.progress import in_notebook
 from ganlib.run import Run
+from ganlib.runtime.progress import in_notebook
 from ganlib.show.curves import describe, draw_rows, time_axis
 from ganlib.show.figure import Figure
 from ganlib.training.callbacks import Callback, ProgressBar
-from ganlib.training.findings import Finding
+from ganlib.training.diagnostics import Finding
 from ganlib.training.trainer import Trainer
 
 _MOST_POINTS = 500

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ganlib.costs import cost
 from ganlib.recipes import Recipe
-from ganlib.show.table import table
+from ganlib.show.figure import table
 
 _GIB = 2**30
 _HOUR = 60

@@ -13,9 +13,9 @@ from PIL import Image, ImageFile, ImageOps
 
 from ganlib.data.decode import MOST_PIXELS
 from ganlib.data.manifest import Entry, Manifest, read_manifest
-from ganlib.data.pictures import Found, Pictures
 from ganlib.data.prepare import images_file
-from ganlib.files import write_atomically
+from ganlib.data.readers import Found, Pictures
+from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import Figure
 
 _MOST_SHOWN = 100

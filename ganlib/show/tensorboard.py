@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ganlib.errors import GanlibError
-from ganlib.files import disk_errors_explained
+from ganlib.runtime.files import disk_errors_explained
 from ganlib.show.curves import time_axis
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from ganlib.progress import NotebookLine, in_notebook
-from ganlib.training.findings import Finding
-from ganlib.training.team import division
+from ganlib.runtime.distributed import division
+from ganlib.runtime.progress import NotebookLine, in_notebook
+from ganlib.training.diagnostics import Finding
 
 if TYPE_CHECKING:
     from ganlib.training.trainer import Trainer

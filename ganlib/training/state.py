@@ -1,5 +1,6 @@
 """Everything that changes while a run trains, in one object that can be saved and restored."""
 
+import inspect
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -8,13 +9,54 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
+from torch.optim.swa_utils import AveragedModel
 
-from ganlib.data.batches import Batches
+from ganlib.data.loader import Batches
+from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
-from ganlib.training.ema import GeneratorAverage
-from ganlib.training.findings import Finding
-from ganlib.training.streams import RandomStreams
-from ganlib.training.team import Team
+from ganlib.runtime.distributed import Team
+from ganlib.training.diagnostics import Finding
+from ganlib.training.rng import RandomStreams
+
+_WARM_UP = 0.05  # the half-life is at most this share of the pictures seen so far (Karras et al. 2020)
+
+
+class GeneratorAverage:
+    """Exponential moving average of G, weights and BatchNorm statistics, with a half-life in kimg.
+
+    The average lives in torch's `AveragedModel`. Its `update_parameters` copies a counter to the device in
+    every call, for which the device has to stop, so the update itself is done here.
+    """
+
+    def __init__(self, generator: nn.Module, half_life_kimg: float) -> None:
+        """Start at the generator's own weights; where they change later they change in place."""
+        self.half_life_kimg = half_life_kimg
+        self.model = AveragedModel(generator, use_buffers=True).eval()
+        self._floats, self._counts = _split(self.generator)
+        self._from_floats, self._from_counts = _split(generator)
+
+    @property
+    def generator(self) -> nn.Module:
+        """The averaged generator, in eval mode."""
+        return self.model.module
+
+    @torch.no_grad()
+    def update(self, batch_size: int, kimg: float) -> None:
+        """Move towards the generator after a step of `batch_size` pictures, `kimg` in all so far."""
+        half_life = min(self.half_life_kimg, _WARM_UP * kimg)
+        decay = 0.5 ** (batch_size / 1000 / half_life) if half_life > 0 else 0.0
+        torch._foreach_lerp_(self._floats, self._from_floats, 1 - decay)
+        if self._counts:
+            torch._foreach_copy_(self._counts, self._from_counts)
+        self.model.n_averaged += 1
+
+
+def _split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Weights and statistics, and the whole numbers among the buffers: BatchNorm's counts of batches."""
+    tensors = [tensor.detach() for tensor in (*net.parameters(), *net.buffers())]
+    floats = [tensor for tensor in tensors if tensor.is_floating_point()]
+    return floats, [tensor for tensor in tensors if not tensor.is_floating_point()]
+
 
 MOST_SETBACKS = 3
 _FIRST, _SECOND = "exp_avg", "exp_avg_sq"
@@ -217,3 +259,59 @@ def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -
             moment = torch.zeros_like(weights[n])
             copies[n][name] = moment.copy_(values[name]) if name in values else moment
     optimizer.load_state_dict({"state": copies, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def check_compiler(device: torch.device) -> None:
+    """Compile a line on `device`; raise `GanlibError` if that does not work.
+
+    It takes a few seconds, which the nets then need less.
+    """
+    try:
+        torch.compile(_probe, dynamic=False)(torch.ones(2, device=device))
+    except Exception as error:  # each platform and version fails in a way of its own
+        raise GanlibError(
+            f"torch.compile does not work here ({_reason(error)}): leave out --compile, in Python "
+            f"compiled=True, or install {_wanted(device)}."
+        ) from error
+
+
+def compile_nets(state: TrainingState) -> None:
+    """Compile, in place, the nets of `state` that no gradient penalty passes through.
+
+    That is G, and D where the recipe has no penalty, for torch.compile cannot differentiate twice. Names of
+    weights, checkpoints and the average stay as they are: a compiled run and a plain one go on with each
+    other's checkpoints. They agree but for rounding, in bf16 that of bf16; dropout may draw other numbers. A
+    net whose BatchNorm is synchronised between processes is left alone. Two shapes are compiled, a whole
+    batch and the last one of an epoch: about a minute on two CPU cores.
+
+    On CUDA each compiled part is replayed as a CUDA graph, whose results are overwritten in the next step, so
+    `Game` announces each. Within a step the fakes and what D keeps of its passes are all alive and stay
+    in place; nothing that is read later is left there, for losses are copied, and gradients forgotten before
+    each backward pass. Frozen weights and the shorter batch have graphs of their own.
+
+    On a CPU it brings nothing, as benchmarks/RESULTS.md shows; on a GPU it has not been measured.
+    """
+    state.replayed = state.accelerator.device.type == "cuda"
+    mode = "reduce-overhead" if state.replayed else None
+    for net in (state.generator, *(() if any(state.recipe.penalty) else (state.discriminator,))):
+        if not any(isinstance(layer, nn.SyncBatchNorm) for layer in net.modules()):
+            net.compile(mode=mode, dynamic=False, **_own_versions())
+
+
+def _own_versions() -> dict[str, bool]:
+    """Let no other run in this process use up the number of versions that torch keeps, where it can."""
+    name = "isolate_recompiles"  # older versions of torch do not know it
+    return {name: True} if name in inspect.signature(torch.compile).parameters else {}
+
+
+def _probe(x: Tensor) -> Tensor:
+    return x.sin() + 1
+
+
+def _reason(error: Exception) -> str:
+    """The first line that torch's long text has."""
+    return str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+
+
+def _wanted(device: torch.device) -> str:
+    return "Triton and a C compiler" if device.type == "cuda" else "a C++ compiler, such as g++"

@@ -1,14 +1,21 @@
-"""One step of each player: the whole game in two functions."""
+"""One training step: a step of D, a step of G, and both as a recipe has them."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganlib.augment import Augment
-from ganlib.losses import AdversarialLoss
+from ganlib.losses import AdversarialLoss, gradient_penalty, with_noise
+from ganlib.nets.base import Judge
+from ganlib.recipes import Recipe
+from ganlib.recipes.schedule import Turn
+from ganlib.runtime.distributed import Team
+from ganlib.training.state import TrainingState
 
 Backward = Callable[[Tensor], None]
 _UNCHANGED = Augment()
@@ -70,3 +77,144 @@ def frozen(net: nn.Module) -> Iterator[None]:
         yield
     finally:
         net.requires_grad_(True)
+
+
+MEASURES = ("d_loss", "g_loss", "real_probability", "fake_probability")
+
+
+class Game:
+    """Plays a recipe on a state: each step changes the nets, the optimisers, the average and the counters.
+
+    A team of processes plays one game: z is drawn for the whole batch, each paints and judges its share, and
+    the gradients are averaged. What is drawn for a share alone (dropout, augmentation, noise on labels and
+    logits) is drawn alike in all of them, so that their random streams stay in step.
+    """
+
+    def __init__(self, recipe: Recipe, state: TrainingState, team: Team) -> None:
+        """Nothing is played yet."""
+        self.recipe = recipe
+        self.state = state
+        self.team = team
+        self.loss = recipe.adversarial_loss()
+        self.augment = Augment(recipe.augment)
+        self.schedule = recipe.schedule(math.ceil(len(state.batches) / recipe.batch_size))
+        self.last_values = torch.zeros_like(state.totals)
+
+    def turn(self) -> Turn:
+        """Who plays in the next step."""
+        return self.schedule.turn(self.state.step)
+
+    def play(self) -> None:
+        """One step of D, of G, or of both."""
+        if self.state.replayed:
+            torch.compiler.cudagraph_mark_step_begin()
+        for place, value in enumerate(self._move(self.turn())):
+            if value is not None:
+                self.last_values[place] = value
+                self.state.totals[place] += value
+                self.state.counted[place] += 1
+
+    def _move(self, turn: Turn) -> list[Tensor | None]:
+        """Returns the losses of D and G, D(x) and D(G(z)), if there are."""
+        state = self.state
+        real = state.batches.next() if turn.discriminator else None
+        count = self.recipe.batch_size if real is None else len(real) * self.team.size
+        shared = turn.generator and (real is None or self.recipe.fakes == "shared")
+        fake = self._paint(count, shared)
+        d_loss = g_loss = real_logits = fake_logits = None
+        self.augment.chance = self.recipe.augment_chance_at(state.kimg)
+        state.set_adam()
+        if real is not None:
+            d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
+        if turn.generator:
+            g_loss = self._teach_generator(fake if shared else self._paint(count, True), real)
+        state.step += 1
+        state.shown += count
+        state.images += 0 if real is None else count
+        if turn.generator:
+            state.average.half_life_kimg = self.recipe.ema_at(state.kimg)
+            state.average.update(count, state.kimg)
+        return [d_loss, g_loss, *self._probabilities(real_logits, fake_logits)]
+
+    def _probabilities(
+        self, real_logits: Tensor | None, fake_logits: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """D(x) and D(G(z)), batch means; in a loss of pairs, that D picks the one or the other of a pair."""
+        if real_logits is None or fake_logits is None:
+            return None, None
+        if self.loss.of_pairs:
+            real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
+        return real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
+
+    def measures(self) -> dict[str, float | None]:
+        """The means since this was last asked, and the norms of the last step's gradients.
+
+        They are those of the whole team. None stands for what was not played, and for a gradient too large
+        for fp16, in whose step nothing was learnt. Asking waits for the device.
+        """
+        state = self.state
+        totals = self.team.mean(state.totals).tolist()
+        means = [total / n if n else None for total, n in zip(totals, state.counted, strict=True)]
+        values = dict(zip(MEASURES, means, strict=True))
+        turn = self.schedule.turn(state.step - 1)
+        values["d_gradient"] = _told(gradient_norm(state.discriminator)) if turn.discriminator else None
+        values["g_gradient"] = _told(gradient_norm(state.generator)) if turn.generator else None
+        state.totals.zero_()
+        state.counted = [0] * len(MEASURES)
+        return values
+
+    def forget(self) -> None:
+        """Forget the last losses: the state has gone elsewhere."""
+        self.last_values.zero_()
+
+    def _paint(self, count: int, for_generator: bool) -> Tensor:
+        """This process's share of `count` fakes, (N, 3, S, S); with a way back to G if G is to learn."""
+        z = torch.randn(count, self.recipe.latent_dim, device=self.state.accelerator.device)
+        with torch.set_grad_enabled(for_generator):
+            return self.state.generator(self.team.share.of(z))
+
+    def _teach_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        state = self.state
+        loss = with_noise(self.loss, self.recipe.logit_noise_at(state.kimg))
+        backward = self._backward_for(state.discriminator, self._penalty(real, fake))
+        return discriminator_step(
+            state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
+        )
+
+    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | None:
+        """R1 + R2, where they are due: every few steps of D, and as much stronger (Karras et al. 2020)."""
+        recipe = self.recipe
+        gamma = recipe.penalty_at(self.state.kimg)
+        if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
+            return None
+        judge = cast(Judge, self.state.nets()["discriminator"])
+        # past accelerate's forward, which may halve the precision
+        r1, r2 = (gradient_penalty(judge.main, images, self.augment) for images in (real, fake))
+        return gamma / 2 * recipe.penalty_every * (r1 + r2)
+
+    def _teach_generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        state = self.state
+        backward = self._backward_for(state.generator)
+        pairs = real if self.loss.of_pairs else None
+        return generator_step(
+            state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs
+        )
+
+    def _backward_for(self, net: nn.Module, penalty: Tensor | None = None) -> Backward:
+        """What computes the gradients of `net` over the whole batch, those of a penalty among them."""
+
+        def backward(loss: Tensor) -> None:
+            self.state.accelerator.backward(loss if penalty is None else loss + penalty)
+            self.team.average_gradients(net.parameters())
+
+        return backward
+
+
+def _told(norm: float) -> float | None:
+    return norm if math.isfinite(norm) else None
+
+
+def gradient_norm(net: nn.Module) -> float:
+    """The length of the gradient of all weights as one vector, as the last step left it."""
+    gradients = [weight.grad for weight in net.parameters() if weight.grad is not None]
+    return torch.stack(torch._foreach_norm(gradients)).norm().item() if gradients else 0.0

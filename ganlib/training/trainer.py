@@ -9,27 +9,30 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from ganlib.data.art import load_art
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet, load_art
+from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
-from ganlib.files import expand_home
-from ganlib.machine import Machine, detect
 from ganlib.recipes import Recipe, get_recipe
+from ganlib.recipes.schedule import Turn
 from ganlib.run import Run
-from ganlib.schedule import Turn
-from ganlib.training.budget import Budget, Countdown
+from ganlib.runtime.device import Machine, detect
+from ganlib.runtime.distributed import Team
+from ganlib.runtime.files import expand_home
+from ganlib.training.budget import Budget, Countdown, Interrupt
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
-from ganlib.training.compilation import check_compiler, compile_nets
-from ganlib.training.findings import Finding
-from ganlib.training.game import Game
-from ganlib.training.interrupt import Interrupt
-from ganlib.training.journal import Journal, Silence
-from ganlib.training.pace import Evaluation, sample_is_due, score_is_due
-from ganlib.training.setback import diagnosis, setback
-from ganlib.training.state import MOST_SETBACKS, TrainingState
-from ganlib.training.team import Team
+from ganlib.training.diagnostics import Finding
+from ganlib.training.logger import (
+    Evaluation,
+    Journal,
+    Silence,
+    diagnosis,
+    sample_is_due,
+    score_is_due,
+    setback,
+)
+from ganlib.training.state import MOST_SETBACKS, TrainingState, check_compiler, compile_nets
+from ganlib.training.steps import Game
 
 _THOUSAND = 1000
 

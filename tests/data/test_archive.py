@@ -6,11 +6,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from ganlib.data import archive as module
-from ganlib.data.archive import open_archive
-from ganlib.data.imageset import ImageSet
+from ganlib.data import readers as module
+from ganlib.data.dataset import ImageSet
 from ganlib.data.manifest import Settings, read_manifest
 from ganlib.data.prepare import prepare
+from ganlib.data.readers import open_archive
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill, noise
 

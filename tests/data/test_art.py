@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.assets import bundled_folder
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
+from ganlib.runtime.files import bundled_folder
 from tests.data.pictures import fill, noise
 
 

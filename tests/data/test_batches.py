@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet, to_float
-from ganlib.data.share import Share
+from ganlib.data.dataset import ImageSet, to_float
+from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
+from ganlib.runtime.distributed import Share
 
 CPU = torch.device("cpu")
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.art import load_art
-from ganlib.data.imageset import ImageSet, to_bytes, to_float
+from ganlib.data.dataset import ImageSet, load_art, to_bytes, to_float
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from ganlib.data import prepare as module
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.data.manifest import Settings, read_manifest
-from ganlib.data.pictures import Found
 from ganlib.data.prepare import default_place, prepare
+from ganlib.data.readers import Found
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill, noise
 
@@ -202,7 +202,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(folder, tmp_path, m
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ganlib.data.npy.NpyWriter.append", full)
+    monkeypatch.setattr("ganlib.data.prepare.NpyWriter.append", full)
     with pytest.raises(GanlibError, match="The disk is full"):
         prepare(folder, FEW, out)
     assert files_of(out) == before

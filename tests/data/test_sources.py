@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.assets import bundled_folder
-from ganlib.data.archive import ZipPictures
-from ganlib.data.folder import FolderPictures
+from ganlib.data.dataset import find_pictures
 from ganlib.data.online import kaggle
-from ganlib.data.sources import find_pictures
+from ganlib.data.readers import FolderPictures, ZipPictures
 from ganlib.errors import GanlibError
+from ganlib.runtime.files import bundled_folder
 from tests.data.pictures import fill
 
 

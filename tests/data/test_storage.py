@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data import storage as module
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet
-from ganlib.data.storage import OnDevice, ReadAhead, choose_storage
-from ganlib.machine import free_memory
+from ganlib.data import loader as module
+from ganlib.data.dataset import ImageSet
+from ganlib.data.loader import Batches, OnDevice, ReadAhead, choose_storage
+from ganlib.runtime.device import free_memory
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 
 COUNT = 120
 

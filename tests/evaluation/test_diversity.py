@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.evaluation.diversity import Diversity
+from ganlib.evaluation.scores import Diversity
 
 
 @pytest.fixture(scope="module")

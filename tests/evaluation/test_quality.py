@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
 from ganlib.evaluation.features import get_extractor

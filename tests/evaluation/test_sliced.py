@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 import ganlib
-from ganlib.evaluation.sliced import SlicedWasserstein, _descriptors, _Part, _patches, _pyramid
+from ganlib.evaluation.scores import SlicedWasserstein, _descriptors, _Part, _patches, _pyramid
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from torch import nn
 
 from ganlib.errors import GanlibError
 from ganlib.nets.dcgan import Discriminator, Generator
-from ganlib.nets.initial import INITIAL_WEIGHTS, draw_normal, initial_weights, leave_as_built
+from ganlib.nets.layers import INITIAL_WEIGHTS, draw_normal, initial_weights, leave_as_built
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
 NETS = [

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
+from ganlib.nets.base import Judge, Painter
 from ganlib.nets.dcgan import Discriminator, Generator
-from ganlib.nets.players import Judge, Painter
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ganlib.nets.dcgan import Discriminator
-from ganlib.nets.spread import BatchSpread
+from ganlib.nets.layers import BatchSpread
 
 
 def test_the_channel_is_the_spread_of_the_group_averaged():

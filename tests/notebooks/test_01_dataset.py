@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from ganlib.data.dataset import ImageSet, to_bytes, to_float
 from ganlib.data.duplicates import look_at, near_duplicates
-from ganlib.data.imageset import ImageSet, to_bytes, to_float
 from tests.notebooks.lesson import cells_of, names_of, said_of
 
 PAGE = cells_of("01_dataset")

@@ -8,8 +8,8 @@ import torch
 from torch.distributions import Normal
 
 from ganlib import losses
-from ganlib.training import plane
-from ganlib.training.plane import PlaneGame, PlaneSettings
+from ganlib.course import toy as plane
+from ganlib.course.toy import PlaneGame, PlaneSettings
 from tests.notebooks.lesson import cells_of, names_in_tiny
 
 PAGE = {name: cell.source for name, cell in cells_of("02_gan_theory").items()}

@@ -17,7 +17,7 @@ from ganlib.losses import (
     relativistic_generator_loss,
 )
 from ganlib.training import steps
-from ganlib.training.ema import GeneratorAverage
+from ganlib.training.state import GeneratorAverage
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_in_tiny, names_of
 

@@ -8,8 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.art import load_art
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet, load_art
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.training.callbacks import Callback

@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.recipes import get_recipe
 from ganlib.training.callbacks import Callback
-from ganlib.training.streams import RandomStreams
+from ganlib.training.rng import RandomStreams
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")

@@ -13,12 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.assets import bundled_folder
-from ganlib.data.art import load_art
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet, load_art
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.recipes import Recipe, get_recipe
+from ganlib.runtime.files import bundled_folder
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.run import Run
 from tests.sharing.hub_stand_in import serving
 

@@ -11,7 +11,7 @@ import yaml
 
 import ganlib
 from ganlib.errors import GanlibError
-from ganlib.sharing.home import home
+from ganlib.hub.card import home
 
 
 def card_of(run, **told):
@@ -101,17 +101,17 @@ def test_the_snippet_paints(run, monkeypatch, tmp_path):
 
 
 def test_it_says_where_ganlib_is(run, monkeypatch):
-    monkeypatch.setattr("ganlib.sharing.card.home", lambda: "https://example.org/ganlib")
+    monkeypatch.setattr("ganlib.hub.card.home", lambda: "https://example.org/ganlib")
     assert "`pip install git+https://example.org/ganlib`" in card_of(run)
-    monkeypatch.setattr("ganlib.sharing.card.home", lambda: "")
+    monkeypatch.setattr("ganlib.hub.card.home", lambda: "")
     assert "pip install" not in card_of(run)
 
 
 def test_home_is_what_pyproject_or_an_installed_package_says(tmp_path, monkeypatch):
-    place = tmp_path / "ganlib" / "sharing" / "home.py"
-    monkeypatch.setattr("ganlib.sharing.home.__file__", str(place))
+    place = tmp_path / "ganlib" / "hub" / "card.py"
+    monkeypatch.setattr("ganlib.hub.card.__file__", str(place))
     monkeypatch.setattr(
-        "ganlib.sharing.home.metadata",
+        "ganlib.hub.card.metadata",
         lambda name: {"ganlib": Lines("Issues, https://e.org/i", "Repository, https://e.org/a")}[name],
     )
     assert home() == "https://e.org/a"

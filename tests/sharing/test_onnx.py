@@ -12,7 +12,7 @@ from torch.nn import Conv2d, ConvTranspose2d
 
 import ganlib
 from ganlib.errors import GanlibError
-from ganlib.recipes.families import FAMILIES
+from ganlib.nets.registry import FAMILIES
 from ganlib.run import save_generator
 
 SMALL = {"size": 32, "latent_dim": 8, "width": 4}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.imageset import ImageSet, to_bytes
+from ganlib.course.real_or_fake import Pairs, RealOrPainted, luck
+from ganlib.data.dataset import ImageSet, to_bytes
 from ganlib.errors import GanlibError
-from ganlib.show.pairs import Pairs, RealOrPainted, luck
 
 
 @pytest.fixture
@@ -137,6 +137,6 @@ def test_what_would_give_it_away_or_is_missing_is_refused(generator, art, monkey
     with pytest.raises(GanlibError, match="held out"):
         RealOrPainted(generator, ImageSet(art.images[art.train], "all of them shown"))
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    monkeypatch.setattr("ganlib.show.pairs.find_spec", lambda _: None)
+    monkeypatch.setattr("ganlib.course.real_or_fake.find_spec", lambda _: None)
     with pytest.raises(GanlibError, match="pip install ipywidgets"):
         RealOrPainted(generator, art)

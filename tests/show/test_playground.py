@@ -10,10 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
+from ganlib.course.playground import Playground
+from ganlib.course.toy import (
+    PlaneGame,
+    PlaneSettings,
+    describe,
+    draw_moment,
+    plane_figure,
+    plane_shape,
+    real_sample,
+    tell,
+)
 from ganlib.errors import GanlibError
-from ganlib.show.plane import describe, draw_moment, plane_figure, real_sample, tell
-from ganlib.show.playground import Playground
-from ganlib.training.plane import PlaneGame, PlaneSettings, plane_shape
 
 OTHERS = {
     "shape": "spiral",
@@ -161,7 +169,7 @@ def test_what_is_not_on_the_sliders_is_refused(monkeypatch):
     for wrong in ({"moments": 0}, {"moments": 101}, {"every": 0}):
         with pytest.raises(GanlibError, match="cannot be drawn"):
             Playground(**wrong)
-    monkeypatch.setattr("ganlib.show.playground.find_spec", lambda _: None)
+    monkeypatch.setattr("ganlib.course.playground.find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(GanlibError, match="pip install ipywidgets"):
         Playground()

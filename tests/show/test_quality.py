@@ -3,11 +3,10 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.evaluation.metrics import Manifold, Spread
-from ganlib.evaluation.scores import BySize, Figures, Pair, Quality
-from ganlib.show.quality import quality_page
-from ganlib.show.quality_figure import quality_figure
+from ganlib.evaluation.quality import BySize, Figures, Pair, Quality
+from ganlib.show.quality import quality_figure, quality_page
 
 REAL = Figures(
     count=30,

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from ganlib.data.folder import FolderPictures
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
+from ganlib.data.readers import FolderPictures
 from ganlib.errors import GanlibError
 from ganlib.show.report import report
 from tests.data.pictures import fill, noise

@@ -8,9 +8,9 @@ import pytest
 
 from ganlib.cli import main
 from ganlib.errors import GanlibError
-from ganlib.files import cache_folder
-from ganlib.show import explore
-from ganlib.show.widgets import LatentStudio
+from ganlib.runtime.files import cache_folder
+from ganlib.studio import app as explore
+from ganlib.studio.app import LatentStudio
 from tests.show.studio import save_weights
 
 

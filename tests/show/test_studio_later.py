@@ -1,6 +1,6 @@
 import asyncio
 
-from ganlib.show.studio.later import Later
+from ganlib.studio.widgets import Later
 
 
 def test_without_a_loop_the_work_is_done_at_once():

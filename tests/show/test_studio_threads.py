@@ -5,8 +5,8 @@ from threading import Event, Thread
 import pytest
 import torch
 
-from ganlib.latent import sample_latent
-from ganlib.show.widgets import LatentStudio
+from ganlib.latent.sampling import sample_latent
+from ganlib.studio.app import LatentStudio
 from tests.show.studio import RECIPE, Driver, save_weights
 
 A_MOMENT = 0.2  # seconds for a thread that does not wait for its turn

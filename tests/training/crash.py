@@ -19,7 +19,7 @@ import torch
 import torch._dynamo
 import torchvision.utils  # noqa: F401 (imported here, once for all processes)
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
 from ganlib.training import checkpoint, trainer

@@ -13,12 +13,12 @@ from accelerate import notebook_launcher
 from torch import nn
 
 from ganlib.cli import main
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
+from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
-from ganlib.machine import detect
 from ganlib.recipes import Recipe
-from ganlib.training.team import Team
+from ganlib.runtime.device import detect
+from ganlib.runtime.distributed import Team
 from ganlib.training.trainer import Trainer
 
 NO_NORM = Recipe(

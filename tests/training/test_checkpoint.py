@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.errors import GanlibError
 from ganlib.recipes import get_recipe
 from ganlib.run import Run

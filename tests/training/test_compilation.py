@@ -11,8 +11,8 @@ from torch._dynamo.utils import counters
 
 from ganlib.cli import main
 from ganlib.errors import GanlibError
-from ganlib.nets.players import Painter
-from ganlib.training import compilation
+from ganlib.nets.base import Painter
+from ganlib.training import state as compilation
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")

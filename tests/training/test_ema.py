@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganlib.nets.dcgan import Generator
-from ganlib.training.ema import GeneratorAverage
+from ganlib.training.state import GeneratorAverage
 
 
 def test_half_of_the_old_is_left_after_one_half_life():

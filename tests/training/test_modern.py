@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.recipes import Recipe
-from ganlib.training import game
+from ganlib.training import steps as game
 from ganlib.training.callbacks import Callback
-from ganlib.training.streams import RandomStreams
+from ganlib.training.rng import RandomStreams
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -193,7 +193,7 @@ def test_what_is_shown_of_d_s_loss_is_without_the_penalty(tmp_path):
 def test_bf16_keeps_the_penalty_in_fp32(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "ganlib.training.game.gradient_penalty",
+        "ganlib.training.steps.gradient_penalty",
         lambda judge, images, _: seen.append(judge(images.detach()).dtype) or torch.tensor(0.0),
     )
     trainer = Trainer(MODERN, art(), tmp_path / "run", device="cpu", callbacks=[])

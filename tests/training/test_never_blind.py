@@ -7,11 +7,11 @@ import torch
 
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Reference
-from ganlib.latent import paint, sample_latent
+from ganlib.latent.sampling import paint, sample_latent
 from ganlib.run import Run, load_generator
 from ganlib.training.callbacks import Callback
-from ganlib.training.findings import Finding
-from ganlib.training.pace import Evaluation
+from ganlib.training.diagnostics import Finding
+from ganlib.training.logger import Evaluation
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("full_length")
 @pytest.fixture(autouse=True)
 def _nothing_to_say(monkeypatch):
     """Random pictures teach nothing: the watcher has tests of its own."""
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: [])
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [])
 
 
 class Spoil(Callback):
@@ -92,7 +92,7 @@ def test_after_three_setbacks_a_diagnosis_says_what_was_seen_and_what_to_try(rec
 
 def test_the_diagnosis_names_what_was_seen_before(recipe, art, tmp_path, monkeypatch):
     won = Finding("discriminator wins", "D was sure.", "Slow it down.")
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: [won])
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [won])
     with pytest.raises(GanlibError, match=r"Seen before: discriminator wins \(D was sure\)\."):
         trainer = open_run(recipe, art, tmp_path / "run")
         trainer.fit(kimg=1)
@@ -116,7 +116,7 @@ def test_nothing_that_is_no_number_is_ever_saved(recipe, art, tmp_path):
 
 def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, art, tmp_path, monkeypatch):
     seen = Finding("discriminator wins", "D was sure.", "Slow it down.")
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: [seen] if len(rows) >= 2 else [])
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [seen] if len(rows) >= 2 else [])
     spoil = Spoil()
     open_run(recipe, art, tmp_path / "run", spoil).fit(kimg=3)
     trainer = open_run(recipe, art, tmp_path / "run", spoil)
@@ -127,7 +127,7 @@ def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, 
 
 def test_the_watcher_is_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: shown.append(list(rows)) or [])
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: shown.append(list(rows)) or [])
     open_run(recipe, art, tmp_path / "run").fit(kimg=2.5)
     open_run(recipe, art, tmp_path / "run").fit(kimg=4)
     assert [len(rows) for rows in shown] == [1, 2, 3, 4]
@@ -152,7 +152,7 @@ def test_gradients_in_the_log_are_those_of_the_last_step(recipe, art, tmp_path):
 
 def test_the_best_generator_is_kept_beside_the_last(recipe, art, tmp_path, monkeypatch):
     scores = iter([0.5, 0.3, 0.4, 0.3])
-    monkeypatch.setattr("ganlib.training.journal.Journal._distance", lambda self, pictures: next(scores))
+    monkeypatch.setattr("ganlib.training.logger.Journal._distance", lambda self, pictures: next(scores))
     kept = {}
 
     class Keep(Callback):
@@ -175,7 +175,7 @@ def test_the_best_generator_is_kept_beside_the_last(recipe, art, tmp_path, monke
 
 
 def test_an_evaluated_run_measures_kid_and_keeps_the_best_by_it(recipe, art, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganlib.training.journal._COMPARED", 24)
+    monkeypatch.setattr("ganlib.training.logger._COMPARED", 24)
     recipe = replace(recipe, batch_size=20, width=2)
     kept = {}
 
@@ -202,7 +202,7 @@ def test_an_evaluated_run_measures_kid_and_keeps_the_best_by_it(recipe, art, tmp
 
 
 def test_what_was_the_best_by_its_score_is_not_compared_with_a_kid(recipe, art, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganlib.training.journal._COMPARED", 24)
+    monkeypatch.setattr("ganlib.training.logger._COMPARED", 24)
     recipe = replace(recipe, batch_size=20, width=2)
     open_run(recipe, art, tmp_path / "run").fit(kimg=4)
     trainer = open_run(recipe, art, tmp_path / "run", evaluation=Evaluation(5))

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ganlib.course import toy as plane
+from ganlib.course.toy import PLANE_LOSSES, SHAPES, PlaneGame, PlaneSettings, places_found, plane_shape
 from ganlib.errors import GanlibError
 from ganlib.losses import adversarial_loss
-from ganlib.training import plane
-from ganlib.training.plane import PLANE_LOSSES, SHAPES, PlaneGame, PlaneSettings, places_found, plane_shape
 
 
 def weights(game):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.imageset import ImageSet
-from ganlib.machine import TINY_STEPS
-from ganlib.training import game as module
+from ganlib.data.dataset import ImageSet
+from ganlib.runtime.device import TINY_STEPS
+from ganlib.training import steps as module
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.training.streams import RandomStreams
+from ganlib.training.rng import RandomStreams
 
 CPU = torch.device("cpu")
 

@@ -5,12 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.data.share import Share
 from ganlib.errors import GanlibError
-from ganlib.machine import detect
 from ganlib.recipes import Recipe
+from ganlib.runtime.device import detect
+from ganlib.runtime.distributed import Share, Team, division
 from ganlib.training.state import _prepared
-from ganlib.training.team import Team, division
 from tests.training.together import finish, start
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageSet
 from ganlib.errors import GanlibError
-from ganlib.latent import paint, sample_latent
+from ganlib.latent.sampling import paint, sample_latent
 from ganlib.run import load_generator
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
@@ -177,7 +177,7 @@ def test_an_error_of_a_callback_costs_no_step(recipe, art, tmp_path):
 def test_an_error_inside_a_step_saves_nothing_of_it(recipe, art, tmp_path, monkeypatch):
     trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
     before = trainer.run.checkpoint_file.read_bytes()
-    monkeypatch.setattr("ganlib.training.game.generator_step", lambda *_: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr("ganlib.training.steps.generator_step", lambda *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError):
         trainer.fit(kimg=0.2)
     assert trainer.run.checkpoint_file.read_bytes() == before

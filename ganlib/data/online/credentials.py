@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganlib.data.online.patching import environment_kept
-from ganlib.places import is_kaggle
+from ganlib.runtime.files import is_kaggle
 
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
 LOGIN_ALLOWED = "KAGGLE_ENABLE_OAUTH"

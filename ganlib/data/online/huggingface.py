@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from ganlib.data.pictures import Found
+from ganlib.data.readers import Found
 from ganlib.errors import GanlibError
 
 _ROWS_AT_ONCE = 1000

@@ -10,7 +10,7 @@ from ganlib.data.online.answers import ClientMissingError, RefusedError
 from ganlib.data.online.credentials import HOW_TO_GET_A_TOKEN, Credential, find_credential
 from ganlib.data.online.handle import KaggleHandle
 from ganlib.errors import GanlibError
-from ganlib.places import is_kaggle
+from ganlib.runtime.files import is_kaggle
 
 
 def downloaded(handle: KaggleHandle) -> Path | None:

@@ -12,7 +12,7 @@ from ganlib.data.online.answers import ClientMissingError, DamagedError, Refused
 from ganlib.data.online.credentials import Credential
 from ganlib.data.online.handle import KaggleHandle
 from ganlib.data.online.unpacking import check_every_byte
-from ganlib.files import cache_folder, disk_errors_explained, make_folder
+from ganlib.runtime.files import cache_folder, disk_errors_explained, make_folder
 
 
 def kept_archive(handle: KaggleHandle) -> Path:

@@ -23,7 +23,7 @@ from ganlib.data.online.official_client import signed_in
 from ganlib.data.online.patching import replaced
 from ganlib.data.online.unpacking import DAMAGE, check_archive, check_every_byte, room_in
 from ganlib.errors import GanlibError
-from ganlib.files import cache_folder, disk_errors_explained, make_folder
+from ganlib.runtime.files import cache_folder, disk_errors_explained, make_folder
 
 _WEB_PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _DRIVE = re.compile(r"(?:https?://)?(?:drive|docs)\.google\.com/")

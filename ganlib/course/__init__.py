@@ -1,0 +1,1 @@
+"""What only the notebooks use: their first cell, toys and demonstrations."""

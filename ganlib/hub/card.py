@@ -1,0 +1,313 @@
+"""The card of a shared model: what it is, what it was trained on, and what is wrong with it."""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from ganlib.data.dataset import PATCHWORK, PORTRAITS, load_art
+from ganlib.errors import GanlibError
+from ganlib.evaluation.quality import Figures, Quality
+from ganlib.recipes import Recipe
+from ganlib.run import Run, kimg_of
+from ganlib.runtime.files import bundled_folder
+
+NOT_STATED = "not stated"
+
+
+def home() -> str:
+    """The address of the project's repository, or "" while it is published nowhere.
+
+    It is read from pyproject.toml, in a checkout, or from what was installed.
+    """
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    if project.is_file():
+        urls = tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls", {})
+        return str(urls.get("Repository", ""))
+    return _installed()
+
+
+def _installed() -> str:
+    """Metadata has lines such as "Project-URL: Repository, https://..."."""
+    try:
+        lines = metadata("ganlib").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    urls = dict(line.split(", ", 1) for line in lines)
+    return urls.get("Repository", "")
+
+
+class Origin(NamedTuple):
+    """The pictures in words, and the licence of weights that were trained on them."""
+
+    data: str
+    licence: str
+
+
+def trained_on(run: Run) -> dict[str, Any] | None:
+    """What the newest checkpoint that can be read says of the pictures: how many, and their fingerprint."""
+    for path in run.checkpoints:
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["data"]
+        except Exception:  # torch raises nearly anything at a damaged file, of which 'train' tells
+            continue
+    return None
+
+
+def origin_of(run: Run) -> Origin:
+    """Found out by the fingerprint where the pictures are bundled ones; a run keeps no names."""
+    trained = trained_on(run)
+    if trained is None:
+        return Origin(NOT_STATED, NOT_STATED)
+    for name in (PORTRAITS, PATCHWORK):
+        facts = json.loads((bundled_folder() / f"{name}.json").read_text(encoding="utf-8"))
+        if _is_the_set(name, facts["count"], trained, run.recipe().size):
+            return Origin(f"`{name}`, {facts['count']:,} pictures. {facts['source']}", facts["licence"])
+    return Origin(f"{trained['pictures']:,} pictures, it is {NOT_STATED} which", NOT_STATED)
+
+
+def _is_the_set(name: str, count: int, trained: dict[str, Any], size: int) -> bool:
+    """Whether a run saw this bundled set; the count spares others the preparing of it."""
+    may_be = count / 2 < trained["pictures"] < count  # some are held out
+    return may_be and load_art(name, size).content_hash == trained["fingerprint"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a card tells: of the pictures (`data`, `licence`), the training, the figures and the warnings.
+
+    `best` says that the weights are those with the best score, not the last. `kimg` and `minutes` are the
+    length of their training, `minutes` 0 if nothing was logged. `quality_is_old` says that the weights are
+    newer than their figures, and each of `warnings` at how many kimg it was given.
+    """
+
+    name: str
+    recipe: Recipe
+    data: str
+    licence: str
+    best: bool
+    kimg: float
+    minutes: float
+    quality: Quality | None
+    quality_is_old: bool
+    warnings: tuple[tuple[float, str], ...]
+
+
+def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: bool) -> Facts:
+    """Read from the run folder, up to the weights; `data` and `licence` are what the person says instead.
+
+    Raises:
+        GanlibError: there is no recipe, or it, the weights, the log or the figures are damaged.
+    """
+    recipe, origin, weights = run.recipe(), origin_of(run), run.weights_file(best=best)
+    kimg = kimg_of(weights)
+    rows = [row for row in run.log() if row["kimg"] <= kimg]
+    figures = run.folder / ("quality-best.json" if best else "quality.json")
+    return Facts(
+        name,
+        recipe,
+        data or origin.data,
+        licence or (NOT_STATED if data else origin.licence),
+        best,
+        kimg,
+        rows[-1]["seconds"] / 60 if rows else 0.0,
+        _read_quality(figures),
+        _is_older(figures, weights),
+        _warnings(rows),
+    )
+
+
+def _warnings(rows: list[dict[str, Any]]) -> tuple[tuple[float, str], ...]:
+    """When each was given for the first time, and what was seen."""
+    first: dict[str, float] = {}
+    for row in rows:
+        for warning in row.get("warnings", []):
+            first.setdefault(warning["seen"], row["kimg"])
+    return tuple((kimg, seen) for seen, kimg in first.items())
+
+
+def _read_quality(file: Path) -> Quality | None:
+    """What `evaluate` wrote.
+
+    Raises:
+        GanlibError: it is damaged.
+    """
+    if not file.is_file():
+        return None
+    try:
+        return Quality.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, GanlibError) as error:
+        raise GanlibError(f"'{file}' is damaged: remove it, or evaluate the run once more.") from error
+
+
+def _is_older(file: Path, other: Path) -> bool:
+    return file.is_file() and other.is_file() and file.stat().st_mtime < other.stat().st_mtime
+
+
+_ON_THE_HUB = {
+    "apache-2.0",
+    "cc-by-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-nd-4.0",
+    "cc-by-sa-4.0",
+    "cc0-1.0",
+    "mit",
+    "openrail",
+}  # the names by which the Hub knows licences
+_MEASURES = (
+    "KID at half size, times 1,000 (0 is as real)",
+    "precision (low: pictures that do not look real)",
+    "recall (low: kinds of picture are left out)",
+    "distance to the nearest training picture (far below 1: copies)",
+)
+_LEAST = 0.5  # of what real pictures get
+_COPIES = 0.8
+_FEW = 10
+
+
+def card(facts: Facts, address: str, samples: int) -> str:
+    """The card as Markdown, with what the Hub reads at its head.
+
+    `address` is where others load the model from, and `samples` how many pictures samples.png shows.
+    """
+    parts = [
+        _head(facts),
+        _opening(facts, samples),
+        _training(facts),
+        _quality(facts),
+        _faults(facts),
+        _use(address),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(facts: Facts) -> str:
+    """What the Hub reads: YAML between two lines of dashes."""
+    lines = {
+        "license": _licence_on_the_hub(facts.licence),
+        "library_name": "ganlib",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": "[gan, pytorch]",
+    }
+    return "\n".join(["---", *(f"{name}: {value}" for name, value in lines.items()), "---"])
+
+
+def _licence_on_the_hub(licence: str) -> str:
+    if licence == NOT_STATED:
+        return "unknown"
+    name = "-".join(licence.lower().split())
+    return name if name in _ON_THE_HUB else "other"
+
+
+def _opening(facts: Facts, samples: int) -> str:
+    name, size = " ".join(facts.name.split()), facts.recipe.size
+    return (
+        f"# {name}\n\nA generator that paints pictures of {size} x {size} pixels from "
+        f"{facts.recipe.latent_dim} random numbers. These are its first {samples}, not a choice: seeds 0 to "
+        f"{samples - 1}.\n\n![A grid of {samples} pictures that it has painted](samples.png)"
+    )
+
+
+def _training(facts: Facts) -> str:
+    recipe = facts.recipe
+    asking = ": ask whoever made it" if facts.licence == NOT_STATED else ""
+    rows = {
+        "trained on": facts.data,
+        "licence of the weights": facts.licence + asking,
+        "recipe": f"`{recipe.name}`: {recipe.about}".rstrip(": "),
+        "weights": "those with the best score of the training" if facts.best else "the last of the training",
+        "length": _length(facts),
+        "every other choice": "`recipe.json`",
+    }
+    return "## How it was made\n\n" + _table(("fact", "value"), rows.items())
+
+
+def _length(facts: Facts) -> str:
+    if facts.kimg < 1:
+        return "less than a thousand pictures shown"
+    shown = f"{facts.kimg:,.0f} thousand pictures shown"
+    return f"{shown}, {_brief(facts.minutes)} minutes" if facts.minutes else shown
+
+
+def _brief(number: float) -> str:
+    """With one decimal where it is small."""
+    return f"{number:,.0f}" if number >= _FEW else f"{number:.1f}"
+
+
+def _quality(facts: Facts) -> str:
+    if facts.quality is None:
+        return "## How good it is\n\nNobody has measured it; `python -m ganlib evaluate` does."
+    own, floor = facts.quality, facts.quality.floor
+    text = (
+        f"As `{own.extractor}` sees {own.count:,} of its pictures next to {own.real:,} {own.real_are}, and "
+        "what real pictures get in the place of painted ones."
+    )
+    if facts.quality_is_old:
+        text += " The figures are older than the weights, which may have been trained on since."
+    rows = zip(_MEASURES, _values(own), _values(floor), strict=True)
+    return f"## How good it is\n\n{text}\n\n{_table(('', 'painted', 'real'), rows)}"
+
+
+def _values(figures: Figures) -> tuple[str, ...]:
+    shares = (figures.precision, figures.recall, figures.neighbour_ratio)
+    return f"{round(figures.kid.half.mean):,}", *(f"{share:.2f}" for share in shares)
+
+
+def _faults(facts: Facts) -> str:
+    found = [
+        f"Seen in training, at {_brief(kimg)} thousand pictures: {text}" for kimg, text in facts.warnings
+    ]
+    if facts.quality is not None:
+        found += _measured_faults(facts.quality)
+    found += ["It knows nothing but what its pictures show, and repeats whatever is one-sided about them."]
+    return "## Known faults\n\n" + "\n".join(f"- {text}" for text in found)
+
+
+def _measured_faults(quality: Quality) -> list[str]:
+    found = []
+    if quality.precision < _LEAST * quality.floor.precision:
+        found.append(f"Many of its pictures do not look real: its precision is {quality.precision:.2f}.")
+    if quality.recall < _LEAST * quality.floor.recall:
+        found.append(f"It leaves out kinds of picture: its recall is {quality.recall:.2f}.")
+    if quality.neighbour_ratio < _COPIES:
+        near = f"{quality.neighbour_ratio:.2f} times as far from the nearest training picture as new ones do"
+        found.append(f"It comes close to copying: its pictures lie {near}.")
+    return found
+
+
+def _use(address: str) -> str:
+    return f"""## How to use it
+
+{_getting()}
+
+```python
+import ganlib
+
+generator, recipe = ganlib.load("{address}")
+pictures = ganlib.paint(generator, ganlib.sample_latent(16, recipe.latent_dim, seed=0))
+ganlib.grid(pictures).save("pictures.png")
+```
+
+`generator.safetensors` holds the weights and the recipe, and nothing that could run code."""
+
+
+def _getting() -> str:
+    if address := home():
+        return f"With [ganlib]({address}), which `pip install git+{address}` brings:"
+    return "With ganlib, from whoever gave you this:"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(_in_a_cell(text) for text in line) + " |" for line in lines)
+
+
+def _in_a_cell(text: str) -> str:
+    return " ".join(text.split()).replace("\\", r"\\").replace("|", r"\|")

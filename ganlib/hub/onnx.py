@@ -1,0 +1,63 @@
+"""A generator for programs that know nothing of PyTorch."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from ganlib.errors import GanlibError
+from ganlib.hub.hub import load
+from ganlib.latent.sampling import sample_latent
+from ganlib.runtime.files import expand_home, write_atomically
+
+
+def export_onnx(source: str | Path, out: str | Path) -> Path:
+    """Write a generator as ONNX: input `z`, (N, latent_dim), output `pictures`, (N, 3, S, S) in [-1, 1].
+
+    N is whatever it is given later. `source` is what `load` takes, `out` the file, which ends in .onnx.
+
+    Raises:
+        GanlibError: there is no such generator, the packages `onnx` and `onnxscript` are missing, the name
+            does not end in .onnx, or the disk is full.
+    """
+    path = expand_home(out)
+    _check(path)
+    generator, recipe = load(source)
+    z = sample_latent(2, recipe.latent_dim, 0)
+    with _quiet():
+        program = torch.onnx.export(
+            generator,
+            (z,),
+            input_names=["z"],
+            output_names=["pictures"],
+            dynamic_shapes={"z": {0: torch.export.Dim("pictures", min=1)}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # it is with dynamo
+    write_atomically(path, lambda part: program.save(part, external_data=False))
+    return path
+
+
+def _check(path: Path) -> None:
+    if path.suffix != ".onnx":
+        raise GanlibError(f"'{path}' is no name for ONNX: let it end in .onnx.")
+    if None in (find_spec("onnx"), find_spec("onnxscript")):
+        raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of its own workings."""
+    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch.onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

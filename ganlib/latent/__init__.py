@@ -1,0 +1,1 @@
+"""The latent space: z, directions in it, and the z of a given picture."""

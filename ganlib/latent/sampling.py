@@ -1,0 +1,255 @@
+"""The latent space: draw z, generate pictures, walk between z, and keep a z as a file."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.errors import GanlibError
+from ganlib.nets.base import Painter
+from ganlib.recipes import Recipe
+from ganlib.runtime.files import expand_home, write_atomically
+
+_LARGEST_SEED = 2**63 - 1
+_SHORTEST = 1e-4  # radians: where the angle is smaller, an arc and a line are the same to seven digits
+
+
+def sample_latent(count: int, latent_dim: int, seed: int = 0) -> Tensor:
+    """Draw z, (count, latent_dim), from N(0, 1): row k belongs to seed plus k alone, on the CPU.
+
+    So one seed is one picture, whatever the batch, the count or the device it is painted on.
+
+    Raises:
+        GanlibError: the count or the seed is out of range.
+    """
+    if count < 1:
+        raise GanlibError(f"A count of {count} pictures paints nothing: ask for at least 1.")
+    if not 0 <= seed <= _LARGEST_SEED - count:
+        raise GanlibError(f"The seed {seed} is out of range: choose one from 0 to 2**63 - 1.")
+    return torch.stack([_one_latent(latent_dim, seed + k) for k in range(count)])
+
+
+def _one_latent(latent_dim: int, seed: int) -> Tensor:
+    return torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed))
+
+
+@torch.inference_mode()
+def paint(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
+    """Pictures (N, 3, S, S) in [-1, 1], on the CPU, of z (N, latent_dim), in eval mode."""
+    device = next(generator.parameters()).device
+    with in_eval(generator):
+        return torch.cat([generator(part.to(device)).float().cpu() for part in z.split(batch_size)])
+
+
+@contextmanager
+def in_eval(net: nn.Module) -> Iterator[None]:
+    """Let each picture stand alone meanwhile; afterwards every layer is in the mode that it was in."""
+    training = [layer for layer in net.modules() if layer.training]
+    net.eval()
+    try:
+        yield
+    finally:
+        for layer in training:
+            layer.training = True
+
+
+def check_latent(z: Tensor, latent_dim: int) -> Tensor:
+    """`z` itself, if it is (N, latent_dim) and finite.
+
+    Raises:
+        GanlibError: it has another shape, or holds what is no number.
+    """
+    if z.ndim != 2 or z.shape[1] != latent_dim:  # noqa: PLR2004 (rows and columns)
+        raise GanlibError(f"This generator wants z of shape (N, {latent_dim}), not {tuple(z.shape)}.")
+    if not z.isfinite().all():
+        raise GanlibError("z holds a NaN or an infinity: give it plain numbers.")
+    return z
+
+
+def truncate(z: Tensor, amount: float) -> Tensor:
+    """Bring z, (N, latent_dim), nearer to the mean of all z, which is 0: 1 leaves it, 0 is the mean itself.
+
+    Nearer the mean, pictures are safer and more alike (Brock et al. 2019; Karras et al. 2019).
+
+    Raises:
+        GanlibError: the amount is no number of 0 or more.
+    """
+    if not 0 <= amount < math.inf:
+        raise GanlibError(f"The truncation must be a number of 0 or more, such as 0.7, not {amount}.")
+    return amount * z
+
+
+def lerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Points (N, latent_dim) on the straight line between two z, (latent_dim,), at each `share` (N,).
+
+    At a share of 0 and of 1 they are `start` and `end` to the bit.
+    """
+    return torch.lerp(start, end, share.to(start)[:, None])
+
+
+def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Points (N, latent_dim) on the arc between two z, (latent_dim,), at each `share` (N,) of its angle.
+
+    The length goes evenly from that of the one to that of the other (Shoemake 1985; White 2016), and at a
+    share of 0 and of 1 they are `start` and `end` to the bit. Where there is no arc (from or to 0), or one
+    in every direction (from z to -z), it is the straight line.
+    """
+    one, other, places = (tensor.detach().cpu().double() for tensor in (start, end, share))
+    lengths = lerp(one.norm()[None], other.norm()[None], places)  # (N, 1)
+    one, other = one / one.norm(), other / other.norm()
+    angle = torch.acos(one @ other)  # a NaN where one of them has no length
+    if not _SHORTEST < angle < math.pi - _SHORTEST:
+        return lerp(start, end, share)
+    weights = torch.stack([torch.sin((1 - places) * angle), torch.sin(places * angle)], 1) / torch.sin(angle)
+    directions = weights @ torch.stack([one, other])  # (N, latent_dim), of length 1
+    return (lengths * directions).to(start)
+
+
+def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
+    """A path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
+
+    Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
+    goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
+
+    Raises:
+        GanlibError: there are fewer than two stops, or fewer frames than stops.
+    """
+    if stops.ndim != 2 or len(stops) < 2 or frames < len(stops):  # noqa: PLR2004 (rows and columns; two ends)
+        raise GanlibError(
+            f"A walk of {frames} frames past stops of shape {tuple(stops.shape)}: give two rows or more, and "
+            "as many frames."
+        )
+    ends = torch.cat([stops[1:], stops[:1]]) if closed else stops[1:]
+    places = torch.linspace(0, len(ends), frames + closed, dtype=torch.float64)[:frames]
+    legs = places.long().clamp(max=len(ends) - 1)
+    between = lerp if straight else slerp
+    return torch.cat([between(stops[k], ends[k], places[legs == k] - k) for k in range(len(ends))])
+
+
+def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
+    """Sums and differences of groups of z, each (N, latent_dim), by their means; a z (latent_dim,).
+
+    "With hat, minus without, plus smiling": the mean of a group keeps what its pictures share (Radford et
+    al. 2016, section 6.3.2).
+
+    Raises:
+        GanlibError: there is nothing to add up, or a group is empty.
+    """
+    if not plus or not all(len(group) for group in (*plus, *minus)):
+        raise GanlibError("A mean needs pictures: give one group or more, with one z or more in each.")
+    groups = [group.mean(0) for group in plus] + [-group.mean(0) for group in minus]
+    return torch.stack(groups).sum(0)
+
+
+_SCHEMA = 1
+_LARGEST_FILE = 10_000_000  # bytes; a z of 100 numbers takes 2,500
+
+
+def fingerprint(generator: Painter) -> str:
+    """SHA-256 over all weights that decide what `generator` paints, the same on every device."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(generator.state_dict().items()):
+        if tensor.is_floating_point():  # BatchNorm counts its batches, too: that changes no picture
+            digest.update(f"{name} {tuple(tensor.shape)} ".encode())
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def latent_to_json(z: Tensor, generator: Painter, recipe: Recipe) -> str:
+    """One z, (latent_dim,), as JSON text that names the model it belongs to.
+
+    Raises:
+        GanlibError: z has another shape, or holds a NaN or an infinity.
+    """
+    check_latent(z[None], generator.latent_dim)
+    values = {
+        "schema": _SCHEMA,
+        "recipe": recipe.name,
+        "model": fingerprint(generator),
+        "z": z.detach().float().cpu().tolist(),  # a float32 is a double without loss, and JSON keeps doubles
+    }
+    return json.dumps(values, indent=1) + "\n"
+
+
+def latent_from_json(text: str | bytes, generator: Painter, name: str = "This file") -> Tensor:
+    """The z, (latent_dim,), that `latent_to_json` wrote for this very generator; `name` is for messages.
+
+    Raises:
+        GanlibError: it is damaged, of another model or a newer ganlib, or its z has another length or a NaN.
+    """
+    values = _values(text, name)
+    if values.get("schema") != _SCHEMA:
+        raise GanlibError(
+            f"{name} was written by another version of ganlib (schema {values.get('schema')!r}, not "
+            f"{_SCHEMA}): open it with that one, or save it again."
+        )
+    z = _numbers(values.get("z"), name)
+    if len(z) != generator.latent_dim:
+        raise GanlibError(
+            f"{name} holds a z of {len(z)} numbers, and this generator takes {generator.latent_dim}: it "
+            "belongs to another model, so open that one."
+        )
+    if not z.isfinite().all():
+        raise GanlibError(f"{name} holds a NaN or an infinity in its z: save it again.")
+    if values.get("model") != fingerprint(generator):
+        raise GanlibError(
+            f"{name} belongs to other weights (recipe {values.get('recipe')!r}): open the model it was saved "
+            "from. One that has been trained on since then paints other pictures."
+        )
+    return z
+
+
+def save_latent(z: Tensor, generator: Painter, recipe: Recipe, path: str | Path) -> Path:
+    """Write one z, (latent_dim,), as JSON, and return the path.
+
+    Raises:
+        GanlibError: z has another shape or a NaN, the disk is full, or the place may not be written.
+    """
+    path = expand_home(path)
+    text = latent_to_json(z, generator, recipe)
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    return path
+
+
+def load_latent(path: str | Path, generator: Painter) -> Tensor:
+    """The z, (latent_dim,), that `save_latent` wrote for this very generator, to the bit.
+
+    Raises:
+        GanlibError: there is no such file, or what `latent_from_json` says of it.
+    """
+    path = expand_home(path)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise GanlibError(f"'{path}' is too large to be a z: choose a JSON file that ganlib saved.")
+        text = path.read_bytes()
+    except OSError as error:
+        raise GanlibError(
+            f"'{path}' cannot be read ({error.strerror or error}): name a JSON file."
+        ) from error
+    return latent_from_json(text, generator, f"'{path}'")
+
+
+def _values(text: str | bytes, name: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GanlibError(f"{name} is damaged, or no JSON: save it again.") from error
+    if not isinstance(values, dict) or "schema" not in values:
+        raise GanlibError(f"{name} is no z that ganlib saved: choose another file.")
+    return values
+
+
+def _numbers(values: object, name: str) -> Tensor:
+    """A list of plain numbers as float32; what is too large for that becomes an infinity."""
+    if not isinstance(values, list) or not all(type(value) in {int, float} for value in values):
+        raise GanlibError(f"{name} is damaged: its z is no list of numbers. Save it again.")
+    try:
+        return torch.tensor([float(value) for value in values], dtype=torch.float64).float()
+    except OverflowError:  # a whole number of hundreds of digits
+        return torch.full((len(values),), torch.inf)

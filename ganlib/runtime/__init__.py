@@ -1,0 +1,1 @@
+"""What ganlib runs on: the device, other processes, files, and progress bars."""

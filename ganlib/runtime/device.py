@@ -1,0 +1,165 @@
+"""What am I running on: device, precision, threads, and the tiny switch for tests."""
+
+import atexit
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ganlib.errors import GanlibError
+from ganlib.runtime.files import workspace
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of torch, and afterwards on as many as before; it decorates functions, too.
+
+    What takes a fraction of a millisecond is too little to share: where something else is running, threads
+    wait for each other many times as long as they work.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+TINY_STEPS = 6
+_FIRST_CAPABILITY_WITH_BF16 = (8, 0)
+_ACCELERATES_WORD = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+PRECISIONS = tuple(_ACCELERATES_WORD)
+_YES = {"1", "y", "yes", "t", "true", "on"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device a run uses and how it computes there.
+
+    `precision` is accelerate's word: "no" (fp32), "bf16" or "fp16".
+    """
+
+    device: torch.device
+    precision: str
+    name: str
+    memory_gib: float
+
+    def __str__(self) -> str:
+        """One line for a log or a notebook."""
+        arithmetic = "fp32" if self.precision == "no" else self.precision
+        return f"{self.device.type}: {self.name}, {self.memory_gib:.0f} GiB, {arithmetic}"
+
+
+def detect(device: str | None = None, precision: str | None = None) -> Machine:
+    """Describe the best device here, or the one asked for ("cuda", "mps", "cpu").
+
+    `precision` is "fp32", "bf16" or "fp16", the device's own unless told. Of several processes on one
+    machine each has a GPU of its own.
+
+    Raises:
+        GanlibError: the device is unknown, not there, or does not compute with the precision asked for.
+    """
+    machine = _describe(device or _best_device())
+    return replace(machine, precision=_checked(precision, machine)) if precision else machine
+
+
+def _describe(kind: str) -> Machine:
+    if kind == "cuda" and torch.cuda.is_available():
+        return _cuda()
+    if kind == "mps" and torch.backends.mps.is_available():
+        return Machine(torch.device("mps"), "no", _processor(), memory_gib())
+    if kind == "cpu":
+        return Machine(torch.device("cpu"), "no", f"{_processor()}, {os.cpu_count()} cores", memory_gib())
+    raise GanlibError(f"There is no device '{kind}' here; this machine has '{_best_device()}'.")
+
+
+def _checked(precision: str, machine: Machine) -> str:
+    if precision not in _ACCELERATES_WORD:
+        raise GanlibError(f"There is no precision '{precision}': choose one of {', '.join(PRECISIONS)}.")
+    if precision == "fp16" and machine.device.type == "cpu":
+        raise GanlibError("A CPU does not train in fp16: choose bf16 or fp32.")
+    if precision == "bf16" and machine.device.type == "cuda" and machine.precision != "bf16":
+        raise GanlibError(f"This GPU, {machine.name}, has no bf16 of its own: choose fp16 or fp32.")
+    return _ACCELERATES_WORD[precision]
+
+
+def _best_device() -> str:
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() in _YES:  # accelerate launch --cpu
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _cuda() -> Machine:
+    index = int(os.environ.get("LOCAL_RANK", "0"))
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise GanlibError(
+            f"More processes were started than this machine has GPUs ({count}): start one for each GPU."
+        )
+    try:
+        properties = torch.cuda.get_device_properties(index)
+    except RuntimeError as error:  # CUDA cannot be used again in a process that was forked
+        raise GanlibError(
+            f"The GPU does not answer ({str(error).partition('.')[0]}): a notebook that starts processes "
+            "must not have used it before. Restart the kernel and start them first."
+        ) from error
+    native_bf16 = torch.cuda.get_device_capability(index) >= _FIRST_CAPABILITY_WITH_BF16
+    precision = "bf16" if native_bf16 else "fp16"
+    return Machine(torch.device("cuda", index), precision, properties.name, properties.total_memory / 2**30)
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")  # Linux; elsewhere the platform module knows a name
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def memory_gib() -> float:
+    """The memory of this machine in GiB."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError):  # Windows has no sysconf
+        import psutil
+
+        return psutil.virtual_memory().total / 2**30
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on `device` now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
+    return psutil.virtual_memory().available  # the memory of Apple's GPU is the machine's own
+
+
+def is_tiny() -> bool:
+    """Whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
+    return os.environ.get("GANLIB_TINY") == "1"
+
+
+def budget(full: int, tiny: int) -> int:
+    """`full`, or `tiny` when every run is to be as short as can be."""
+    return tiny if is_tiny() else full
+
+
+def run_folder(name: str) -> Path:
+    """Where a notebook keeps the run `name`: `runs/name` in the workspace; in a tiny run a folder of its own,
+    which goes with the process.
+    """
+    if is_tiny():
+        folder = tempfile.mkdtemp(prefix="ganlib-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder) / name
+    return workspace() / "runs" / name

@@ -1,0 +1,175 @@
+"""Where files lie, and how they are written: whole or not at all."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganlib.errors import GanlibError
+
+
+def bundled_folder() -> Path:
+    """The folder of bundled art and weights, in an installed package or in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "bundled"
+    return installed if installed.is_dir() else package.parent / "data"
+
+
+_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def expand_home(path: str | Path) -> Path:
+    """`path` with a leading ~ replaced by the home folder, or left as it is where there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
+
+
+def cache_folder() -> Path:
+    """Where downloads and prepared pictures are kept: `$XDG_CACHE_HOME` or ~/.cache, in a folder `ganlib`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlib"
+
+
+@contextmanager
+def disk_errors_explained(path: Path) -> Iterator[None]:
+    """Turn a failed write of `path` into a sentence.
+
+    Raises:
+        GanlibError: the disk is full, or the place may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_IS_FULL:
+            raise GanlibError(
+                f"The disk is full: '{path}' was not written, and what stood there before is untouched. "
+                "Free some space and run the same command again."
+            ) from error
+        if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+            raise GanlibError(f"'{path}' cannot be a folder, a file stands there: choose another.") from error
+        raise GanlibError(
+            f"'{path}' cannot be written ({error.strerror or error}): choose another."
+        ) from error
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder `path` and those above it, if they are not there.
+
+    Raises:
+        GanlibError: the disk is full, the place may not be written, or a file stands there.
+    """
+    with disk_errors_explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
+    """Let `write` fill a file beside `path`, then put it in its place in one step.
+
+    It is on the disk, not on its way there, when this returns. What stood there before is kept as `keep`,
+    if that is given.
+
+    Raises:
+        GanlibError: the disk is full or the place may not be written; `path` is as it was.
+    """
+    make_folder(path.parent)
+    part = _part(path)
+    with disk_errors_explained(path):
+        try:
+            write(part)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            if keep:
+                _keep(path, keep)
+            part.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.part{path.suffix}")
+
+
+def is_part(path: Path) -> bool:
+    """Whether `path` is what `write_atomically` leaves behind if it is killed."""
+    return path.name.startswith(".") and path.stem.endswith(".part")
+
+
+def _keep(path: Path, keep: Path) -> None:
+    """Give what stands at `path` the name `keep` as well, so that there is no moment without either."""
+    link = _part(keep)
+    link.unlink(missing_ok=True)
+    try:
+        link.hardlink_to(path)
+    except OSError:  # a file system without links, such as a mounted drive
+        path.replace(keep)
+        return
+    link.replace(keep)
+    link.unlink(missing_ok=True)  # it stays where both names meant the same file before
+
+
+def sync(path: Path) -> None:
+    """Wait until what was written to `path` is on the disk.
+
+    Raises:
+        GanlibError: the disk is full.
+    """
+    with disk_errors_explained(path), path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in `folder` are on the disk; Windows knows no such thing."""
+    if os.name == "nt":
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    except OSError as error:  # file systems over a network may not be able to
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(place)
+
+
+_DRIVE = "content/drive/MyDrive"
+_KAGGLE = "kaggle/working"
+_MOUNT = "from google.colab import drive; drive.mount('/content/drive')"
+
+
+def workspace(root: Path = Path("/")) -> Path:
+    """The folder for runs and prepared pictures.
+
+    That is `$GANLIB_WORKSPACE`, if it is set; `ganlib` in Google Drive, while that is mounted; what Kaggle
+    keeps of a notebook; else the folder in which one works. `root` is where the file system begins.
+    """
+    return _kept(root) or Path()
+
+
+def _kept(root: Path) -> Path | None:
+    if named := os.environ.get("GANLIB_WORKSPACE"):
+        return Path(named).expanduser()
+    if (root / _DRIVE).is_dir():
+        return root / _DRIVE / "ganlib"
+    return root / _KAGGLE if (root / _KAGGLE).is_dir() else None
+
+
+def prepared_folder(root: Path = Path("/")) -> Path:
+    """Where prepared pictures are kept: with the runs if these outlive this machine, else in its cache.
+
+    Preparing takes minutes, and nobody wants to wait for it in each new runtime.
+    """
+    kept = _kept(root)
+    return kept / "prepared" if kept else cache_folder()
+
+
+def is_kaggle() -> bool:
+    """Whether this is a notebook on Kaggle, whose machines have Colab's module, too."""
+    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+
+
+def drive_hint(root: Path = Path("/")) -> str:
+    """What to type in Colab so that runs outlive it; nothing is asked, and nothing waits for an answer."""
+    if (root / _DRIVE).is_dir():
+        return f"Runs are kept in Google Drive, in {workspace(root)}."
+    return f"Runs are lost with this runtime, unless you mount Google Drive before this cell: {_MOUNT}"

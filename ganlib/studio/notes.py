@@ -1,0 +1,86 @@
+"""What a person noted about a model: names of directions and favourites, as a small JSON file."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganlib.errors import GanlibError
+from ganlib.latent.directions import Directions
+from ganlib.runtime.files import write_atomically
+
+_SCHEMA = 1
+_ALIKE = 0.99  # the cosine of two directions that are one; training goes on, and they turn a little
+
+
+class Notes(NamedTuple):
+    """Named unit vectors, each (latent_dim,), and favourites, each z (latent_dim,)."""
+
+    names: list[tuple[str, Tensor]]
+    favourites: list[Tensor]
+
+    def named(self, directions: Directions) -> list[str]:
+        """A name for each direction: the noted one of a vector that is nearly the same, or its number."""
+        return [self._name_of(vector) or f"direction {k + 1}" for k, vector in enumerate(directions.vectors)]
+
+    def _name_of(self, vector: Tensor) -> str | None:
+        return next((name for name, noted in self.names if torch.dot(noted, vector) > _ALIKE), None)
+
+    def with_names(self, directions: Directions, names: list[str]) -> "Notes":
+        """With the names that a person gave; those of directions that are not among these stay."""
+        given = [
+            (name, vector)
+            for k, (name, vector) in enumerate(zip(names, directions.vectors, strict=True))
+            if name != f"direction {k + 1}"
+        ]
+        others = [
+            (name, noted)
+            for name, noted in self.names
+            if not len(directions) or (directions.vectors @ noted).max() <= _ALIKE
+        ]
+        return self._replace(names=given + others)
+
+
+def read_notes(path: Path, latent_dim: int) -> Notes:
+    """The notes at `path`, none if there is no such file.
+
+    Raises:
+        GanlibError: it is damaged, or of a model with another number of latent dimensions.
+    """
+    if not path.exists():
+        return Notes([], [])
+    try:
+        values = json.loads(path.read_bytes())
+        if values["schema"] != _SCHEMA:
+            raise ValueError(f"schema {values['schema']}")
+        names = [(str(entry["name"]), _vector(entry["vector"], latent_dim)) for entry in values["directions"]]
+        return Notes(names, [_vector(z, latent_dim) for z in values["favourites"]])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise GanlibError(
+            f"The names and favourites in '{path}' cannot be read ({error}): mend or remove it, or new ones "
+            "are not kept."
+        ) from error
+
+
+def write_notes(path: Path, notes: Notes) -> None:
+    """Keep the notes at `path`.
+
+    Raises:
+        GanlibError: the disk is full or the place may not be written.
+    """
+    values = {
+        "schema": _SCHEMA,
+        "directions": [{"name": name, "vector": vector.tolist()} for name, vector in notes.names],
+        "favourites": [z.tolist() for z in notes.favourites],
+    }
+    text = json.dumps(values) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _vector(values: Any, latent_dim: int) -> Tensor:
+    vector = torch.tensor(values, dtype=torch.float32)
+    if vector.shape != (latent_dim,) or not vector.isfinite().all():
+        raise ValueError(f"not {latent_dim} plain numbers")
+    return vector

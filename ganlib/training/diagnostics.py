@@ -1,0 +1,218 @@
+"""What goes wrong in a run, told from the rows of its log in plain words, with what to try."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A name, a sentence with what was seen, and one with what to try."""
+
+    name: str
+    seen: str
+    advice: str
+
+    def to_json(self) -> dict[str, str]:
+        """As it stands in the log and in a checkpoint."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.name}: {self.seen} {self.advice}"
+
+
+_Row = dict[str, Any]
+
+_RECENT = 4
+_WINDOW = 20
+_BEGINNING = 8  # rows: so long D may be far ahead of a G that still paints grey
+_PATIENCE = 16
+_LEAST_STEPS = 600  # with large batches a thousand pictures are few steps
+
+_FAR_AHEAD = 0.9  # of D(x) - D(G(z))
+_AHEAD = 0.5
+_SWING = 0.4
+_TURNS = 4
+_FOOLED = 0.3  # the loss of a G that has D take three of four for real
+_NO_GRADIENT = 1e-4
+
+_FEW = 0.35  # of the diversity of real pictures
+_LEFT = 0.25  # of the best there has been
+
+_LIKE_GREY = 0.5  # a score: grey pictures of whatever kind have more
+_BETTER = 0.95
+_WORSE = 1.3
+_FLAT = 0.8
+
+
+def watch(rows: Sequence[_Row]) -> list[Finding]:
+    """All that is to be said of a run at the newest of its rows, oldest first; a row is a thousand pictures.
+
+    It looks at losses, D(x), D(G(z)), gradient norms, diversity and score, each where it was measured.
+    """
+    checks = (_discriminator_wins, _generator_collapses, _oscillation, _past_its_best, _nothing_learnt)
+    return [finding for check in checks if (finding := check(rows))]
+
+
+def _discriminator_wins(rows: Sequence[_Row]) -> Finding | None:
+    """D is all but certain, thousand after thousand, while the score does not get better."""
+    recent = [row for row in rows[_BEGINNING:][-_RECENT:] if _has(row, "real_probability", "g_loss")]
+    if len(recent) < _RECENT or _mean_lead(recent) < _FAR_AHEAD:
+        return None
+    if _gets_better(rows) or _no_gradient(rows):
+        return None
+    real, fake = (_mean(recent, name) for name in ("real_probability", "fake_probability"))
+    return Finding(
+        "discriminator wins",
+        f"D takes real pictures for real with a probability of {real:.2f}, painted ones with {fake:.2f}"
+        f"{_gradients(recent)}: G hears that all is wrong, but not what.",
+        "Hold D back: --set d_norm=spectral, or a lower rate such as d_lr=1e-4, or d_steps=1 if D plays more "
+        'often than G; in Python replace(recipe, d_norm="spectral").',
+    )
+
+
+def _generator_collapses(rows: Sequence[_Row]) -> Finding | None:
+    """The samples are few distinct pictures: they were more once, or they fool D all the same."""
+    known = _known(rows, "diversity")
+    best = max(known, default=0.0)
+    lost = len(rows) > _BEGINNING and best >= _FEW and max(known[-2:]) <= _LEFT * best
+    if not lost and not _never_varied(rows, known):
+        return None
+    return Finding(
+        "generator collapses",
+        f"The samples are few distinct pictures: their diversity is {known[-1]:.2f}, and {best:.2f} at best, "
+        "where that of real pictures is 1.",
+        "Keep G from running after what D likes best just now: --set g_steps=1 if G plays more often than D, "
+        'or g_lr=1e-4, or d_norm=spectral; in Python replace(recipe, g_steps=1, d_norm="spectral").',
+    )
+
+
+def _never_varied(rows: Sequence[_Row], diversities: list[float]) -> bool:
+    """Whether D cannot tell what is painted, and it is still the same picture."""
+    fooled = abs(_mean_lead(rows[-_BEGINNING:])) < _AHEAD
+    learnt = min(_known(rows, "score"), default=1.0) < _LIKE_GREY
+    return _is_old(rows) and fooled and learnt and max(diversities[-_RECENT:], default=1.0) < _FEW
+
+
+def _oscillation(rows: Sequence[_Row]) -> Finding | None:
+    """The lead goes from one to the other and back, over and over."""
+    leads = [lead for row in rows[-_WINDOW:] if (lead := _lead(row)) is not None]
+    turns = _turning_points(leads)
+    if len(turns) < _TURNS:
+        return None
+    return Finding(
+        "oscillation",
+        f"D and G win in turn: D(x) - D(G(z)) changed its direction {len(turns)} times within "
+        f"{len(rows[-_WINDOW:])} thousand pictures, between {max(turns):.2f} and {min(turns):.2f}.",
+        "Let each answer the other sooner: --set steps_in=batches d_steps=1 g_steps=1 if the turns are long, "
+        "else lower g_lr and d_lr, or betas=(0.5,0.999); in Python "
+        'replace(recipe, steps_in="batches", d_steps=1, g_steps=1).',
+    )
+
+
+def _past_its_best(rows: Sequence[_Row]) -> Finding | None:
+    """The score was much better than the last two are."""
+    scored = [row for row in rows if _has(row, "score")]
+    if not scored:
+        return None
+    best, last = min(scored, key=lambda row: row["score"]), scored[-1]
+    if best["score"] > _LIKE_GREY or min(_known(scored[-2:], "score")) < _WORSE * best["score"]:
+        return None
+    return Finding(
+        "past its best",
+        f"The score (lower is better) was {best['score']:.3f} at {best['kimg']:.0f} kimg, and at "
+        f"{last['kimg']:.0f} kimg it is {last['score']:.3f}.",
+        "The best generator is kept beside the last, as best.safetensors. To get further: more pictures, or "
+        "more made of them by --set augment=flip,translate,colour, or lower g_lr and d_lr; in Python "
+        'replace(recipe, augment=("flip", "translate", "colour")).',
+    )
+
+
+def _nothing_learnt(rows: Sequence[_Row]) -> Finding | None:
+    """G gets no gradient, or the score stays like that of grey pictures although D is not far ahead."""
+    scores = _known(rows, "score")
+    if _no_gradient(rows):
+        rate = "2e-4"
+        why = "stands still: its weights have grown until nothing that D says moves them"
+    elif _is_old(rows) and _is_flat(scores) and abs(_mean_lead(rows)) < _AHEAD:
+        rate = "4e-4"
+        why = f"paints as at the beginning: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
+    else:
+        return None
+    return Finding(
+        "nothing learnt",
+        f"After {rows[-1]['step']} steps G {why}{_gradients(rows[-_RECENT:])}.",
+        f"Begin anew with other rates, --set g_lr={rate} d_lr={rate}, and look at the pictures themselves; "
+        f"in Python replace(recipe, g_lr={rate}, d_lr={rate}).",
+    )
+
+
+def _is_flat(scores: list[float]) -> bool:
+    """Whether all scores are bad, and none much better than the first."""
+    return bool(scores) and min(scores) > max(_LIKE_GREY, _FLAT * scores[0])
+
+
+def _is_old(rows: Sequence[_Row]) -> bool:
+    """Whether something should have been learnt by now."""
+    return len(rows) >= _PATIENCE and rows[-1]["step"] >= _LEAST_STEPS
+
+
+def _gets_better(rows: Sequence[_Row]) -> bool:
+    """Whether the newest score is better than the one before."""
+    scores = _known(rows, "score")[-2:]
+    return len(scores) > 1 and scores[1] < _BETTER * scores[0]
+
+
+def _no_gradient(rows: Sequence[_Row]) -> bool:
+    """Whether next to nothing has reached G in its last rows."""
+    known = _known(rows[-_WINDOW:], "g_gradient")[-_RECENT:]
+    return len(known) == _RECENT and max(known) < _NO_GRADIENT
+
+
+def _lead(row: _Row) -> float | None:
+    """D(x) - D(G(z)); 0 where G alone has played and fooled D; none where nobody can say."""
+    if _has(row, "real_probability", "fake_probability"):
+        return row["real_probability"] - row["fake_probability"]
+    return 0.0 if _has(row, "g_loss") and row["g_loss"] < _FOOLED else None
+
+
+def _mean_lead(rows: Sequence[_Row]) -> float:
+    """The mean of what is known; 1 if nothing is, for then nothing follows from it."""
+    leads = [lead for row in rows if (lead := _lead(row)) is not None]
+    return fmean(leads) if leads else 1.0
+
+
+def _turning_points(values: Sequence[float]) -> list[float]:
+    """The heights and depths at which `values` turn round by a swing or more."""
+    turns: list[float] = []
+    low = high = values[0] if values else 0.0
+    rising = None
+    for value in values:
+        low, high = min(low, value), max(high, value)
+        if rising is not False and value <= high - _SWING:
+            turns += [high] if rising else []
+            rising, low = False, value
+        elif rising is not True and value >= low + _SWING:
+            turns += [] if rising is None else [low]
+            rising, high = True, value
+    return turns
+
+
+def _gradients(rows: Sequence[_Row]) -> str:
+    """How long the gradients are, as the end of a sentence, if that was measured."""
+    d, g = (_known(rows, name) for name in ("d_gradient", "g_gradient"))
+    return f", with gradients of {d[-1]:.2g} in D and {g[-1]:.2g} in G" if d and g else ""
+
+
+def _has(row: _Row, *names: str) -> bool:
+    return all(row.get(name) is not None for name in names)
+
+
+def _known(rows: Sequence[_Row], name: str) -> list[float]:
+    return [row[name] for row in rows if _has(row, name)]
+
+
+def _mean(rows: Sequence[_Row], name: str) -> float:
+    return fmean(_known(rows, name))

@@ -1,0 +1,236 @@
+"""What a run writes while it trains: samples, scores, rows of the log, and diagnostics."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ganlib.data.dataset import ImageSet
+from ganlib.errors import GanlibError
+from ganlib.evaluation.quality import Reference
+from ganlib.evaluation.scores import Diversity, SlicedWasserstein
+from ganlib.latent.sampling import paint, sample_latent
+from ganlib.run import Run
+from ganlib.runtime.device import budget
+from ganlib.runtime.files import write_atomically
+from ganlib.training.diagnostics import Finding, watch
+from ganlib.training.state import MOST_SETBACKS, Best, TrainingState
+
+_DENSE = 32
+_SAMPLES_A_SCORE = 4
+
+
+def sample_is_due(number: int) -> bool:
+    """Every one up to 32, then one in two, in four, and so on: a film shows the early change in full."""
+    return number % _gap(number) == 0
+
+
+def score_is_due(number: int) -> bool:
+    """Every fourth of those that are sampled."""
+    return number % (_SAMPLES_A_SCORE * _gap(number)) == 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Measure KID every so many `kimg`, at half size and through the extractor of that name."""
+
+    kimg: float = 20.0
+    extractor: str = "lite0"
+
+    def __post_init__(self) -> None:
+        """Raise `GanlibError` if `kimg` is below 1."""
+        if not self.kimg >= 1:
+            raise GanlibError(f"KID is measured every 1 kimg at the most often, not every {self.kimg}.")
+
+    def is_due(self, number: int) -> bool:
+        """Whether it is after so many thousand pictures."""
+        return number // self.kimg > (number - 1) // self.kimg
+
+
+def _gap(number: int) -> int:
+    return 2 ** max(0, math.floor(math.log2(max(number, 1) / _DENSE)) + 1)
+
+
+_DIVERGED = "training diverged"
+
+
+def setback(state: TrainingState, step: int, kimg: float) -> Finding:
+    """What happened at `step` and `kimg`, told by the state to which the run went back."""
+    return Finding(
+        _DIVERGED,
+        f"In step {step}, at {kimg:.1f} kimg, a loss or a weight was no longer a number.",
+        f"The run went back to {state.kimg:.1f} kimg and goes on with half the learning rates, "
+        f"{_rates(state)} (setback {state.setbacks} of {MOST_SETBACKS} at most).",
+    )
+
+
+def diagnosis(state: TrainingState, told: Sequence[Finding]) -> GanlibError:
+    """Why training stops for good, and what to try, from all that was said of the run."""
+    before = [f"{finding.name} ({finding.seen.rstrip('.')})" for finding in told if finding.name != _DIVERGED]
+    seen = f" Seen before: {'; '.join(before)}." if before else ""
+    return GanlibError(
+        f"Training diverged once more, in step {state.step}, at {state.kimg:.1f} kimg: a loss or a weight "
+        f"was no longer a number, although the learning rates had been halved {state.setbacks} times, to "
+        f"{_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start in another "
+        f"folder with lower rates, such as --set g_lr={state.recipe.g_lr / 10:g} "
+        f"d_lr={state.recipe.d_lr / 10:g}, or with a D that cannot run away: d_norm=spectral."
+    )
+
+
+def _rates(state: TrainingState) -> str:
+    share = 2**state.setbacks
+    return f"g_lr={state.recipe.g_lr / share:g} and d_lr={state.recipe.d_lr / share:g}"
+
+
+_LARGEST_SIZE_OF_MANY = 128
+_FIRST_SEED_TO_SCORE = 1_000_000  # far from the samples'
+_COMPARED = 512  # held-out pictures, and as many samples, that KID is measured on
+_HALF = 2
+
+
+class Journal:
+    """The writing part of a run; every picture is painted by the moving average of G, in eval mode."""
+
+    def __init__(
+        self, run: Run, state: TrainingState, images: ImageSet, evaluation: Evaluation | None = None
+    ) -> None:
+        """Nothing is written or measured yet; `evaluation` is there if KID is to be measured.
+
+        Raises:
+            GanlibError: there is no such extractor, its weights are missing, or the pictures are too few.
+        """
+        self.run = run
+        self.state = state
+        self._images = images
+        self._reference = evaluation and Reference.of(images, evaluation.extractor, budget(_COMPARED, 20))
+        many = images.size <= _LARGEST_SIZE_OF_MANY
+        self._scored = 256 if many else 64
+        self._sample_latent = sample_latent(36 if many else 9, state.recipe.latent_dim)
+        self._diversity: float | None = None
+
+    def open(self) -> None:
+        """Make the run folder, or bring what stands in it to the place where the state is.
+
+        Raises:
+            GanlibError: the folder belongs to another recipe, the log is damaged, or the disk is full.
+        """
+        self.run.start(self.state.recipe)
+        self.run.forget_after(self.state.step)
+        if self.state.last_look is not None:
+            self.run.sample_file(self.state.last_look).unlink(missing_ok=True)
+            self.state.last_look = None
+        self._rows = self.run.log()
+
+    def sample(self) -> Path:
+        """Paint the grid of samples, unless it is there; its diversity goes into the next row."""
+        from torchvision.utils import save_image
+
+        path = self.run.sample_file(self.state.step)
+        if not path.exists():
+            pictures = paint(self.state.average.generator, self._sample_latent)
+            self._diversity = self._diversity_of(pictures)
+            columns = round(len(pictures) ** 0.5)
+            write_atomically(
+                path,
+                lambda part: save_image(pictures, part, nrow=columns, normalize=True, value_range=(-1, 1)),
+            )
+        return path
+
+    def last_look(self) -> Path:
+        """Paint what training has come to where it pauses; this grid goes when training goes on."""
+        if not self.run.sample_file(self.state.step).exists():
+            self.state.last_look = self.state.step
+        return self.sample()
+
+    def write(
+        self, measures: dict[str, float | None], speed: float, scored: bool, evaluated: bool
+    ) -> tuple[dict[str, Any], list[Finding]]:
+        """Add a row to the log; returns it, and what is to be said of the run for the first time."""
+        state = self.state
+        row: dict[str, Any] = {
+            "step": state.step,
+            "kimg": state.kimg,
+            "epoch": state.epochs,
+            "seconds": state.seconds,
+            "images_per_second": speed,
+            **measures,
+            "diversity": self._diversity,
+            "score": self._score() if scored else None,
+        }
+        if self._reference:
+            row["kid"] = self._kid(self._reference) if evaluated else None
+            row["kid_with"] = self._reference.told(_HALF) if evaluated else None
+        self._diversity = None
+        findings = [finding for finding in watch([*self._rows, row]) if finding.name not in state.told]
+        state.told += [finding.name for finding in findings]
+        row["warnings"] = [finding.to_json() for finding in (*state.pending, *findings)]
+        state.pending = []
+        self.run.append_log(row)
+        self._rows.append(row)
+        return row, findings
+
+    def told(self) -> list[Finding]:
+        """All that was said of the run so far."""
+        warnings = (warning for row in self._rows for warning in row.get("warnings", []))
+        return [*(Finding(**warning) for warning in warnings), *self.state.pending]
+
+    def _score(self) -> float:
+        """Score the average of G, and keep it if it is the best so far and nothing better measures that."""
+        score = self._distance(self._paint(self._scored))
+        if not self._reference and (self.state.best is None or self.state.best.by == "score"):
+            self._keep_if_best(Best(score, self.state.kimg, "score"))
+        return score
+
+    def _kid(self, reference: Reference) -> float:
+        """KID of the average of G at half size, and keep it if it is the best so far."""
+        kid = reference.kid(self._paint(reference.count), _HALF).mean
+        self._keep_if_best(Best(kid, self.state.kimg, "kid"))
+        return kid
+
+    def _paint(self, count: int) -> Tensor:
+        z = sample_latent(count, self.state.recipe.latent_dim, _FIRST_SEED_TO_SCORE)
+        return paint(self.state.average.generator, z)
+
+    def _keep_if_best(self, now: Best) -> None:
+        best = self.state.best
+        if best is None or best.by != now.by or now.score < best.score:
+            self.run.save_generator(self.state.average.generator, self.state.kimg, self.run.best_file)
+            self.state.best = now
+
+    @cached_property
+    def _diversity_of(self) -> Diversity:
+        return Diversity(self._real())
+
+    @cached_property
+    def _distance(self) -> SlicedWasserstein:
+        return SlicedWasserstein(self._real())
+
+    def _real(self) -> Tensor:
+        """Pictures to compare with: held-out ones, and others where these are too few."""
+        order = np.concatenate([self._images.held_out, self._images.train])
+        return self._images.tensor(order[: self._scored])
+
+
+class Silence(Journal):
+    """The journal of a process that does not lead its team: the leading one writes for all."""
+
+    def open(self) -> None:
+        """Leave the run folder, which this machine may not even have, to the leading process."""
+        self._rows = []
+
+    def sample(self) -> Path:
+        """Where the leading process paints."""
+        return self.run.sample_file(self.state.step)
+
+    def last_look(self) -> Path:
+        """Where the leading process paints."""
+        return self.sample()
+
+    def write(self, *_: Any) -> tuple[dict[str, Any], list[Finding]]:
+        """Nothing."""
+        return {}, []

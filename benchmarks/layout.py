@@ -30,7 +30,7 @@ class Players:
         """Nets and one batch of pictures, on the device."""
         self.recipe = recipe
         self.device = machine.device
-        self.augment = Augment(recipe.augment, recipe.augment_chance[1])
+        self.augment = Augment(recipe.augment, recipe.augment_p[1])
         self.generator = recipe.generator().to(self.device).to(memory_format=layout)
         self.discriminator = recipe.discriminator().to(self.device).to(memory_format=layout)
         for net in (self.generator, self.discriminator):

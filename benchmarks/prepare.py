@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks.machine import describe
 from benchmarks.throughput import make_jpegs
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.loader import OnDevice, ReadAhead, Storage
 
 _IMAGE_FOLDER = """
@@ -52,9 +52,9 @@ print(seconds, again, int(peak.split()[1]) * 1.024 / 1000)
 _OPEN = """
 import sys, time
 from pathlib import Path
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 begin = time.perf_counter()
-art = ImageSet.open(Path(sys.argv[1]))
+art = ImageDataset.open(Path(sys.argv[1]))
 art.images[len(art) // 2].sum()
 print(1000 * (time.perf_counter() - begin))
 """
@@ -135,7 +135,7 @@ def epoch_table(place: Path, device: torch.device) -> Iterator[str]:
     """Gigabytes of pictures a second that an epoch reads, and that a plain copy of memory reaches."""
     yield "| 100,000 pictures of 64 px | GB/s |"
     yield "|---|---|"
-    images = ImageSet.open(place / "set-100000")
+    images = ImageDataset.open(place / "set-100000")
     for name, storage in (
         ("on the device", OnDevice(images, device)),
         ("read ahead", ReadAhead(images, device)),
@@ -145,7 +145,7 @@ def epoch_table(place: Path, device: torch.device) -> Iterator[str]:
     yield f"| a copy of the same bytes, 64 rows at a time | {statistics.median(copy_rates(rows)):.2f} |"
 
 
-def epoch_rates(storage: Storage, images: ImageSet) -> list[float]:
+def epoch_rates(storage: Storage, images: ImageDataset) -> list[float]:
     """GB/s of three epochs in shuffled batches of 64."""
     count, rates = len(images.train), []
     for epoch in range(3):

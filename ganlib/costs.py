@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganlib.nets.base import Judge, Painter
+from ganlib.nets.base import Discriminator, Generator
 from ganlib.recipes import Recipe
 from ganlib.runtime.device import Machine
 from ganlib.training.steps import discriminator_step, generator_step
@@ -82,7 +82,7 @@ def _flops(work: Callable[[], None]) -> int:
     return counter.get_total_flops()
 
 
-def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> None:
+def _step(generator: Generator, discriminator: Discriminator, z: Tensor, real: Tensor) -> None:
     """The arithmetic of a step of D and one of G on the same fakes."""
     fake = generator(z)
     (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
@@ -91,12 +91,12 @@ def _step(generator: Painter, discriminator: Judge, z: Tensor, real: Tensor) -> 
     discriminator.requires_grad_(True)
 
 
-def _look(discriminator: Judge, images: Tensor) -> None:
+def _look(discriminator: Discriminator, images: Tensor) -> None:
     with torch.no_grad():
         discriminator(images)
 
 
-def _penalise(discriminator: Judge, images: Tensor) -> None:
+def _penalise(discriminator: Discriminator, images: Tensor) -> None:
     """What R1 and R2 do, here both at the same images: a gradient that has a gradient.
 
     `losses.gradient_penalty` does it, too, but sets the precision, which nets without values do not have.
@@ -107,7 +107,7 @@ def _penalise(discriminator: Judge, images: Tensor) -> None:
         gradient.square().sum()
 
 
-def _paint_for_discriminator(generator: Painter, z: Tensor) -> None:
+def _paint_for_discriminator(generator: Generator, z: Tensor) -> None:
     """The fakes that D alone sees leave nothing behind."""
     with torch.no_grad():
         generator(z)

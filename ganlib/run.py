@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Painter
+from ganlib.nets.base import Generator
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import (
     bundled_folder,
@@ -268,7 +268,7 @@ def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return floats.detach().cpu().contiguous()
 
 
-def load_generator(source: str | Path) -> tuple[Painter, Recipe]:
+def load_generator(source: str | Path) -> tuple[Generator, Recipe]:
     """Load a generator from a run folder, a weights file, or the name of bundled weights.
 
     Returns the generator in eval mode, on the CPU, in fp32, and its recipe.

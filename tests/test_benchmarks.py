@@ -19,7 +19,7 @@ from benchmarks.studio_browser import check as check_browser
 from benchmarks.studio_browser import table as browser_table
 from benchmarks.throughput import Race, arithmetic, make_jpegs, rates_of, report, table, verdict
 from benchmarks.tutorial_loop import decoding_loader, epoch_rates
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.loader import OnDevice
 from ganlib.recipes import get_recipe
 from ganlib.runtime.device import detect
@@ -188,7 +188,7 @@ def test_preparing_is_measured(tmp_path):
     assert seconds > 0
     assert again > 0
     assert 20 < peak < 400
-    images = ImageSet.open(tmp_path / "set")
+    images = ImageDataset.open(tmp_path / "set")
     assert len(images) == 70
     assert all(
         rate > 0 for rate in prepare_benchmark.epoch_rates(OnDevice(images, torch.device("cpu")), images)

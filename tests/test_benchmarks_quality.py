@@ -349,7 +349,7 @@ def test_each_part_differs_from_the_whole_in_what_its_title_says():
     changed = [whole.differences(part) for part in parts]
     assert changed[1] == ["loss"]
     assert changed[2] == ["init", "d_norm", "penalty"]
-    assert changed[3:7] == [["d_spread"], ["g_lr", "d_lr"], ["batch_size"], ["width"]]
+    assert changed[3:7] == [["minibatch_stddev"], ["g_lr", "d_lr"], ["batch_size"], ["width"]]
     assert whole.name == "modern64-cpu"
 
 

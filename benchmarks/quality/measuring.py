@@ -15,7 +15,7 @@ from ganlib.costs import cost
 from ganlib.data.dataset import load_art
 from ganlib.evaluation.features import get_extractor
 from ganlib.evaluation.quality import SCALES, Reference
-from ganlib.latent.sampling import paint, sample_latent
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import load_generator
 from ganlib.runtime.device import detect
 
@@ -84,7 +84,7 @@ class Gauge:
         generator, recipe = load_generator(job.kept_file(mark))
         count = self._reference.count if mark.full else FOR_A_CURVE
         z = sample_latent(count, recipe.latent_dim)
-        parts = (paint(generator.to(self._device), part) for part in z.split(_AT_ONCE))
+        parts = (generate(generator.to(self._device), part) for part in z.split(_AT_ONCE))
         quality = self._reference.quality(parts) if mark.full else None
         kid = quality.kid.half if quality else self._reference.kid(torch.cat(list(parts)), _HALF)
         flops = cost(recipe).flops

@@ -17,7 +17,7 @@ from benchmarks.quality.measuring import FOR_A_CURVE
 from benchmarks.quality.results import Point, Result
 from benchmarks.quality.systems import Stage
 from benchmarks.quality.table import budget, measured_with
-from ganlib.latent.sampling import paint, sample_latent
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import load_generator
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import Figure
@@ -131,7 +131,7 @@ def _grid(job: Job, mark: Mark, width: int) -> Image.Image:
     generator, recipe = load_generator(job.kept_file(mark))
     most = _MANY if recipe.size <= _LARGEST_OF_MANY else _FEW
     side = most if width == _SIDE else round(most * 2 / 3)
-    pictures = paint(generator, sample_latent(side**2, recipe.latent_dim))
+    pictures = generate(generator, sample_latent(side**2, recipe.latent_dim))
     grid = grid_image(pictures, side, scale=ceil(width / (side * recipe.size + 1)))
     grid.thumbnail((width, width), Image.Resampling.LANCZOS)
     return grid

@@ -158,7 +158,9 @@ _PARTS = Stage(
             "spectral norm, no penalty",
             lambda: replace(get_recipe("modern64-cpu"), d_norm="spectral", init="normal", penalty=(0.0, 0.0)),
         ),
-        System("blind", "no batch spread", lambda: replace(get_recipe("modern64-cpu"), d_spread=False)),
+        System(
+            "blind", "no batch spread", lambda: replace(get_recipe("modern64-cpu"), minibatch_stddev=False)
+        ),
         System("slow", "half the rates", lambda: replace(get_recipe("modern64-cpu"), g_lr=4e-4, d_lr=4e-4)),
         System("large", "batches of 32", lambda: replace(get_recipe("modern64-cpu"), batch_size=32)),
         System("wide", "width 48", lambda: replace(get_recipe("modern64-cpu"), width=48)),

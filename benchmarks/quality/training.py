@@ -15,7 +15,7 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.device import Machine
 from ganlib.runtime.files import make_folder
 from ganlib.training.callbacks import Callback
-from ganlib.training.diagnostics import Finding
+from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.trainer import Trainer
 
 _ENDLESS = 1e9  # kimg: what ends a run is its last mark
@@ -67,7 +67,7 @@ class Keeper(Callback):
         if not self._missing or os.getppid() != self._parent:
             signal.raise_signal(signal.SIGINT)  # as the stop button does
 
-    def on_warning(self, trainer: Trainer, _finding: Finding) -> None:
+    def on_warning(self, trainer: Trainer, _finding: Diagnostic) -> None:
         """Note where the run is: it may have gone back."""
         self._note(trainer, self._watch.seconds())
 
@@ -80,7 +80,7 @@ class Keeper(Callback):
 
     def _keep(self, trainer: Trainer, mark: Mark, seconds: float) -> None:
         path = self._job.kept_file(mark)
-        trainer.run.save_generator(trainer.state.average.generator, trainer.state.kimg, path)
+        trainer.run.save_generator(trainer.state.ema.generator, trainer.state.kimg, path)
         memory = peak_memory(trainer.machine.device)
         place = Place(trainer.state.step, trainer.state.kimg, seconds, memory, mark.name, self._rate)
         self._job.track.add(place)

@@ -14,8 +14,8 @@ from ganlib.errors import GanlibError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganlib.data.dataset import ImageSet
-    from ganlib.nets.base import Painter
+    from ganlib.data.dataset import ImageDataset
+    from ganlib.nets.base import Generator
     from ganlib.run import Run
 
 _FORMATS = ("png", "webp", "jpg")
@@ -63,7 +63,7 @@ def _sample(options: argparse.Namespace) -> None:
     print(f"{options.count} pictures, seeds {options.seed} to {last}: {where}")
 
 
-def _write_grid(generator: "Painter", size: int, options: argparse.Namespace) -> Path:
+def _write_grid(generator: "Generator", size: int, options: argparse.Namespace) -> Path:
     from ganlib.show.grids import check_grid, grid, square
 
     scale = 2 if options.upscale is None else options.upscale
@@ -72,7 +72,7 @@ def _write_grid(generator: "Painter", size: int, options: argparse.Namespace) ->
     return grid(pictures, scale=scale, smooth=options.smooth).save(options.out or Path("samples.png"))
 
 
-def _write_files(generator: "Painter", size: int, options: argparse.Namespace) -> Path:
+def _write_files(generator: "Generator", size: int, options: argparse.Namespace) -> Path:
     from ganlib.runtime.files import make_folder
     from ganlib.runtime.progress import progress
     from ganlib.show.grids import check_grid, grid
@@ -91,17 +91,17 @@ def _write_files(generator: "Painter", size: int, options: argparse.Namespace) -
     return folder
 
 
-def _one_by_one(generator: "Painter", options: argparse.Namespace) -> Iterator["Tensor"]:
+def _one_by_one(generator: "Generator", options: argparse.Namespace) -> Iterator["Tensor"]:
     """Each picture (3, S, S), painted in batches so that few are in memory at a time."""
     for start in range(0, max(options.count, 1), _AT_ONCE):
         yield from _painted(generator, options, start, min(_AT_ONCE, options.count - start))
 
 
-def _painted(generator: "Painter", options: argparse.Namespace, start: int, count: int) -> "Tensor":
-    from ganlib.latent.sampling import paint, sample_latent, truncate
+def _painted(generator: "Generator", options: argparse.Namespace, start: int, count: int) -> "Tensor":
+    from ganlib.latent.sampling import generate, sample_latent, truncate
 
     z = sample_latent(count, generator.latent_dim, options.seed + start)
-    return paint(generator, truncate(z, options.truncation))
+    return generate(generator, truncate(z, options.truncation))
 
 
 def add_evaluate(verbs: Verbs) -> None:
@@ -164,7 +164,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"\nfigures  {out.with_suffix('.json')}\npicture  {figure}")
 
 
-def _check_data(run: "Run", images: "ImageSet") -> None:
+def _check_data(run: "Run", images: "ImageDataset") -> None:
     """Raise `GanlibError` if a checkpoint says that the run was trained on other pictures."""
     from ganlib.hub.card import trained_on
 
@@ -224,7 +224,7 @@ def _interpolate(options: argparse.Namespace) -> None:
     print(f"{frames} frames, {seconds:g} seconds: {options.out}")
 
 
-def _stop(text: str, generator: "Painter") -> "Tensor":
+def _stop(text: str, generator: "Generator") -> "Tensor":
     """The z, (latent_dim,), of a seed or in a file."""
     from ganlib.latent.sampling import load_latent, sample_latent
     from ganlib.runtime.files import expand_home

@@ -161,12 +161,12 @@ def add_train(verbs: Verbs) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from ganlib.runtime.device import detect
-    from ganlib.runtime.distributed import Team
+    from ganlib.runtime.distributed import Distributed
     from ganlib.show.runs import show_run
     from ganlib.training.trainer import Trainer
 
     machine = detect(options.device, options.precision)
-    team = Team.join(machine)
+    team = Distributed.join(machine)
     recipe = team.broadcast(_chosen_recipe(options))  # one machine alone may see the run folder
     trainer = Trainer(
         recipe,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure, widgets_or_still
-from ganlib.studio.widgets import Later
+from ganlib.studio.widgets import Debounce
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 _LIMITS = {"size": (1, 8), "kernel": (1, 8), "stride": (1, 4), "padding": (0, 3)}
@@ -153,7 +153,7 @@ class StampCalculator:
         self._line = HTML()
         self._line.add_class("ganlib-stamps")
         self._image = Image(format="png")
-        self._later = Later(self._draw, _SECONDS)
+        self._later = Debounce(self._draw, _SECONDS)
         self._box = self._arranged()
         self._show()
 

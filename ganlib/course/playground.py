@@ -6,10 +6,10 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
-from ganlib.course.toy import PLANE_LOSSES, SHAPES, Moment, PlaneGame, PlaneSettings, plane_figure, tell
+from ganlib.course.toy import SHAPES, TOY_LOSSES, Moment, ToyGAN, ToySettings, plane_figure, tell
 from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure, widgets_or_still
-from ganlib.studio.widgets import Later
+from ganlib.studio.widgets import Debounce
 
 _RATES = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 _LATENTS = (1, 2, 4, 8, 16, 64)
@@ -25,7 +25,7 @@ class Playground:
     In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
     """
 
-    def __init__(self, settings: PlaneSettings | None = None, every: int = 50, moments: int = 48) -> None:
+    def __init__(self, settings: ToySettings | None = None, every: int = 50, moments: int = 48) -> None:
         """Begin with these settings; a training is `moments` times `every` steps, each of them drawn.
 
         Raises:
@@ -39,18 +39,18 @@ class Playground:
                 f"{moments} moments of {every} steps cannot be drawn: ask for 1 to {_MOST_MOMENTS} moments, "
                 "and for 1 step or more in each."
             )
-        settings = settings or PlaneSettings()
+        settings = settings or ToySettings()
         self._every, self._moments = every, moments
         self._controls = _controls(settings)
-        self._later = Later(self._advance, _BETWEEN_MESSAGES)
+        self._later = Debounce(self._advance, _BETWEEN_MESSAGES)
         self._ahead: Iterator[Moment] = iter(())
         self._box = self._arranged()
         self._begin(settings)
 
     @property
-    def settings(self) -> PlaneSettings:
+    def settings(self) -> ToySettings:
         """What the sliders say; the next training takes it."""
-        return PlaneSettings(**{name: control.value for name, control in self._controls.items()})
+        return ToySettings(**{name: control.value for name, control in self._controls.items()})
 
     @property
     def moments(self) -> list[Moment]:
@@ -71,8 +71,8 @@ class Playground:
         """Play no further; the game can go on later."""
         self._ahead = iter(())
 
-    def _begin(self, settings: PlaneSettings) -> None:
-        self._game = PlaneGame(settings)
+    def _begin(self, settings: ToySettings) -> None:
+        self._game = ToyGAN(settings)
         self.stop()
         self._seen: list[Moment] = []
         self._frames: list[Figure] = []
@@ -142,14 +142,14 @@ class Playground:
         return widgets_or_still(self._box, self._frames[-1], repr(self))
 
 
-def _controls(settings: PlaneSettings) -> dict[str, Any]:
+def _controls(settings: ToySettings) -> dict[str, Any]:
     """One widget for each of the settings, by its name."""
     import ipywidgets as widgets
 
     lists, sliders = widgets.Dropdown, widgets.SelectionSlider
     parts = {
         "shape": ("Real points", lists, tuple(SHAPES)),
-        "loss": ("Loss", lists, PLANE_LOSSES),
+        "loss": ("Loss", lists, TOY_LOSSES),
         "g_lr": ("G's learning rate", sliders, _RATES),
         "d_lr": ("D's learning rate", sliders, _RATES),
         "g_steps": ("G's steps a turn", sliders, _TURNS),

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import paint, sample_latent
-from ganlib.nets.base import Painter
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.nets.base import Generator
 from ganlib.show.figure import Figure, widgets_or_still
 from ganlib.show.grids import enlarge, grid_image
 
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
 class Pairs:
     """Draws a held-out picture and a painted one, by chance on either side; a seed gives the same pairs."""
 
-    def __init__(self, generator: Painter, images: ImageSet, seed: int = 0) -> None:
+    def __init__(self, generator: Generator, images: ImageDataset, seed: int = 0) -> None:
         """Take the real ones from those of `images` that were held out.
 
         Raises:
@@ -71,17 +71,17 @@ class Pairs:
 
     def _painted(self) -> Tensor:
         z = sample_latent(1, self._generator.latent_dim, self._random.randrange(_SEEDS))
-        return paint(self._generator, z)
+        return generate(self._generator, z)
 
 
-class RealOrPainted:
+class RealOrFake:
     """Shows a real and a painted picture, asks which is real, and keeps the score, `right` of `asked`.
 
     In a notebook it is three buttons below two pictures (ipywidgets 7.7 or 8), to be clicked or reached with
     the Tab key; where there is no kernel, a still pair.
     """
 
-    def __init__(self, generator: Painter, images: ImageSet, seed: int = 0) -> None:
+    def __init__(self, generator: Generator, images: ImageDataset, seed: int = 0) -> None:
         """Ask about pictures of the generator and held-out ones of `images`, in an order given by `seed`.
 
         Raises:

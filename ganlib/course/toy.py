@@ -19,7 +19,7 @@ from ganlib.training.steps import discriminator_step, generator_step
 
 REACH = 3.0  # the plane is looked at from -REACH to REACH
 NEAR = 0.3
-PLANE_LOSSES = ("non-saturating", "saturating", "hinge", "relativistic")
+TOY_LOSSES = ("non-saturating", "saturating", "hinge", "relativistic")
 _BATCH = 256
 _PAINTED = 1000
 _GRID = 61
@@ -34,10 +34,10 @@ class Shape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PlaneSettings:
+class ToySettings:
     """All that a game in the plane depends on; the same settings play the same game."""
 
-    shape: str = "eight heaps"
+    shape: str = "eight Gaussians"
     loss: str = "non-saturating"
     g_lr: float = 5e-4
     d_lr: float = 5e-4
@@ -61,10 +61,10 @@ class Moment(NamedTuple):
     near: float
 
 
-class PlaneGame:
+class ToyGAN:
     """G and D with two hidden layers of 128 each, and the game between them."""
 
-    def __init__(self, settings: PlaneSettings) -> None:
+    def __init__(self, settings: ToySettings) -> None:
         """Set the game up; nothing is played yet.
 
         Raises:
@@ -72,7 +72,7 @@ class PlaneGame:
         """
         _check(settings)
         self.settings = settings
-        self.shape = plane_shape(settings.shape)
+        self.shape = toy_distribution(settings.shape)
         self.step = 0
         self._luck = torch.Generator().manual_seed(settings.seed).get_state()
         self._loss = _loss(settings.loss)
@@ -130,8 +130,8 @@ class PlaneGame:
                 self._luck = torch.get_rng_state()
 
 
-def plane_shape(name: str) -> Shape:
-    """The shape called `name`: "eight heaps" on a ring, or a "spiral".
+def toy_distribution(name: str) -> Shape:
+    """The shape called `name`: "eight Gaussians" on a ring, or a "spiral".
 
     Raises:
         GanlibError: there is no such shape.
@@ -169,7 +169,7 @@ def _on_the_spiral(share: Tensor) -> Tensor:
     return (0.3 + 2 * turn)[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
-SHAPES = {"eight heaps": _heaps(), "spiral": _spiral()}
+SHAPES = {"eight Gaussians": _heaps(), "spiral": _spiral()}
 
 
 def _mlp(inputs: int, outputs: int) -> nn.Sequential:
@@ -190,10 +190,10 @@ def _loss(name: str) -> AdversarialLoss:
     return adversarial_loss(name)
 
 
-def _check(settings: PlaneSettings) -> None:
-    if settings.loss not in PLANE_LOSSES:
+def _check(settings: ToySettings) -> None:
+    if settings.loss not in TOY_LOSSES:
         raise GanlibError(
-            f"There is no loss '{settings.loss}' in the plane: choose one of {', '.join(PLANE_LOSSES)}."
+            f"There is no loss '{settings.loss}' in the plane: choose one of {', '.join(TOY_LOSSES)}."
         )
     numbers = ("g_lr", "d_lr", "g_steps", "d_steps", "latent_dim")
     wrong = [name for name in numbers if not getattr(settings, name) > 0]
@@ -206,7 +206,7 @@ _SHOWN = 400
 _VERDICTS = ["#F4A873", "#FBE3D3", "#FFFFFF", "#CFE3F1", "#7FB8DA"]  # from painted to real
 
 
-def plane_figure(moment: Moment, settings: PlaneSettings, side: float = 4.6) -> Figure:
+def plane_figure(moment: Moment, settings: ToySettings, side: float = 4.6) -> Figure:
     """One moment of a game as a picture `side` inches wide, at 100 px an inch."""
     from matplotlib.figure import Figure as Canvas
 
@@ -236,19 +236,19 @@ def real_sample(shape: str) -> Tensor:
     """Real points (300, 2) to look at, always the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return plane_shape(shape).draw(300)
+        return toy_distribution(shape).draw(300)
 
 
-def tell(moment: Moment, settings: PlaneSettings) -> str:
+def tell(moment: Moment, settings: ToySettings) -> str:
     """How far the game is, in a line."""
-    places = len(plane_shape(settings.shape).places)
+    places = len(toy_distribution(settings.shape).places)
     return (
         f"{moment.step} steps: {moment.found} of {places} places of the {settings.shape} found, "
         f"{100 * moment.near:.0f} % of the painted points near one."
     )
 
 
-def describe(moment: Moment, settings: PlaneSettings) -> str:
+def describe(moment: Moment, settings: ToySettings) -> str:
     """What the picture of a moment shows, for those who do not see it."""
     return (
         "Real points as blue dots, painted ones as orange crosses, on a ground that is blue where D says "

@@ -24,7 +24,7 @@ from ganlib.runtime.files import bundled_folder, expand_home
 _HELD_OUT_OF_20 = 3  # three in twenty: 15 %
 
 
-class ImageSet:
+class ImageDataset:
     """Pictures as bytes, (N, size, size, 3) RGB, in memory or mapped from disk.
 
     Picture i is held out, never trained on, if the CRC-32 of its bytes modulo 20 is below 3. The rule
@@ -38,7 +38,7 @@ class ImageSet:
         self.folder = folder
 
     @classmethod
-    def open(cls, folder: Path, name: str | None = None) -> "ImageSet":
+    def open(cls, folder: Path, name: str | None = None) -> "ImageDataset":
         """Open a prepared set, mapped from disk: a moment's work at any size.
 
         Raises:
@@ -57,7 +57,7 @@ class ImageSet:
     def __repr__(self) -> str:
         """One line: name, count, size, split."""
         return (
-            f"ImageSet '{self.name}': {len(self)} pictures of {self.size} px, "
+            f"ImageDataset '{self.name}': {len(self)} pictures of {self.size} px, "
             f"{len(self.train)} to train on, {len(self.held_out)} held out"
         )
 
@@ -169,7 +169,7 @@ _PATCHWORK_SIZE = 512
 
 def load_art(
     source: str | Path, size: int | None = None, *, crop: str = "centre", via: str | None = None
-) -> ImageSet:
+) -> ImageDataset:
     """Load pictures from wherever they are, and prepare them once.
 
     `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
@@ -189,11 +189,11 @@ def load_art(
         return _already_prepared(folder, size)
     pictures = find_pictures(source, via)
     usual = _PATCHWORK_SIZE if source == PATCHWORK else Settings.size
-    return ImageSet.open(prepare(pictures, Settings(size or usual, crop)), pictures.name)
+    return ImageDataset.open(prepare(pictures, Settings(size or usual, crop)), pictures.name)
 
 
-def _already_prepared(folder: Path, size: int | None) -> ImageSet:
-    art = ImageSet.open(folder)
+def _already_prepared(folder: Path, size: int | None) -> ImageDataset:
+    art = ImageDataset.open(folder)
     if size not in {None, art.size}:
         raise GanlibError(
             f"The pictures in '{folder}' were prepared with {art.size} px, not {size}: "
@@ -202,13 +202,13 @@ def _already_prepared(folder: Path, size: int | None) -> ImageSet:
     return art
 
 
-def _portraits(size: int | None) -> ImageSet:
+def _portraits(size: int | None) -> ImageDataset:
     atlas = bundled_folder() / "portraits.webp"
     facts = json.loads(atlas.with_suffix(".json").read_text(encoding="utf-8"))
     if hashlib.sha256(atlas.read_bytes()).hexdigest() != facts["sha256"]:
         raise GanlibError(f"'{atlas}' is damaged: its SHA-256 is not the one it should have. Fetch it again.")
     tiles = _tiles(np.asarray(Image.open(atlas).convert("RGB")), facts["tile"])[: facts["count"]]
-    return ImageSet(tiles if size in {None, facts["tile"]} else _resized(tiles, size), PORTRAITS)
+    return ImageDataset(tiles if size in {None, facts["tile"]} else _resized(tiles, size), PORTRAITS)
 
 
 def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:

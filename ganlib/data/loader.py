@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganlib.data.dataset import ImageSet, to_float
+from ganlib.data.dataset import ImageDataset, to_float
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import free_memory
 from ganlib.runtime.distributed import ALONE, Share
@@ -29,7 +29,7 @@ class Storage(Protocol):
         """The pictures from `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
 
 
-def choose_storage(images: ImageSet, device: torch.device) -> Storage:
+def choose_storage(images: ImageDataset, device: torch.device) -> Storage:
     """The device itself if the set takes at most half of its free memory, else the disk, read ahead."""
     needed = len(images.train) * images.images[0].nbytes
     if needed <= free_memory(device) / 2:
@@ -40,7 +40,7 @@ def choose_storage(images: ImageSet, device: torch.device) -> Storage:
 class OnDevice:
     """All training pictures in the device's memory."""
 
-    def __init__(self, images: ImageSet, device: torch.device) -> None:
+    def __init__(self, images: ImageDataset, device: torch.device) -> None:
         """Copy the pictures there, some at a time."""
         shape = (len(images.train), *images.images.shape[1:])
         self._pictures = torch.empty(shape, dtype=torch.uint8, device=device)
@@ -62,7 +62,7 @@ class OnDevice:
 class ReadAhead:
     """Training pictures on disk; while a batch is trained on, the next one is read by a thread."""
 
-    def __init__(self, images: ImageSet, device: torch.device) -> None:
+    def __init__(self, images: ImageDataset, device: torch.device) -> None:
         """Nothing is read yet."""
         self._images = images.images
         self._train = images.train
@@ -113,7 +113,7 @@ class Batches:
 
     def __init__(
         self,
-        images: ImageSet,
+        images: ImageDataset,
         batch_size: int,
         device: torch.device,
         seed: int = 0,

@@ -15,7 +15,7 @@ from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
 from ganlib.evaluation.features import Extractor, check_pictures, get_extractor
 from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, Manifold, Nearest, Spread
-from ganlib.latent.sampling import paint, sample_latent
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.runtime.device import budget
 from ganlib.runtime.progress import bar
 
@@ -148,7 +148,7 @@ _BySize = dict[int, Tensor]  # features (N, D) by how many times the pictures we
 
 
 class PictureSet(Protocol):
-    """What is asked of an `ImageSet`."""
+    """What is asked of an `ImageDataset`."""
 
     name: str
 
@@ -266,10 +266,10 @@ class Reference:
         size = self.images.size // scale
         return (
             f"{self.extractor.name} at {self.extractor.side} px: {self.count} samples, shrunk to {size} px, "
-            f"next to {self.count} {self.real_are}; real against real {self.floor_kid(scale).mean:z.0f}"
+            f"next to {self.count} {self.real_are}; real against real {self.baseline_kid(scale).mean:z.0f}"
         )
 
-    def floor_kid(self, scale: int = 2) -> Spread:
+    def baseline_kid(self, scale: int = 2) -> Spread:
         """KID of real pictures, other ones than samples are compared with: where it is as good as can be."""
         return metrics.kid(*self._apart(scale))
 
@@ -370,7 +370,7 @@ def measure_quality(
     reference = Reference.of(images, extractor, count)
     painted = reference.count if count is None else count
     z = sample_latent(painted, generator.latent_dim, seed)  # type: ignore[arg-type]
-    parts = (paint(generator, part) for part in z.split(_AT_ONCE))
+    parts = (generate(generator, part) for part in z.split(_AT_ONCE))
     if not progress:
         return reference.quality(parts, seed)
     with bar("evaluating", "picture", reference.unseen(painted)) as shown:

@@ -291,7 +291,7 @@ def _use(address: str) -> str:
 import ganlib
 
 generator, recipe = ganlib.load("{address}")
-pictures = ganlib.paint(generator, ganlib.sample_latent(16, recipe.latent_dim, seed=0))
+pictures = ganlib.generate(generator, ganlib.sample_latent(16, recipe.latent_dim, seed=0))
 ganlib.grid(pictures).save("pictures.png")
 ```
 

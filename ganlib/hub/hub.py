@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.hub.card import card, facts_of
-from ganlib.latent.sampling import paint, sample_latent
-from ganlib.nets.base import Painter
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.nets.base import Generator
 from ganlib.recipes import Recipe
 from ganlib.run import Run, load_generator
 from ganlib.runtime.files import expand_home, is_part, make_folder, write_atomically
@@ -69,7 +69,7 @@ def _first_pictures(weights: Path) -> Tensor:
     """The pictures of the first seeds, 36 or, where they are large, 9: (N, 3, S, S) in [-1, 1]."""
     generator, recipe = load_generator(weights.resolve())  # never a bundled one of that name
     count = 36 if recipe.size <= _LARGEST_SIZE_OF_MANY else 9
-    return paint(generator, sample_latent(count, recipe.latent_dim))
+    return generate(generator, sample_latent(count, recipe.latent_dim))
 
 
 def _free(folder: Path, run: Run) -> Path:
@@ -91,7 +91,7 @@ _WEIGHTS = "generator.safetensors"
 _NAME = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 
 
-def load(source: str | Path) -> tuple[Painter, Recipe]:
+def load(source: str | Path) -> tuple[Generator, Recipe]:
     """Load a generator from what `share` has made: a folder, its file, or "owner/name" on the Hub.
 
     A run folder, a weights file and the name of bundled weights will do, too. Returns the generator in eval

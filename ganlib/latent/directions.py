@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import check_latent, in_eval, sample_latent
-from ganlib.nets.base import Painter
+from ganlib.nets.base import Generator
 
 _AFFINE = (nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d, nn.Flatten, nn.Unflatten)
 _BATCH = 128
@@ -29,7 +29,7 @@ class Directions:
         return len(self.vectors)
 
 
-def factorised_directions(generator: Painter, count: int = 10) -> Directions:
+def sefa_directions(generator: Generator, count: int = 10) -> Directions:
     """The directions that G's first layer feels most, in closed form and without painting anything.
 
     The layer takes z to z A + b; these are the eigenvectors of A A^T with the largest eigenvalues (Shen &
@@ -49,7 +49,9 @@ def factorised_directions(generator: Painter, count: int = 10) -> Directions:
     return Directions(_signed(vectors).float(), _shares(strengths, axes))
 
 
-def pca_directions(generator: Painter, count: int = 10, samples: int = 1024, depth: int = 2) -> Directions:
+def ganspace_directions(
+    generator: Generator, count: int = 10, samples: int = 1024, depth: int = 2
+) -> Directions:
     """The directions of z that move G's early features along their principal components.
 
     The features are those after `depth` activations, for `samples` latents; z is fitted to their coordinates
@@ -89,7 +91,7 @@ def fitted_direction(one: Tensor, other: Tensor, ridge: float = 1.0) -> Tensor:
     return nn.functional.normalize(torch.linalg.solve(spread, apart), dim=0).float()
 
 
-def set_apart(direction: Tensor, others: Tensor) -> Tensor:
+def orthogonalise(direction: Tensor, others: Tensor) -> Tensor:
     """What of a direction (latent_dim,) is at right angles to all others, (K, latent_dim); a unit vector.
 
     Moving along it leaves alone what the others stand for, as far as that is linear (Shen et al. 2020,
@@ -106,7 +108,7 @@ def set_apart(direction: Tensor, others: Tensor) -> Tensor:
     return nn.functional.normalize(left, dim=0).float()
 
 
-def _early_features(generator: Painter, z: Tensor, depth: int) -> Tensor:
+def _early_features(generator: Generator, z: Tensor, depth: int) -> Tensor:
     """What the layers up to the activation number `depth` make of z, (N, features)."""
     early = nn.Sequential(*_up_to_activation(generator.main, depth))
     device = next(generator.parameters()).device

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import in_eval, paint, sample_latent
-from ganlib.nets.base import Painter
+from ganlib.latent.sampling import generate, in_eval, sample_latent
+from ganlib.nets.base import Generator
 from ganlib.runtime.progress import progress
 
 _CANDIDATES = 256
@@ -45,7 +45,7 @@ class Projection:
 
 
 def project(
-    generator: Painter,
+    generator: Generator,
     picture: Tensor,
     *,
     starts: int = 4,
@@ -66,14 +66,14 @@ def project(
     """
     _check_search(starts, steps)
     drawn = sample_latent(_CANDIDATES, generator.latent_dim, _FIRST_SEED)
-    _check_picture(picture, paint(generator, drawn[:1]).shape[1:])
+    _check_picture(picture, generate(generator, drawn[:1]).shape[1:])
     wanted = picture.detach().float().cpu()
     apart, errors = _compare(generator, drawn, wanted)
     nearest = drawn[apart.argsort(stable=True)[:starts]]
     z = _descend(generator, nearest, wanted, _turns(steps, shown, on_step), steps)
     apart, found = _compare(generator, z, wanted)
     best = apart.argmin()
-    painted = paint(generator, z[best][None])[0]
+    painted = generate(generator, z[best][None])[0]
     return Projection(z[best], painted, found[best].item(), errors.min().item(), errors.median().item())
 
 
@@ -84,7 +84,7 @@ def _turns(steps: int, shown: bool, on_step: Callable[[int], object] | None) -> 
             on_step(turn + 1)
 
 
-def _descend(generator: Painter, z: Tensor, picture: Tensor, turns: Iterator[int], steps: int) -> Tensor:
+def _descend(generator: Generator, z: Tensor, picture: Tensor, turns: Iterator[int], steps: int) -> Tensor:
     """Where z (N, latent_dim) come to; the generator is left as it is, its gradients as well."""
     device = next(generator.parameters()).device
     with in_eval(generator), torch.inference_mode(False), torch.enable_grad():
@@ -104,9 +104,9 @@ def _cost(pictures: Tensor, wanted: Tensor, places: Tensor) -> Tensor:
     return (_difference(pictures, wanted) + _SHELL * (lengths - 1).square()).sum()
 
 
-def _compare(generator: Painter, z: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
+def _compare(generator: Generator, z: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
     """How far the pictures of z (N, latent_dim) are from one, by all that counts and by pixels, (N,) each."""
-    batches = (paint(generator, part) for part in z.split(_AT_ONCE))
+    batches = (generate(generator, part) for part in z.split(_AT_ONCE))
     parts = [(_difference(pictures, picture), _error(pictures, picture)) for pictures in batches]
     apart, errors = zip(*parts, strict=True)
     return torch.cat(apart), torch.cat(errors)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Painter
+from ganlib.nets.base import Generator
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import expand_home, write_atomically
 
@@ -40,7 +40,7 @@ def _one_latent(latent_dim: int, seed: int) -> Tensor:
 
 
 @torch.inference_mode()
-def paint(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
+def generate(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
     """Pictures (N, 3, S, S) in [-1, 1], on the CPU, of z (N, latent_dim), in eval mode."""
     device = next(generator.parameters()).device
     with in_eval(generator):
@@ -151,7 +151,7 @@ _SCHEMA = 1
 _LARGEST_FILE = 10_000_000  # bytes; a z of 100 numbers takes 2,500
 
 
-def fingerprint(generator: Painter) -> str:
+def fingerprint(generator: Generator) -> str:
     """SHA-256 over all weights that decide what `generator` paints, the same on every device."""
     digest = hashlib.sha256()
     for name, tensor in sorted(generator.state_dict().items()):
@@ -161,7 +161,7 @@ def fingerprint(generator: Painter) -> str:
     return digest.hexdigest()
 
 
-def latent_to_json(z: Tensor, generator: Painter, recipe: Recipe) -> str:
+def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
     """One z, (latent_dim,), as JSON text that names the model it belongs to.
 
     Raises:
@@ -177,7 +177,7 @@ def latent_to_json(z: Tensor, generator: Painter, recipe: Recipe) -> str:
     return json.dumps(values, indent=1) + "\n"
 
 
-def latent_from_json(text: str | bytes, generator: Painter, name: str = "This file") -> Tensor:
+def latent_from_json(text: str | bytes, generator: Generator, name: str = "This file") -> Tensor:
     """The z, (latent_dim,), that `latent_to_json` wrote for this very generator; `name` is for messages.
 
     Raises:
@@ -205,7 +205,7 @@ def latent_from_json(text: str | bytes, generator: Painter, name: str = "This fi
     return z
 
 
-def save_latent(z: Tensor, generator: Painter, recipe: Recipe, path: str | Path) -> Path:
+def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
     """Write one z, (latent_dim,), as JSON, and return the path.
 
     Raises:
@@ -217,7 +217,7 @@ def save_latent(z: Tensor, generator: Painter, recipe: Recipe, path: str | Path)
     return path
 
 
-def load_latent(path: str | Path, generator: Painter) -> Tensor:
+def load_latent(path: str | Path, generator: Generator) -> Tensor:
     """The z, (latent_dim,), that `save_latent` wrote for this very generator, to the bit.
 
     Raises:

@@ -14,7 +14,7 @@ def check_size(size: int) -> None:
         raise GanlibError(f"An image size of {size} px does not fit: choose a power of two from 32 to 512.")
 
 
-class Painter(nn.Module):
+class Generator(nn.Module):
     """A net `main` that paints pictures from noise.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
@@ -40,7 +40,7 @@ class Painter(nn.Module):
         return self.main(z.reshape(-1, self.latent_dim, 1, 1))
 
 
-class Judge(nn.Module):
+class Discriminator(nn.Module):
     """A net `main` that tells real pictures from painted ones.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).

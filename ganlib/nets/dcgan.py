@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Judge, Painter, check_size
-from ganlib.nets.layers import BatchSpread, initial_weights
+from ganlib.nets.base import Discriminator, Generator, check_size
+from ganlib.nets.layers import MinibatchStdDev, initial_weights
 
 GENERATOR_NORMS = ("batch", "none")
 NORMS = ("batch", "spectral", "none")
@@ -30,7 +30,7 @@ def channels_by_resolution(size: int, width: int) -> list[int]:
     return [width * min(2**k, _WIDEST) for k in range(halvings, -1, -1)]
 
 
-class Generator(Painter):
+class DCGANGenerator(Generator):
     """Paint pictures from noise with transposed convolutions.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
@@ -64,7 +64,7 @@ class Generator(Painter):
         self.apply(initial_weights(init))
 
 
-class Discriminator(Judge):
+class DCGANDiscriminator(Discriminator):
     """Tell real pictures from painted ones with strided convolutions.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
@@ -98,7 +98,7 @@ class Discriminator(Judge):
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
-        layers += [BatchSpread()] if spread else []
+        layers += [MinibatchStdDev()] if spread else []
         layers += [nn.Conv2d(channels[-1] + spread, 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
         super().__init__(size, nn.Sequential(*layers))
         self.apply(initial_weights(init))

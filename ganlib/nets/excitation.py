@@ -9,7 +9,7 @@ import itertools
 
 from torch import Tensor, nn
 
-from ganlib.nets.base import Painter, check_size
+from ganlib.nets.base import Generator, check_size
 from ganlib.nets.dcgan import channels_by_resolution
 from ganlib.nets.layers import initial_weights
 
@@ -61,7 +61,7 @@ class Excited(nn.Sequential):
         return x
 
 
-class ExcitedGenerator(Painter):
+class ExcitedGenerator(Generator):
     """Paint pictures from noise by enlarging and convolving, detail held by an early map.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1]. Every stage

@@ -47,7 +47,7 @@ _GROUP = 8  # pictures that are looked at together; where they cannot be shared 
 _TINY = 1e-8
 
 
-class BatchSpread(nn.Module):
+class MinibatchStdDev(nn.Module):
     """Add a channel that says how much the pictures of a group differ: a collapsed G gives itself away.
 
     Input: (N, C, H, W). Output: (N, C + 1, H, W); the new channel is the standard deviation over the group,

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ganlib.nets.base import Judge, Painter
-from ganlib.nets.dcgan import Discriminator, Generator
+from ganlib.nets.base import Discriminator, Generator
+from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlib.nets.excitation import ExcitedGenerator
 from ganlib.nets.residual import ResidualDiscriminator, ResidualGenerator
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 class Family(NamedTuple):
     """How to build the two players of a recipe."""
 
-    generator: Callable[["Recipe"], Painter]
-    discriminator: Callable[["Recipe"], Judge]
+    generator: Callable[["Recipe"], Generator]
+    discriminator: Callable[["Recipe"], Discriminator]
 
 
-def _dcgan_discriminator(recipe: "Recipe") -> Judge:
-    return Discriminator(
+def _dcgan_discriminator(recipe: "Recipe") -> Discriminator:
+    return DCGANDiscriminator(
         recipe.size,
         recipe.width,
         recipe.d_norm,
         norm_first=recipe.d_norm_first,
         dropout=recipe.d_dropout,
-        spread=recipe.d_spread,
+        spread=recipe.minibatch_stddev,
         init=recipe.init,
     )
 
 
 FAMILIES = {
     "dcgan": Family(
-        lambda r: Generator(r.size, r.latent_dim, r.width, r.g_norm, init=r.init),
+        lambda r: DCGANGenerator(r.size, r.latent_dim, r.width, r.g_norm, init=r.init),
         _dcgan_discriminator,
     ),
     "excited": Family(

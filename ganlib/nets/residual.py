@@ -10,7 +10,7 @@ import itertools
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganlib.nets.base import Judge, Painter, check_size
+from ganlib.nets.base import Discriminator, Generator, check_size
 from ganlib.nets.excitation import Excited, SkipExcitation, source_of
 
 _FIRST = 4  # height and width of G's first feature map, and of D's last
@@ -93,7 +93,7 @@ def scaled(layer: nn.Conv2d | nn.ConvTranspose2d, gain: float = 1.0) -> nn.Modul
     return layer
 
 
-class ResidualGenerator(Painter):
+class ResidualGenerator(Generator):
     """Paint pictures from noise with residual blocks.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
@@ -118,7 +118,7 @@ class ResidualGenerator(Painter):
         super().__init__(latent_dim, Excited(*layers, last, nn.Tanh()))  # (N, 3, size, size)
 
 
-class ResidualDiscriminator(Judge):
+class ResidualDiscriminator(Discriminator):
     """Tell real pictures from painted ones with residual blocks, the generator's mirror image.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).

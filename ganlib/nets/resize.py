@@ -8,7 +8,7 @@ import itertools
 
 from torch import nn
 
-from ganlib.nets.base import Judge, Painter, check_size
+from ganlib.nets.base import Discriminator, Generator, check_size
 from ganlib.nets.layers import initial_weights
 
 _FIRST = 4  # height and width of the first feature map
@@ -19,7 +19,7 @@ _STRIDED = 5
 _SMALLEST = 2  # height and width of the last feature map: BatchNorm needs several values in a batch of one
 
 
-class ResizeGenerator(Painter):
+class ResizeGenerator(Generator):
     """Paint pictures from noise by enlarging and convolving.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1]. At 64 px and
@@ -50,7 +50,7 @@ class ResizeGenerator(Painter):
         self.apply(initial_weights(init))
 
 
-class ResizeDiscriminator(Judge):
+class ResizeDiscriminator(Discriminator):
     """Tell real pictures from painted ones with five 3x3 convolutions of stride two, and dropout.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,). At width 64 the layers have 32, 64,

@@ -8,7 +8,7 @@ from typing import Any
 from ganlib.augment import Augment
 from ganlib.errors import GanlibError
 from ganlib.losses import AdversarialLoss, Labels, adversarial_loss
-from ganlib.nets.base import Judge, Painter, check_size
+from ganlib.nets.base import Discriminator, Generator, check_size
 from ganlib.nets.dcgan import GENERATOR_NORMS, NORMS
 from ganlib.nets.layers import initial_weights
 from ganlib.nets.registry import FAMILIES
@@ -69,8 +69,8 @@ def _check_norms(recipe: "Recipe") -> None:
         raise GanlibError("The family 'residual' normalises nothing: it needs g_norm='none', d_norm='none'.")
     if recipe.family == "residual" and (recipe.d_dropout or recipe.init != "default"):
         raise GanlibError("The family 'residual' has no dropout, and its own weights: init='default'.")
-    if recipe.family in {"residual", "resize"} and recipe.d_spread:
-        raise GanlibError(f"The family '{recipe.family}' knows no d_spread: leave it False.")
+    if recipe.family in {"residual", "resize"} and recipe.minibatch_stddev:
+        raise GanlibError(f"The family '{recipe.family}' knows no minibatch_stddev: leave it False.")
     if recipe.family == "excited" and recipe.g_norm != "batch":
         raise GanlibError("The family 'excited' has BatchNorm in G: it needs g_norm='batch'.")
 
@@ -124,8 +124,8 @@ def _check_pairs(recipe: "Recipe") -> None:
         raise GanlibError(f"betas must lie in [0, 1), not {recipe.betas} and {recipe.beta2_end}.")
     if not all(0 <= weight < math.inf for weight in _pair(recipe, "penalty")):
         raise GanlibError(f"penalty takes two numbers of 0 or more, not {recipe.penalty}.")
-    if not all(0 <= chance <= 1 for chance in _pair(recipe, "augment_chance")):
-        raise GanlibError(f"augment_chance must lie within [0, 1], not {recipe.augment_chance}.")
+    if not all(0 <= chance <= 1 for chance in _pair(recipe, "augment_p")):
+        raise GanlibError(f"augment_p must lie within [0, 1], not {recipe.augment_p}.")
 
 
 def _pair(recipe: "Recipe", name: str) -> tuple[float, float]:
@@ -142,7 +142,7 @@ class Recipe:
 
     Lengths: `size` in pixels, `logit_noise_kimg` in thousands of real pictures, `ema_kimg` (the half-life of
     the generator's moving average) in thousands of those that G has learnt on, `epochs` in passes over the
-    data. Ranges and betas are pairs. `penalty` (the weight gamma of R1 and R2) and `augment_chance` are, too:
+    data. Ranges and betas are pairs. `penalty` (the weight gamma of R1 and R2) and `augment_p` are, too:
     what they are at first, and after `ramp_kimg`; by then the learning rates have come down to the share
     `lr_end`, Adam's second beta is `beta2_end`, and the half-life has grown to `ema_kimg` from the share
     `ema_start`. Where `ramp_kimg` is 0 nothing changes in the course of a run. `project` is where the recipe
@@ -163,7 +163,7 @@ class Recipe:
     d_norm: str = "batch"
     d_norm_first: bool = False
     d_dropout: float = 0.0
-    d_spread: bool = False
+    minibatch_stddev: bool = False
     sync_norm: bool = True
     loss: str = "bce"
     real_labels: tuple[float, float] = (1.0, 1.0)
@@ -175,7 +175,7 @@ class Recipe:
     penalty: tuple[float, float] = (0.0, 0.0)
     penalty_every: int = 1
     augment: tuple[str, ...] = ()
-    augment_chance: tuple[float, float] = (1.0, 1.0)
+    augment_p: tuple[float, float] = (1.0, 1.0)
     mirror: bool = False
     batch_size: int = 64
     fakes: str = "shared"
@@ -218,11 +218,11 @@ class Recipe:
         """The fields as plain values."""
         return asdict(self)
 
-    def generator(self) -> Painter:
+    def generator(self) -> Generator:
         """A new generator with random weights."""
         return FAMILIES[self.family].generator(self)
 
-    def discriminator(self) -> Judge:
+    def discriminator(self) -> Discriminator:
         """A new discriminator with random weights."""
         return FAMILIES[self.family].discriminator(self)
 
@@ -253,9 +253,9 @@ class Recipe:
         """The weight gamma of the gradient penalties after `kimg`."""
         return self.ramped(*self.penalty, kimg)
 
-    def augment_chance_at(self, kimg: float) -> float:
+    def augment_p_at(self, kimg: float) -> float:
         """The probability of each augmentation after `kimg`."""
-        return self.ramped(*self.augment_chance, kimg)
+        return self.ramped(*self.augment_p, kimg)
 
     def adversarial_loss(self) -> AdversarialLoss:
         """What D and G minimise."""

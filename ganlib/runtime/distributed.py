@@ -41,7 +41,7 @@ _LOST = (
 )
 
 
-class Team:
+class Distributed:
     """What the processes of a run do together; a process that is alone has nothing to wait for.
 
     Every process calls the same methods in the same order. Where another process is gone, each of them
@@ -54,7 +54,7 @@ class Team:
         self._messages = messages
 
     @classmethod
-    def join(cls, machine: Machine) -> "Team":
+    def join(cls, machine: Machine) -> "Distributed":
         """Meet the processes that accelerate, torchrun or a notebook has started; alone if there are none.
 
         Raises:

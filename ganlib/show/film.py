@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import paint
-from ganlib.nets.base import Painter
+from ganlib.latent.sampling import generate
+from ganlib.nets.base import Generator
 from ganlib.run import Run
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import Figure
@@ -41,7 +41,7 @@ def film(
 
 
 def film_of_path(
-    generator: Painter,
+    generator: Generator,
     z: Tensor,
     out: str | Path,
     seconds: float,
@@ -58,10 +58,10 @@ def film_of_path(
         GanlibError: as for `film`; or it has more than 50 frames a second, or over a gigabyte of them.
     """
     check_film(Path(out), seconds, len(z))
-    size = paint(generator, z[:1]).shape[2]
+    size = generate(generator, z[:1]).shape[2]
     scale = max(1, _BROAD_ENOUGH // size) if scale is None else scale
     _check_memory(len(z), size * scale)
-    frames = enlarge(paint(generator, z), scale, smooth=smooth)  # (N, scale * S, scale * S, 3)
+    frames = enlarge(generate(generator, z), scale, smooth=smooth)  # (N, scale * S, scale * S, 3)
     return film(list(frames.numpy()), out, seconds, alt=alt)
 
 

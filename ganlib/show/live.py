@@ -16,7 +16,7 @@ from ganlib.runtime.progress import in_notebook
 from ganlib.show.curves import describe, draw_rows, time_axis
 from ganlib.show.figure import Figure
 from ganlib.training.callbacks import Callback, ProgressBar
-from ganlib.training.diagnostics import Finding
+from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.trainer import Trainer
 
 _MOST_POINTS = 500
@@ -54,7 +54,7 @@ class LiveView(Callback):
         """Take note of the newest samples."""
         self._view.on_sample(trainer, path)
 
-    def on_warning(self, trainer: Trainer, finding: Finding) -> None:
+    def on_warning(self, trainer: Trainer, finding: Diagnostic) -> None:
         """Take note of what went wrong and what to try."""
         self._view.on_warning(trainer, finding)
 
@@ -83,7 +83,7 @@ class _Page(Callback):
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self._place = f"{place} on {trainer.machine}"
         self._forecast = ""
-        self._warnings: list[Finding] = []
+        self._warnings: list[Diagnostic] = []
         self._grid: Figure | None = None
         self._new_sample = next(reversed(trainer.run.samples()), None)
         self._draw_curves(trainer)
@@ -109,7 +109,7 @@ class _Page(Callback):
     def on_sample(self, _trainer: Trainer, path: Path) -> None:
         self._new_sample = path
 
-    def on_warning(self, _trainer: Trainer, finding: Finding) -> None:
+    def on_warning(self, _trainer: Trainer, finding: Diagnostic) -> None:
         if finding not in self._warnings:
             self._warnings.append(finding)
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.evaluation.metrics import FEWEST_FOR_FID, Spread
 from ganlib.evaluation.quality import SCALES, Figures, Quality
-from ganlib.latent.sampling import paint, sample_latent
-from ganlib.nets.base import Painter
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.nets.base import Generator
 from ganlib.show.figure import Figure, table
 from ganlib.show.grids import grid_image
 
@@ -96,7 +96,7 @@ _BELOW = 1.3  # of the lowest value, where one is below zero
 _HEADROOM = 0.22  # for the numbers above the bars, and for the legend
 
 
-def quality_figure(quality: Quality, generator: Painter, images: ImageSet, name: str) -> Figure:
+def quality_figure(quality: Quality, generator: Generator, images: ImageDataset, name: str) -> Figure:
     """Samples beside real pictures, all figures with what real pictures get, and the nearest neighbours.
 
     `generator` is the one that was measured, on `images`; `name` stands in the heading.
@@ -116,7 +116,7 @@ def quality_figure(quality: Quality, generator: Painter, images: ImageSet, name:
     return Figure.from_canvas(canvas, _describe(quality, name))
 
 
-def _draw_grids(panels: Sequence[Any], quality: Quality, generator: Painter, images: ImageSet) -> None:
+def _draw_grids(panels: Sequence[Any], quality: Quality, generator: Generator, images: ImageDataset) -> None:
     shown = min(_SHOWN, quality.count)
     painted = _paint(generator, [quality.seed + k for k in range(shown)])
     real = images.tensor(images.held_out[:shown])
@@ -132,9 +132,9 @@ def _small(pictures: Tensor) -> Tensor:
     return avg_pool2d(pictures, max(1, pictures.shape[2] // _WIDEST))
 
 
-def _paint(generator: Painter, seeds: Sequence[int]) -> Tensor:
+def _paint(generator: Generator, seeds: Sequence[int]) -> Tensor:
     """The picture of each seed, (N, 3, S, S)."""
-    return paint(generator, torch.cat([sample_latent(1, generator.latent_dim, seed) for seed in seeds]))
+    return generate(generator, torch.cat([sample_latent(1, generator.latent_dim, seed) for seed in seeds]))
 
 
 def _draw_kid(axes: Any, quality: Quality) -> None:
@@ -192,7 +192,7 @@ def _sizes(quality: Quality) -> list[str]:
     ]
 
 
-def _draw_closest(canvas: Any, quality: Quality, generator: Painter, images: ImageSet) -> None:
+def _draw_closest(canvas: Any, quality: Quality, generator: Generator, images: ImageDataset) -> None:
     canvas.suptitle(
         "The samples that are nearest to a training picture, above, and that picture, below\n"
         "(1 is how far a held-out picture usually is from the nearest training picture; 0 is a copy; "

@@ -144,9 +144,9 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
     "d_dropout": lambda r: (
         "This share of D's features is put out by chance, which slows D down." if r.d_dropout else "None."
     ),
-    "d_spread": lambda r: (
+    "minibatch_stddev": lambda r: (
         "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018)."
-        if r.d_spread
+        if r.minibatch_stddev
         else "D looks at each picture by itself."
     ),
     "sync_norm": _sync_norm,
@@ -186,8 +186,8 @@ _SENTENCES: dict[str, Callable[[Recipe], str]] = {
         if r.augment
         else "D sees all as it is."
     ),
-    "augment_chance": lambda r: (
-        f"How likely each is, picture by picture{_over_time(r, *r.augment_chance)}."
+    "augment_p": lambda r: (
+        f"How likely each is, picture by picture{_over_time(r, *r.augment_p)}."
         if r.augment
         else "Without augmentation, nothing."
     ),

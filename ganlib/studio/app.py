@@ -12,11 +12,11 @@ import ipywidgets as widgets
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.latent.directions import Directions, factorised_directions
+from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.run import Run, load_generator
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
 from ganlib.show.figure import Figure, widgets_or_still
-from ganlib.studio.context import Desk, Panel
+from ganlib.studio.context import Panel, StudioContext
 from ganlib.studio.files import OpenPanel, SavePanel
 from ganlib.studio.panels import (
     BetweenPanel,
@@ -26,7 +26,7 @@ from ganlib.studio.panels import (
     NeighboursPanel,
     Seeds,
 )
-from ganlib.studio.renderer import Easel
+from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.widgets import column, watched
 
@@ -57,11 +57,11 @@ class LatentStudio:
         if find_spec("ipywidgets") is None:
             raise GanlibError("The studio is made of widgets: type pip install ipywidgets, and restart.")
 
-        self._easel = Easel(source, folder)
-        generator = self._easel.generator
-        found = directions or factorised_directions(generator, min(_DIRECTIONS, generator.latent_dim))
+        self._renderer = Renderer(source, folder)
+        generator = self._renderer.generator
+        found = directions or sefa_directions(generator, min(_DIRECTIONS, generator.latent_dim))
         self._state = StudioState(generator.latent_dim, found)
-        self._page = Page(self._state, self._easel, Random())
+        self._page = Page(self._state, self._renderer, Random())
 
     @property
     def z(self) -> Tensor:
@@ -78,7 +78,7 @@ class LatentStudio:
         return self._page.line()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        figure = Figure(self._easel.png(self.z), repr(self))
+        figure = Figure(self._renderer.png(self.z), repr(self))
         return widgets_or_still(self._page.box, figure, repr(self), width=_WIDE)
 
 
@@ -95,30 +95,30 @@ _OTHER_PANELS = (
 class Page:
     """The widgets of a studio; `box` holds them all."""
 
-    def __init__(self, state: StudioState, easel: Easel, random: Random) -> None:
+    def __init__(self, state: StudioState, renderer: Renderer, random: Random) -> None:
         """`random` draws new seeds."""
-        self.desk = Desk(state, easel, self.show)
-        self.picture = widgets.Image(value=easel.png(state.z), format="png")
+        self.context = StudioContext(state, renderer, self.show)
+        self.picture = widgets.Image(value=renderer.png(state.z), format="png")
         self.picture.add_class("ganlib-picture")
         self.status = widgets.HTML()
         self.status.add_class("ganlib-status")
-        self.seeds = Seeds(self.desk, random)
-        self.directions = DirectionsPanel(self.desk)
-        self.panels: list[Panel] = [self.directions, *(kind(self.desk) for kind in _OTHER_PANELS)]
+        self.seeds = Seeds(self.context, random)
+        self.directions = DirectionsPanel(self.context)
+        self.panels: list[Panel] = [self.directions, *(kind(self.context) for kind in _OTHER_PANELS)]
         titles = [(panel.title, k) for k, panel in enumerate(self.panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
-        self.views = watched(views, "views", lambda _: self.desk.act(lambda: None))
+        self.views = watched(views, "views", lambda _: self.context.act(lambda: None))
         for panel in self.panels:
             panel.box.add_class("ganlib-panel")
             panel.box.add_class(f"ganlib-panel-{panel.title.lower().replace(' ', '-')}")
         self.box = self._arranged()
-        with self.desk.showing():
+        with self.context.showing():
             self.show()
 
     def show(self) -> None:
         """Paint what the state says, and bring the open panel in line with it."""
-        state = self.desk.state
-        self.picture.value = self.desk.easel.png(state.z)
+        state = self.context.state
+        self.picture.value = self.context.renderer.png(state.z)
         self.status.value = f'<p role="status" aria-live="polite">{escape(self.line())}</p>'
         self.seeds.show()
         for k, panel in enumerate(self.panels):
@@ -127,12 +127,12 @@ class Page:
 
     def line(self) -> str:
         """What is shown, for people."""
-        recipe = self.desk.easel.recipe
-        return f"{recipe.name}, {recipe.size} px: {self.desk.state.describe()}"
+        recipe = self.context.renderer.recipe
+        return f"{recipe.name}, {recipe.size} px: {self.context.state.describe()}"
 
     def _arranged(self) -> widgets.Box:
         style = Path(__file__).with_name("studio.css").read_text(encoding="utf-8")
-        left = column(self.picture, self.status, self.desk.message, self.desk.progress)
+        left = column(self.picture, self.status, self.context.message, self.context.progress)
         right = column(self.seeds.box, self.views, *(panel.box for panel in self.panels))
         left.layout.flex = "1 1 256px"
         left.layout.max_width = "416px"

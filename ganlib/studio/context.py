@@ -10,9 +10,9 @@ import ipywidgets as widgets
 
 from ganlib.errors import GanlibError
 from ganlib.studio.notes import Notes, read_notes, write_notes
-from ganlib.studio.renderer import Easel
+from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
-from ganlib.studio.widgets import Later
+from ganlib.studio.widgets import Debounce
 
 _BETWEEN_MESSAGES = 0.004  # seconds in which a kernel reads what waits to be read
 
@@ -27,18 +27,18 @@ class Panel(Protocol):
         """Bring the widgets in line with the state."""
 
 
-class Desk:
-    """What all panels share: the state, the easel, the notes, a line for messages and one for progress."""
+class StudioContext:
+    """What all panels share: the state, the renderer, the notes, a line for messages and one for progress."""
 
-    def __init__(self, state: StudioState, easel: Easel, refresh: Callable[[], None]) -> None:
+    def __init__(self, state: StudioState, renderer: Renderer, refresh: Callable[[], None]) -> None:
         """`refresh` shows the state; it is called once, however many changes wait to be read."""
         self.state = state
-        self.easel = easel
+        self.renderer = renderer
         self.message = widgets.HTML()
         self.message.add_class("ganlib-message")
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="100%", display="none"))
         self.progress.add_class("ganlib-progress")
-        self._later = Later(self._refreshed, _BETWEEN_MESSAGES)
+        self._later = Debounce(self._refreshed, _BETWEEN_MESSAGES)
         self._refresh = refresh
         self._is_showing = False
         self._turn = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
@@ -92,7 +92,7 @@ class Desk:
         Raises:
             GanlibError: the file is damaged, and is not overwritten, or it cannot be written.
         """
-        path = self.easel.notes_file
+        path = self.renderer.notes_file
         kept = read_notes(path, self.state.latent_dim)
         notes = kept.with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites))
@@ -100,7 +100,7 @@ class Desk:
     def _read_notes(self) -> None:
         notes = Notes([], [])
         try:
-            notes = read_notes(self.easel.notes_file, self.state.latent_dim)
+            notes = read_notes(self.renderer.notes_file, self.state.latent_dim)
         except GanlibError as error:
             self.warn(str(error))
         self.state.names = notes.named(self.state.directions)

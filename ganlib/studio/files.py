@@ -16,7 +16,7 @@ from ganlib.errors import GanlibError
 from ganlib.latent.projection import project
 from ganlib.latent.sampling import latent_from_json
 from ganlib.runtime.files import expand_home
-from ganlib.studio.context import Desk
+from ganlib.studio.context import StudioContext
 from ganlib.studio.panels import REACH, Upload, free_path, save_film, save_grid, save_picture, save_z
 from ganlib.studio.renderer import encode
 from ganlib.studio.widgets import button, chooser, column, line, note, row, seconds, tick
@@ -41,12 +41,12 @@ class SavePanel:
 
     title = "Save"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """Into the run folder, or a folder `studio` here, unless told."""
-        self._desk = desk
-        size = desk.easel.recipe.size
+        self._context = context
+        size = context.renderer.recipe.size
         scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
-        self.folder = line("Folder", "folder", str(desk.easel.folder))
+        self.folder = line("Folder", "folder", str(context.renderer.folder))
         self.scale = chooser("Size", "scale", scales)
         self.scale.value = scales[min(2, len(scales) - 1)][1]
         self.what = chooser("Grid of", "grid-of", ["directions", "favourites"])
@@ -59,7 +59,7 @@ class SavePanel:
 
     def _arranged(self) -> widgets.Box:
         def saver(text: str, handle: str, save: Callable[[], str]) -> widgets.Button:
-            return button(text, handle, lambda: self._desk.act(save))
+            return button(text, handle, lambda: self._context.act(save))
 
         return column(
             row(self.folder),
@@ -81,39 +81,41 @@ class SavePanel:
         """Nothing here depends on the state."""
 
     def _save_picture(self) -> str:
-        state = self._desk.state
+        state = self._context.state
         words = state.describe()
-        return self._saved(save_picture(self._desk.easel, state.z, self.scale.value, self._folder(), words))
+        return self._saved(
+            save_picture(self._context.renderer, state.z, self.scale.value, self._folder(), words)
+        )
 
     def _save_z(self) -> str:
-        state = self._desk.state
-        return self._saved(save_z(self._desk.easel, state.z, self._folder(), state.describe()))
+        state = self._context.state
+        return self._saved(save_z(self._context.renderer, state.z, self._folder(), state.describe()))
 
     def _save_grid(self) -> str:
-        desk = self._desk
+        context = self._context
         z, columns, words = self._grid()
         path = free_path(self._folder(), words, ".png")
-        with desk.working("Painting …", len(z)) as watch:
-            return self._saved(save_grid(desk.easel, z, columns, path, watch))
+        with context.working("Painting …", len(z)) as watch:
+            return self._saved(save_grid(context.renderer, z, columns, path, watch))
 
     def _grid(self) -> tuple[Tensor, int | None, str]:
         """What is painted, in how many columns, and how it is called."""
-        state = self._desk.state
+        state = self._context.state
         if self.what.value == "favourites":
             return state.pinned(), None, "favourites"
         return state.along_directions(_OFFSETS), len(_OFFSETS), f"directions {state.describe()}"
 
     def _save_film(self, ending: str) -> str:
-        desk = self._desk
+        context = self._context
         length = self.seconds.value
-        z = desk.state.path(self.stops.value, round(length * _FRAMES_A_SECOND), closed=self.loop.value)
-        scale = max(1, min(self.scale.value, _WIDEST_FILM // desk.easel.recipe.size))
+        z = context.state.path(self.stops.value, round(length * _FRAMES_A_SECOND), closed=self.loop.value)
+        scale = max(1, min(self.scale.value, _WIDEST_FILM // context.renderer.recipe.size))
         path = free_path(self._folder(), self.stops.value, ending)
-        with desk.working("Painting …", len(z)) as watch:
-            return self._saved(save_film(desk.easel, z, scale, path, length, watch))
+        with context.working("Painting …", len(z)) as watch:
+            return self._saved(save_film(context.renderer, z, scale, path, length, watch))
 
     def _folder(self) -> Path:
-        return expand_home(self.folder.value.strip() or self._desk.easel.folder)
+        return expand_home(self.folder.value.strip() or self._context.renderer.folder)
 
     def _saved(self, path: Path) -> str:
         self.link.value = _link(path)
@@ -125,9 +127,9 @@ class OpenPanel:
 
     title = "Open"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """Nothing is opened yet."""
-        self._desk = desk
+        self._context = context
         self.upload = Upload("Choose a file", "image/*,.json", self._receive)
         self.upload.widget.add_class("ganlib-upload")
         self.path = line("or its path", "path", hint="photo.jpg or seed-7.json, on the kernel's machine")
@@ -142,7 +144,7 @@ class OpenPanel:
             row(
                 self.upload.widget,
                 self.path,
-                button("Open", "open", lambda: desk.act(self._open_path)),
+                button("Open", "open", lambda: context.act(self._open_path)),
             ),
             self.photo,
         )
@@ -151,7 +153,7 @@ class OpenPanel:
         """Nothing here depends on the state."""
 
     def _receive(self, name: str, content: bytes) -> None:
-        self._desk.act(lambda: self._open(name, content))
+        self._context.act(lambda: self._open(name, content))
 
     def _open_path(self) -> str:
         path = expand_home(self.path.value.strip())
@@ -164,20 +166,22 @@ class OpenPanel:
 
     def _open(self, name: str, content: bytes) -> str:
         if name.lower().endswith(".json"):
-            z = latent_from_json(content, self._desk.easel.generator, f"'{name}'")
-            self._desk.state.go_to(z, name)
+            z = latent_from_json(content, self._context.renderer.generator, f"'{name}'")
+            self._context.state.go_to(z, name)
             return f"Opened {name}."
         return self._project(name, content)
 
     def _project(self, name: str, content: bytes) -> str:
-        easel = self._desk.easel
-        picture = read_photo(BytesIO(content), easel.recipe.size)
+        renderer = self._context.renderer
+        picture = read_photo(BytesIO(content), renderer.recipe.size)
         self.photo.value = encode(Image.fromarray(to_bytes(picture[None])[0].numpy()))
         self.photo.layout.display = ""
-        starts, steps = _SEARCH if easel.recipe.size <= _SMALL else _SHORT_SEARCH
-        with self._desk.working("Searching for the nearest picture …", steps) as watch:
-            found = project(easel.generator, picture, starts=starts, steps=steps, shown=False, on_step=watch)
-        self._desk.state.go_to(found.z, f"projection of {name}")
+        starts, steps = _SEARCH if renderer.recipe.size <= _SMALL else _SHORT_SEARCH
+        with self._context.working("Searching for the nearest picture …", steps) as watch:
+            found = project(
+                renderer.generator, picture, starts=starts, steps=steps, shown=False, on_step=watch
+            )
+        self._context.state.go_to(found.z, f"projection of {name}")
         return str(found)
 
 

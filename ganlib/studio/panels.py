@@ -19,10 +19,21 @@ from ganlib.runtime.files import make_folder
 from ganlib.show.figure import Figure
 from ganlib.show.film import check_film, film
 from ganlib.show.grids import enlarge, grid
-from ganlib.studio.context import Desk
-from ganlib.studio.renderer import Easel, encode
-from ganlib.studio.state import Place
-from ganlib.studio.widgets import Dial, Later, Tiles, button, chooser, column, line, note, row, watched
+from ganlib.studio.context import StudioContext
+from ganlib.studio.renderer import Renderer, encode
+from ganlib.studio.state import LatentPoint
+from ganlib.studio.widgets import (
+    BoundSlider,
+    Debounce,
+    Tiles,
+    button,
+    chooser,
+    column,
+    line,
+    note,
+    row,
+    watched,
+)
 
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
@@ -34,45 +45,45 @@ _LABELS = "80px"
 class Seeds:
     """A box for the seed with buttons around it, a history, and a slider for truncation."""
 
-    def __init__(self, desk: Desk, random: Random) -> None:
+    def __init__(self, context: StudioContext, random: Random) -> None:
         """`random` draws new seeds."""
-        self._desk = desk
+        self._context = context
         self._random = random
-        state = desk.state
-        self.seed = watched(_number(), "seed", lambda seed: desk.act(lambda: state.go_to_seed(seed)))
+        state = context.state
+        self.seed = watched(_number(), "seed", lambda seed: context.act(lambda: state.go_to_seed(seed)))
         self.history = chooser("History", "history", [], self._revisit)
-        self.truncation = Dial(
+        self.truncation = BoundSlider(
             "Truncation",
             "truncation",
             (0.0, _MOST_TRUNCATION),
             0.05,
             lambda: state.place.truncation,
-            lambda amount: desk.act(lambda: state.truncate(amount)),
+            lambda amount: context.act(lambda: state.truncate(amount)),
         )
         for widget in (self.seed, self.history, self.truncation.widget):
             widget.style.description_width = _LABELS
         self.box = self._arranged()
 
     def _arranged(self) -> widgets.Box:
-        desk, state = self._desk, self._desk.state
+        context, state = self._context, self._context.state
         return column(
             row(
                 self.seed,
                 button("Previous", "previous", lambda: self._step(-1)),
                 button("Next", "next", lambda: self._step(1)),
-                button("New", "new", lambda: desk.act(lambda: state.go_to_seed(self._drawn()))),
+                button("New", "new", lambda: context.act(lambda: state.go_to_seed(self._drawn()))),
             ),
             row(
                 self.history,
-                button("Back", "back", lambda: desk.act(state.go_back)),
-                button("Reset all", "reset", lambda: desk.act(state.reset)),
+                button("Back", "back", lambda: context.act(state.go_back)),
+                button("Reset all", "reset", lambda: context.act(state.reset)),
             ),
             self.truncation.widget,
         )
 
     def show(self) -> None:
         """Bring the widgets in line with the state."""
-        state = self._desk.state
+        state = self._context.state
         self.seed.value = min(state.place.seed, _LARGEST_SEED)
         self.truncation.show()
         before = state.history[: -_LISTED - 1 : -1]
@@ -82,15 +93,15 @@ class Seeds:
         self.history.value = 0
 
     def _step(self, by: int) -> None:
-        state = self._desk.state
-        self._desk.act(lambda: state.go_to_seed(state.place.seed + by))
+        state = self._context.state
+        self._context.act(lambda: state.go_to_seed(state.place.seed + by))
 
     def _drawn(self) -> int:
         return self._random.randrange(_NEW_SEEDS)
 
     def _revisit(self, steps: int) -> None:
         if steps:
-            self._desk.act(lambda: self._desk.state.revisit(steps))
+            self._context.act(lambda: self._context.state.revisit(steps))
 
 
 def _number() -> widgets.BoundedIntText:
@@ -110,22 +121,22 @@ class DirectionsPanel:
 
     title = "Directions"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """One slider for each."""
-        self._desk = desk
-        state = desk.state
+        self._context = context
+        state = context.state
         self.dials = [self._dial(k) for k in range(len(state.directions))]
         self.which = chooser("Name of", "direction-choice", self._options())
         self.name = line("", "direction-name", hint="such as smile")
         self.box = column(
             *(dial.widget for dial in self.dials),
-            row(button("Reset directions", "reset-directions", lambda: desk.act(self._reset))),
-            row(self.which, self.name, button("Name it", "name-it", lambda: desk.act(self._rename))),
+            row(button("Reset directions", "reset-directions", lambda: context.act(self._reset))),
+            row(self.which, self.name, button("Name it", "name-it", lambda: context.act(self._rename))),
         )
 
     def show(self) -> None:
         """Bring the widgets in line with the state."""
-        state = self._desk.state
+        state = self._context.state
         for dial, name in zip(self.dials, state.names, strict=True):
             dial.widget.description = name
             dial.show()
@@ -134,28 +145,28 @@ class DirectionsPanel:
             self.which.options = self._options()
             self.which.value = chosen
 
-    def _dial(self, k: int) -> Dial:
-        desk = self._desk
-        return Dial(
-            desk.state.names[k],
+    def _dial(self, k: int) -> BoundSlider:
+        context = self._context
+        return BoundSlider(
+            context.state.names[k],
             f"direction-{k + 1}",
             (-REACH, REACH),
             0.1,
-            lambda: desk.state.place.offsets[k].item(),
-            lambda offset: desk.act(lambda: desk.state.move(k, offset)),
+            lambda: context.state.place.offsets[k].item(),
+            lambda offset: context.act(lambda: context.state.move(k, offset)),
         )
 
     def _options(self) -> list[tuple[str, int]]:
-        return [(name, k) for k, name in enumerate(self._desk.state.names)]
+        return [(name, k) for k, name in enumerate(self._context.state.names)]
 
     def _reset(self) -> None:
-        self._desk.state.undo(moves=True)
+        self._context.state.undo(moves=True)
 
     def _rename(self) -> str:
-        self._desk.state.rename(self.which.value, self.name.value)
-        self._desk.keep_notes()
+        self._context.state.rename(self.which.value, self.name.value)
+        self._context.keep_notes()
         self.name.value = ""
-        return f"Named, and kept in {self._desk.easel.notes_file}."
+        return f"Named, and kept in {self._context.renderer.notes_file}."
 
 
 class CoordinatesPanel:
@@ -163,12 +174,12 @@ class CoordinatesPanel:
 
     title = "Coordinates"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """The first page."""
-        self._desk = desk
+        self._context = context
         self.page = 0
-        self._pages = -(-desk.state.latent_dim // _ON_A_PAGE)
-        self.dials = [self._dial(k) for k in range(min(_ON_A_PAGE, desk.state.latent_dim))]
+        self._pages = -(-context.state.latent_dim // _ON_A_PAGE)
+        self.dials = [self._dial(k) for k in range(min(_ON_A_PAGE, context.state.latent_dim))]
         columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(240px, 1fr))")
         grid = widgets.GridBox([dial.widget for dial in self.dials], layout=columns)
         self.where = widgets.Label()
@@ -178,14 +189,14 @@ class CoordinatesPanel:
                 button("Previous page", "page-previous", lambda: self._turn(-1)),
                 self.where,
                 button("Next page", "page-next", lambda: self._turn(1)),
-                button("Reset coordinates", "reset-coordinates", lambda: desk.act(self._reset)),
+                button("Reset coordinates", "reset-coordinates", lambda: context.act(self._reset)),
             ),
             grid,
         )
 
     def show(self) -> None:
         """Bring the widgets in line with the state."""
-        count = self._desk.state.latent_dim
+        count = self._context.state.latent_dim
         first = self.page * _ON_A_PAGE
         last = min(first + _ON_A_PAGE, count)
         self.where.value = f"{first + 1} to {last} of {count}"
@@ -194,15 +205,15 @@ class CoordinatesPanel:
             dial.widget.description = f"z {k + 1}"
             dial.show()
 
-    def _dial(self, row_: int) -> Dial:
-        desk = self._desk
-        dial = Dial(
+    def _dial(self, row_: int) -> BoundSlider:
+        context = self._context
+        dial = BoundSlider(
             f"z {row_ + 1}",
             f"coordinate-{row_ + 1}",
             (-_FURTHEST, _FURTHEST),
             10**-_DIGITS,
             lambda: self._shown(row_),
-            lambda value: desk.act(lambda: desk.state.edit(self._coordinate(row_), value)),
+            lambda value: context.act(lambda: context.state.edit(self._coordinate(row_), value)),
         )
         dial.widget.style.description_width = "48px"
         dial.widget.readout_format = "+.2f"
@@ -210,17 +221,17 @@ class CoordinatesPanel:
 
     def _coordinate(self, row_: int) -> int:
         """Which coordinate a row of the page stands for; the last, where a page is not full."""
-        return min(self.page * _ON_A_PAGE + row_, self._desk.state.latent_dim - 1)
+        return min(self.page * _ON_A_PAGE + row_, self._context.state.latent_dim - 1)
 
     def _shown(self, row_: int) -> float:
-        return round(self._desk.state.point[self._coordinate(row_)].item(), _DIGITS)
+        return round(self._context.state.point[self._coordinate(row_)].item(), _DIGITS)
 
     def _turn(self, by: int) -> None:
         self.page = (self.page + by) % self._pages
-        self._desk.act(lambda: None)
+        self._context.act(lambda: None)
 
     def _reset(self) -> None:
-        self._desk.state.undo(edits=True)
+        self._context.state.undo(edits=True)
 
 
 _SIDE = 3
@@ -237,28 +248,28 @@ class NeighboursPanel:
 
     title = "Neighbours"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """Nothing is painted before the panel is open."""
-        self._desk = desk
+        self._context = context
         self._round = 0
-        self._drawn: tuple[Place, float, int] | None = None
+        self._drawn: tuple[LatentPoint, float, int] | None = None
         self._points = torch.empty(0)
-        self._later = Later(self._draw, _AFTER_A_MOVE)
+        self._later = Debounce(self._draw, _AFTER_A_MOVE)
         self.tiles = Tiles("neighbour", _SIDE, self._go)
         self._distance = _DISTANCE
-        self.distance = Dial(
+        self.distance = BoundSlider(
             "Distance",
             "distance",
             (0.0, _FARTHEST_NEIGHBOUR),
             0.05,
             lambda: self._distance,
-            lambda distance: desk.act(lambda: self._spread(distance)),
+            lambda distance: context.act(lambda: self._spread(distance)),
         )
         self.box = column(
             note("Pictures near the one in the middle: click one to go there."),
             self.tiles.box,
             self.distance.widget,
-            row(button("Other neighbours", "more", lambda: desk.act(self._turn))),
+            row(button("Other neighbours", "more", lambda: context.act(self._turn))),
         )
 
     def show(self) -> None:
@@ -267,25 +278,25 @@ class NeighboursPanel:
         if self._drawn != self._wanted():
             self._later.ask()
 
-    def _wanted(self) -> tuple[Place, float, int]:
-        return self._desk.state.place, self._distance, self._round
+    def _wanted(self) -> tuple[LatentPoint, float, int]:
+        return self._context.state.place, self._distance, self._round
 
     def _draw(self) -> None:
         self._drawn = self._wanted()
-        state = self._desk.state
+        state = self._context.state
         around = state.neighbours(_COUNT - 1, self._distance, self._round)
         self._points = torch.cat([around[:_MIDDLE], state.point[None], around[_MIDDLE:]])
         texts = [f"neighbour {k + 1}" for k in range(_COUNT)]
         texts[_MIDDLE] = "here"
-        self.tiles.show(self._desk.easel.thumbnails(state.painted(self._points), _SIDE), texts)
+        self.tiles.show(self._context.renderer.thumbnails(state.painted(self._points), _SIDE), texts)
 
     def _go(self, place: int) -> None:
         if place != _MIDDLE:
-            self._desk.act(lambda: self._go_near(self._points[place]))
+            self._context.act(lambda: self._go_near(self._points[place]))
 
     def _go_near(self, point: Tensor) -> None:
-        present = self._desk.state.place
-        self._desk.state.go_to(point, f"near {present.name.removeprefix('near ')}", present.truncation)
+        present = self._context.state.place
+        self._context.state.go_to(point, f"near {present.name.removeprefix('near ')}", present.truncation)
 
     def _spread(self, distance: float) -> None:
         if not 0 <= distance <= _FARTHEST_NEIGHBOUR:
@@ -301,16 +312,16 @@ class FavouritesPanel:
 
     title = "Favourites"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """Nothing is painted before the panel is open."""
-        self._desk = desk
+        self._context = context
         self._drawn: list[Tensor] = []
         self.tiles = Tiles("favourite", _FAVOURITES_IN_A_ROW, self._go)
         self.box = column(
             note("Pin what is shown, and find it here the next time, too. Click one to go there."),
             row(
-                button("Pin this picture", "pin", lambda: desk.act(self._pin)),
-                button("Unpin this picture", "unpin", lambda: desk.act(self._unpin)),
+                button("Pin this picture", "pin", lambda: context.act(self._pin)),
+                button("Unpin this picture", "unpin", lambda: context.act(self._unpin)),
             ),
             self.tiles.box,
         )
@@ -318,29 +329,31 @@ class FavouritesPanel:
 
     def show(self) -> None:
         """Paint them, if they are others than before."""
-        pinned = self._desk.state.favourites
+        pinned = self._context.state.favourites
         if [*map(id, self._drawn)] == [*map(id, pinned)]:
             return
         self._drawn = list(pinned)
         texts = [f"favourite {k + 1}" for k in range(len(pinned))]
-        sheet = self._desk.easel.thumbnails(torch.stack(pinned), _FAVOURITES_IN_A_ROW) if pinned else b""
+        sheet = (
+            self._context.renderer.thumbnails(torch.stack(pinned), _FAVOURITES_IN_A_ROW) if pinned else b""
+        )
         self.tiles.show(sheet, texts)
 
     def _go(self, place: int) -> None:
-        state = self._desk.state
-        self._desk.act(lambda: state.go_to(state.favourites[place], f"favourite {place + 1}"))
+        state = self._context.state
+        self._context.act(lambda: state.go_to(state.favourites[place], f"favourite {place + 1}"))
 
     def _pin(self) -> str:
-        self._desk.state.pin()
+        self._context.state.pin()
         return self._kept("Pinned")
 
     def _unpin(self) -> str:
-        self._desk.state.unpin()
+        self._context.state.unpin()
         return self._kept("Unpinned")
 
     def _kept(self, what: str) -> str:
-        self._desk.keep_notes()
-        return f"{what}; kept in {self._desk.easel.notes_file}."
+        self._context.keep_notes()
+        return f"{what}; kept in {self._context.renderer.notes_file}."
 
 
 _THUMBNAIL = "112px"
@@ -351,18 +364,18 @@ class BetweenPanel:
 
     title = "A to B"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: StudioContext) -> None:
         """Both slots are empty."""
-        self._desk = desk
+        self._context = context
         self._last_share = 0.0
         self.pictures = {slot: _picture(slot) for slot in "AB"}
-        self.share = Dial(
+        self.share = BoundSlider(
             "From A to B",
             "between",
             (0.0, 1.0),
             0.01,
             self._share,
-            lambda share: desk.act(lambda: desk.state.go_between(share)),
+            lambda share: context.act(lambda: context.state.go_between(share)),
         )
         slots = [
             column(self.pictures[slot], button(f"Keep as {slot}", f"keep-{slot.lower()}", self._keeper(slot)))
@@ -382,17 +395,17 @@ class BetweenPanel:
 
     def _share(self) -> float:
         """How far it is from A to B; where one is elsewhere now, how far one was last."""
-        present = self._desk.state.place.share
+        present = self._context.state.place.share
         self._last_share = self._last_share if present is None else present
         return self._last_share
 
     def _keeper(self, slot: str) -> Callable[[], None]:
-        return lambda: self._desk.act(lambda: self._keep(slot))
+        return lambda: self._context.act(lambda: self._keep(slot))
 
     def _keep(self, slot: str) -> None:
-        desk = self._desk
-        desk.state.keep(slot)
-        self.pictures[slot].value = desk.easel.thumbnails(desk.state.z[None], 1)
+        context = self._context
+        context.state.keep(slot)
+        self.pictures[slot].value = context.renderer.thumbnails(context.state.z[None], 1)
 
 
 def _picture(slot: str) -> widgets.Image:
@@ -418,28 +431,30 @@ def free_path(folder: Path, words: str, ending: str) -> Path:
     return path
 
 
-def save_picture(easel: Easel, z: Tensor, scale: int, folder: Path, words: str) -> Path:
+def save_picture(renderer: Renderer, z: Tensor, scale: int, folder: Path, words: str) -> Path:
     """Paint one z, (latent_dim,), so many times as wide as it is, as PNG, and return the path.
 
     Raises:
         GanlibError: the disk is full or the folder may not be written.
     """
     make_folder(folder)
-    picture = Image.fromarray(enlarge(easel.paint(z[None]), scale, smooth=True)[0].numpy())
+    picture = Image.fromarray(enlarge(renderer.generate(z[None]), scale, smooth=True)[0].numpy())
     return Figure.from_image(picture, words).save(free_path(folder, words, ".png"))
 
 
-def save_z(easel: Easel, z: Tensor, folder: Path, words: str) -> Path:
+def save_z(renderer: Renderer, z: Tensor, folder: Path, words: str) -> Path:
     """Write one z, (latent_dim,), to the bit, and return the path.
 
     Raises:
         GanlibError: the disk is full or the folder may not be written.
     """
     make_folder(folder)
-    return save_latent(z, easel.generator, easel.recipe, free_path(folder, words, ".json"))
+    return save_latent(z, renderer.generator, renderer.recipe, free_path(folder, words, ".json"))
 
 
-def save_grid(easel: Easel, z: Tensor, columns: int | None, path: Path, watch: Callable[[int], None]) -> Path:
+def save_grid(
+    renderer: Renderer, z: Tensor, columns: int | None, path: Path, watch: Callable[[int], None]
+) -> Path:
     """Paint z, (N, latent_dim), side by side as PNG, and return the path; `watch` is told how many are done.
 
     Raises:
@@ -448,13 +463,13 @@ def save_grid(easel: Easel, z: Tensor, columns: int | None, path: Path, watch: C
     make_folder(path.parent)
     pictures = []
     for part in z.split(_AT_ONCE):
-        pictures.append(easel.paint(part))
+        pictures.append(renderer.generate(part))
         watch(sum(map(len, pictures)))
     return grid(torch.cat(pictures), columns=columns).save(path)
 
 
 def save_film(
-    easel: Easel, z: Tensor, scale: int, path: Path, seconds: float, watch: Callable[[int], None]
+    renderer: Renderer, z: Tensor, scale: int, path: Path, seconds: float, watch: Callable[[int], None]
 ) -> Path:
     """Write the pictures of z, (N, latent_dim), as a GIF or MP4, and return the path.
 
@@ -465,7 +480,7 @@ def save_film(
     make_folder(path.parent)
     frames: list[NDArray[np.uint8]] = []
     for part in z.split(_AT_ONCE):
-        frames += list(enlarge(easel.paint(part), scale, smooth=True).numpy())
+        frames += list(enlarge(renderer.generate(part), scale, smooth=True).numpy())
         watch(len(frames))
     film(frames, path, seconds, alt=f"A film of {len(frames)} pictures.")
     return path

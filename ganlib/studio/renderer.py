@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.data.dataset import to_bytes
-from ganlib.latent.sampling import fingerprint, paint
+from ganlib.latent.sampling import fingerprint, generate
 from ganlib.run import Run, load_generator
 from ganlib.runtime.device import detect, one_thread
 from ganlib.runtime.files import cache_folder, expand_home
@@ -18,7 +18,7 @@ _QUICK = 1  # zlib's level: larger files, and a tenth of the time
 _THUMBNAIL = 96
 
 
-class Easel:
+class Renderer:
     """The generator of a run folder, a weights file or bundled weights, on the best device there is."""
 
     def __init__(self, source: str | Path | Run, folder: str | Path | None = None) -> None:
@@ -44,18 +44,18 @@ class Easel:
             return self.source / "studio.json"
         return cache_folder() / "studio" / f"{self.model[:16]}.json"
 
-    def paint(self, z: Tensor) -> Tensor:
+    def generate(self, z: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) in [-1, 1] of z (N, latent_dim)."""
-        return paint(self.generator, z)
+        return generate(self.generator, z)
 
     def png(self, z: Tensor) -> bytes:
         """The picture of one z, (latent_dim,), encoded."""
         with one_thread():
-            return encode(Image.fromarray(to_bytes(self.paint(z[None]))[0].numpy()))
+            return encode(Image.fromarray(to_bytes(self.generate(z[None]))[0].numpy()))
 
     def thumbnails(self, z: Tensor, columns: int) -> bytes:
         """Small pictures of z, (N, latent_dim), side by side without gaps, encoded."""
-        pictures = to_bytes(self.paint(z)).numpy()
+        pictures = to_bytes(self.generate(z)).numpy()
         rows = -(-len(pictures) // columns)
         sheet = Image.new("RGBA", (columns * _THUMBNAIL, rows * _THUMBNAIL))
         for place, picture in enumerate(pictures):

@@ -14,7 +14,7 @@ from ganlib.latent.sampling import check_latent, sample_latent, slerp, truncate,
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one answer to ==
-class Place:
+class LatentPoint:
     """A point to start from, (latent_dim,), with what was changed since.
 
     `offsets`, (K,), are steps along the directions, `edits`, (latent_dim,), changes of single coordinates;
@@ -30,7 +30,7 @@ class Place:
     share: float | None = None
 
     @classmethod
-    def seeded(cls, seed: int, latent_dim: int, count: int, truncation: float = 1.0) -> "Place":
+    def seeded(cls, seed: int, latent_dim: int, count: int, truncation: float = 1.0) -> "LatentPoint":
         """The place of a seed, where there are `count` directions.
 
         Raises:
@@ -39,7 +39,7 @@ class Place:
         base = sample_latent(1, latent_dim, seed)[0]
         return cls(f"seed {seed}", base, torch.zeros(count), torch.zeros(latent_dim), truncation, seed)
 
-    def elsewhere(self, name: str, base: Tensor, share: float | None = None) -> "Place":
+    def elsewhere(self, name: str, base: Tensor, share: float | None = None) -> "LatentPoint":
         """The place `base`, nothing changed there, at the same truncation."""
         still = self.without(moves=True, edits=True)
         return replace(still, name=name, base=base, share=share)
@@ -52,7 +52,7 @@ class Place:
         """What the generator paints, (latent_dim,)."""
         return truncate(self.point(directions), self.truncation)
 
-    def moved(self, direction: int, offset: float) -> "Place":
+    def moved(self, direction: int, offset: float) -> "LatentPoint":
         """So many steps along one direction, counted from 0.
 
         Raises:
@@ -60,7 +60,7 @@ class Place:
         """
         return replace(self, offsets=_with(self.offsets, direction, offset))
 
-    def edited(self, coordinate: int, value: float, directions: Directions) -> "Place":
+    def edited(self, coordinate: int, value: float, directions: Directions) -> "LatentPoint":
         """With one coordinate of the point at `value`.
 
         Raises:
@@ -69,7 +69,7 @@ class Place:
         rest = self.point(directions)[coordinate] - self.edits[coordinate]
         return replace(self, edits=_with(self.edits, coordinate, value - rest.item()))
 
-    def truncated(self, amount: float) -> "Place":
+    def truncated(self, amount: float) -> "LatentPoint":
         """With another truncation.
 
         Raises:
@@ -78,7 +78,7 @@ class Place:
         truncate(self.base, amount)
         return replace(self, truncation=amount)
 
-    def without(self, *, moves: bool, edits: bool) -> "Place":
+    def without(self, *, moves: bool, edits: bool) -> "LatentPoint":
         """Without the steps along directions, or the changes of coordinates."""
         return replace(
             self,
@@ -86,7 +86,7 @@ class Place:
             edits=torch.zeros_like(self.edits) if edits else self.edits,
         )
 
-    def is_same(self, other: "Place") -> bool:
+    def is_same(self, other: "LatentPoint") -> bool:
         """Whether both are the same place, changed in the same way."""
         return self.truncation == other.truncation and all(
             torch.equal(one, another)
@@ -132,8 +132,8 @@ class StudioState:
         self.names = list(names) or [f"direction {k + 1}" for k in range(len(directions))]
         self.slots: dict[str, Tensor] = {}
         self.favourites: list[Tensor] = []
-        self.history: list[Place] = []
-        self.place = Place.seeded(0, latent_dim, len(directions))
+        self.history: list[LatentPoint] = []
+        self.place = LatentPoint.seeded(0, latent_dim, len(directions))
 
     @property
     def z(self) -> Tensor:
@@ -316,7 +316,7 @@ class StudioState:
         places = [self.place.moved(k, offset) for k in range(len(self.directions)) for offset in offsets]
         return torch.stack([place.z(self.directions) for place in places])
 
-    def _before(self, steps: int) -> Place:
+    def _before(self, steps: int) -> LatentPoint:
         if not 1 <= steps <= len(self.history):
             raise GanlibError("There is nothing to go back to: this is where you began.")
         return self.history[-steps]
@@ -326,10 +326,10 @@ class StudioState:
             raise GanlibError("Keep one picture as A and another as B first.")
         return self.slots["A"], self.slots["B"]
 
-    def _seeded(self, seed: int, truncation: float) -> Place:
-        return Place.seeded(seed, self.latent_dim, len(self.directions), truncation)
+    def _seeded(self, seed: int, truncation: float) -> LatentPoint:
+        return LatentPoint.seeded(seed, self.latent_dim, len(self.directions), truncation)
 
-    def _leave_for(self, place: Place) -> None:
+    def _leave_for(self, place: LatentPoint) -> None:
         if not place.is_same(self.place):
             self.history = [*self.history, self.place][-_LONGEST_HISTORY:]
         self.place = place

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 
-class Later:
+class Debounce:
     """Does its `work` so many `seconds` after it was asked to, once, however often it was asked meanwhile.
 
     A kernel reads the messages of its browser in turn: what it does between them, with the state as it is
@@ -47,7 +47,7 @@ def button(text: str, handle: str, act: Callable[[], None]) -> widgets.Button:
     return made
 
 
-class Dial:
+class BoundSlider:
     """A slider for a number that is kept elsewhere, with its value beside it, where one can type."""
 
     def __init__(

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ganlib.runtime.distributed import division
 from ganlib.runtime.progress import NotebookLine, in_notebook
-from ganlib.training.diagnostics import Finding
+from ganlib.training.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from ganlib.training.trainer import Trainer
@@ -36,7 +36,7 @@ class Callback:
     def on_sample(self, trainer: Trainer, path: Path) -> None:
         """A grid of samples was written."""
 
-    def on_warning(self, trainer: Trainer, finding: Finding) -> None:
+    def on_warning(self, trainer: Trainer, finding: Diagnostic) -> None:
         """Something is to be said of the run, once."""
 
     def on_error(self, trainer: Trainer) -> None:
@@ -73,7 +73,7 @@ class ProgressBar(Callback):
             self._last = now
             self._draw(trainer)
 
-    def on_warning(self, trainer: Trainer, finding: Finding) -> None:
+    def on_warning(self, trainer: Trainer, finding: Diagnostic) -> None:
         """Write it above the bar."""
         self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {finding}")
 

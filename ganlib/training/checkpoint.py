@@ -13,9 +13,9 @@ from torch import Tensor
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.runtime.files import write_atomically
-from ganlib.training.diagnostics import Finding
+from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.packing import pack, unpack
-from ganlib.training.state import MOST_SETBACKS, Best, TrainingState
+from ganlib.training.state import MAX_ROLLBACKS, Best, TrainingState
 
 _PARTS = {
     "generator",
@@ -29,7 +29,7 @@ _PARTS = {
     "counted",
     "data",
     "random",
-    "setbacks",
+    "rollbacks",
     "best",
     "told",
     "pending",
@@ -54,7 +54,7 @@ def check_state(values: Any, state: TrainingState) -> None:
     _counts(values["counted"], 4, "counted")
     _counters(values["counters"])
     _data(values["data"])
-    state.streams.check(values["random"])
+    state.rng.check(values["random"])
     _history(values)
 
 
@@ -74,7 +74,7 @@ def _data(data: Any) -> None:
 
 
 def _history(values: dict[str, Any]) -> None:
-    _count(values["setbacks"], "the number of setbacks", MOST_SETBACKS)
+    _count(values["rollbacks"], "the number of rollbacks", MAX_ROLLBACKS)
     best = values["best"]
     if best is not None:
         _need(isinstance(best, list) and len(best) in {2, len(Best._fields)}, "the best is no pair")
@@ -203,7 +203,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return _upgraded(_opened(path, path), path)
 
 
-def load_checkpoint(state: TrainingState, run: Run) -> Finding | None:
+def load_checkpoint(state: TrainingState, run: Run) -> Diagnostic | None:
     """Bring `state` to the newest checkpoint of the run that is whole; says so if that is not the last one.
 
     Nothing in `state` has changed if this raises.
@@ -306,7 +306,7 @@ def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
     return {
         **values,
         **states,
-        "setbacks": 0,
+        "rollbacks": 0,
         "best": None,
         "told": [],
         "pending": [],
@@ -314,8 +314,8 @@ def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _older_one(state: TrainingState, run: Run, damage: str) -> Finding:
-    return Finding(
+def _older_one(state: TrainingState, run: Run, damage: str) -> Diagnostic:
+    return Diagnostic(
         "damaged checkpoint",
         f"{run.checkpoint_file.name} {damage}: the one before it was taken, of {state.kimg:.1f} kimg.",
         "Nothing has to be done, what came after it is trained again; if it happens twice, look at the disk.",

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnostic:
     """A name, a sentence with what was seen, and one with what to try."""
 
     name: str
@@ -47,7 +47,7 @@ _WORSE = 1.3
 _FLAT = 0.8
 
 
-def watch(rows: Sequence[_Row]) -> list[Finding]:
+def watch(rows: Sequence[_Row]) -> list[Diagnostic]:
     """All that is to be said of a run at the newest of its rows, oldest first; a row is a thousand pictures.
 
     It looks at losses, D(x), D(G(z)), gradient norms, diversity and score, each where it was measured.
@@ -56,7 +56,7 @@ def watch(rows: Sequence[_Row]) -> list[Finding]:
     return [finding for check in checks if (finding := check(rows))]
 
 
-def _discriminator_wins(rows: Sequence[_Row]) -> Finding | None:
+def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     """D is all but certain, thousand after thousand, while the score does not get better."""
     recent = [row for row in rows[_BEGINNING:][-_RECENT:] if _has(row, "real_probability", "g_loss")]
     if len(recent) < _RECENT or _mean_lead(recent) < _FAR_AHEAD:
@@ -64,7 +64,7 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Finding | None:
     if _gets_better(rows) or _no_gradient(rows):
         return None
     real, fake = (_mean(recent, name) for name in ("real_probability", "fake_probability"))
-    return Finding(
+    return Diagnostic(
         "discriminator wins",
         f"D takes real pictures for real with a probability of {real:.2f}, painted ones with {fake:.2f}"
         f"{_gradients(recent)}: G hears that all is wrong, but not what.",
@@ -73,14 +73,14 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Finding | None:
     )
 
 
-def _generator_collapses(rows: Sequence[_Row]) -> Finding | None:
+def _generator_collapses(rows: Sequence[_Row]) -> Diagnostic | None:
     """The samples are few distinct pictures: they were more once, or they fool D all the same."""
     known = _known(rows, "diversity")
     best = max(known, default=0.0)
     lost = len(rows) > _BEGINNING and best >= _FEW and max(known[-2:]) <= _LEFT * best
     if not lost and not _never_varied(rows, known):
         return None
-    return Finding(
+    return Diagnostic(
         "generator collapses",
         f"The samples are few distinct pictures: their diversity is {known[-1]:.2f}, and {best:.2f} at best, "
         "where that of real pictures is 1.",
@@ -96,13 +96,13 @@ def _never_varied(rows: Sequence[_Row], diversities: list[float]) -> bool:
     return _is_old(rows) and fooled and learnt and max(diversities[-_RECENT:], default=1.0) < _FEW
 
 
-def _oscillation(rows: Sequence[_Row]) -> Finding | None:
+def _oscillation(rows: Sequence[_Row]) -> Diagnostic | None:
     """The lead goes from one to the other and back, over and over."""
     leads = [lead for row in rows[-_WINDOW:] if (lead := _lead(row)) is not None]
     turns = _turning_points(leads)
     if len(turns) < _TURNS:
         return None
-    return Finding(
+    return Diagnostic(
         "oscillation",
         f"D and G win in turn: D(x) - D(G(z)) changed its direction {len(turns)} times within "
         f"{len(rows[-_WINDOW:])} thousand pictures, between {max(turns):.2f} and {min(turns):.2f}.",
@@ -112,7 +112,7 @@ def _oscillation(rows: Sequence[_Row]) -> Finding | None:
     )
 
 
-def _past_its_best(rows: Sequence[_Row]) -> Finding | None:
+def _past_its_best(rows: Sequence[_Row]) -> Diagnostic | None:
     """The score was much better than the last two are."""
     scored = [row for row in rows if _has(row, "score")]
     if not scored:
@@ -120,7 +120,7 @@ def _past_its_best(rows: Sequence[_Row]) -> Finding | None:
     best, last = min(scored, key=lambda row: row["score"]), scored[-1]
     if best["score"] > _LIKE_GREY or min(_known(scored[-2:], "score")) < _WORSE * best["score"]:
         return None
-    return Finding(
+    return Diagnostic(
         "past its best",
         f"The score (lower is better) was {best['score']:.3f} at {best['kimg']:.0f} kimg, and at "
         f"{last['kimg']:.0f} kimg it is {last['score']:.3f}.",
@@ -130,7 +130,7 @@ def _past_its_best(rows: Sequence[_Row]) -> Finding | None:
     )
 
 
-def _nothing_learnt(rows: Sequence[_Row]) -> Finding | None:
+def _nothing_learnt(rows: Sequence[_Row]) -> Diagnostic | None:
     """G gets no gradient, or the score stays like that of grey pictures although D is not far ahead."""
     scores = _known(rows, "score")
     if _no_gradient(rows):
@@ -141,7 +141,7 @@ def _nothing_learnt(rows: Sequence[_Row]) -> Finding | None:
         why = f"paints as at the beginning: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
     else:
         return None
-    return Finding(
+    return Diagnostic(
         "nothing learnt",
         f"After {rows[-1]['step']} steps G {why}{_gradients(rows[-_RECENT:])}.",
         f"Begin anew with other rates, --set g_lr={rate} d_lr={rate}, and look at the pictures themselves; "

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Reference
 from ganlib.evaluation.scores import Diversity, SlicedWasserstein
-from ganlib.latent.sampling import paint, sample_latent
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import Run
 from ganlib.runtime.device import budget
 from ganlib.runtime.files import write_atomically
-from ganlib.training.diagnostics import Finding, watch
-from ganlib.training.state import MOST_SETBACKS, Best, TrainingState
+from ganlib.training.diagnostics import Diagnostic, watch
+from ganlib.training.state import MAX_ROLLBACKS, Best, TrainingState
 
 _DENSE = 32
 _SAMPLES_A_SCORE = 4
@@ -59,23 +59,23 @@ def _gap(number: int) -> int:
 _DIVERGED = "training diverged"
 
 
-def setback(state: TrainingState, step: int, kimg: float) -> Finding:
+def rollback(state: TrainingState, step: int, kimg: float) -> Diagnostic:
     """What happened at `step` and `kimg`, told by the state to which the run went back."""
-    return Finding(
+    return Diagnostic(
         _DIVERGED,
         f"In step {step}, at {kimg:.1f} kimg, a loss or a weight was no longer a number.",
         f"The run went back to {state.kimg:.1f} kimg and goes on with half the learning rates, "
-        f"{_rates(state)} (setback {state.setbacks} of {MOST_SETBACKS} at most).",
+        f"{_rates(state)} (rollback {state.rollbacks} of {MAX_ROLLBACKS} at most).",
     )
 
 
-def diagnosis(state: TrainingState, told: Sequence[Finding]) -> GanlibError:
+def diagnosis(state: TrainingState, told: Sequence[Diagnostic]) -> GanlibError:
     """Why training stops for good, and what to try, from all that was said of the run."""
     before = [f"{finding.name} ({finding.seen.rstrip('.')})" for finding in told if finding.name != _DIVERGED]
     seen = f" Seen before: {'; '.join(before)}." if before else ""
     return GanlibError(
         f"Training diverged once more, in step {state.step}, at {state.kimg:.1f} kimg: a loss or a weight "
-        f"was no longer a number, although the learning rates had been halved {state.setbacks} times, to "
+        f"was no longer a number, although the learning rates had been halved {state.rollbacks} times, to "
         f"{_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start in another "
         f"folder with lower rates, such as --set g_lr={state.recipe.g_lr / 10:g} "
         f"d_lr={state.recipe.d_lr / 10:g}, or with a D that cannot run away: d_norm=spectral."
@@ -83,7 +83,7 @@ def diagnosis(state: TrainingState, told: Sequence[Finding]) -> GanlibError:
 
 
 def _rates(state: TrainingState) -> str:
-    share = 2**state.setbacks
+    share = 2**state.rollbacks
     return f"g_lr={state.recipe.g_lr / share:g} and d_lr={state.recipe.d_lr / share:g}"
 
 
@@ -93,11 +93,11 @@ _COMPARED = 512  # held-out pictures, and as many samples, that KID is measured 
 _HALF = 2
 
 
-class Journal:
+class RunLogger:
     """The writing part of a run; every picture is painted by the moving average of G, in eval mode."""
 
     def __init__(
-        self, run: Run, state: TrainingState, images: ImageSet, evaluation: Evaluation | None = None
+        self, run: Run, state: TrainingState, images: ImageDataset, evaluation: Evaluation | None = None
     ) -> None:
         """Nothing is written or measured yet; `evaluation` is there if KID is to be measured.
 
@@ -132,7 +132,7 @@ class Journal:
 
         path = self.run.sample_file(self.state.step)
         if not path.exists():
-            pictures = paint(self.state.average.generator, self._sample_latent)
+            pictures = generate(self.state.ema.generator, self._sample_latent)
             self._diversity = self._diversity_of(pictures)
             columns = round(len(pictures) ** 0.5)
             write_atomically(
@@ -149,7 +149,7 @@ class Journal:
 
     def write(
         self, measures: dict[str, float | None], speed: float, scored: bool, evaluated: bool
-    ) -> tuple[dict[str, Any], list[Finding]]:
+    ) -> tuple[dict[str, Any], list[Diagnostic]]:
         """Add a row to the log; returns it, and what is to be said of the run for the first time."""
         state = self.state
         row: dict[str, Any] = {
@@ -174,10 +174,10 @@ class Journal:
         self._rows.append(row)
         return row, findings
 
-    def told(self) -> list[Finding]:
+    def told(self) -> list[Diagnostic]:
         """All that was said of the run so far."""
         warnings = (warning for row in self._rows for warning in row.get("warnings", []))
-        return [*(Finding(**warning) for warning in warnings), *self.state.pending]
+        return [*(Diagnostic(**warning) for warning in warnings), *self.state.pending]
 
     def _score(self) -> float:
         """Score the average of G, and keep it if it is the best so far and nothing better measures that."""
@@ -194,12 +194,12 @@ class Journal:
 
     def _paint(self, count: int) -> Tensor:
         z = sample_latent(count, self.state.recipe.latent_dim, _FIRST_SEED_TO_SCORE)
-        return paint(self.state.average.generator, z)
+        return generate(self.state.ema.generator, z)
 
     def _keep_if_best(self, now: Best) -> None:
         best = self.state.best
         if best is None or best.by != now.by or now.score < best.score:
-            self.run.save_generator(self.state.average.generator, self.state.kimg, self.run.best_file)
+            self.run.save_generator(self.state.ema.generator, self.state.kimg, self.run.best_file)
             self.state.best = now
 
     @cached_property
@@ -216,7 +216,7 @@ class Journal:
         return self._images.tensor(order[: self._scored])
 
 
-class Silence(Journal):
+class NullLogger(RunLogger):
     """The journal of a process that does not lead its team: the leading one writes for all."""
 
     def open(self) -> None:
@@ -231,6 +231,6 @@ class Silence(Journal):
         """Where the leading process paints."""
         return self.sample()
 
-    def write(self, *_: Any) -> tuple[dict[str, Any], list[Finding]]:
+    def write(self, *_: Any) -> tuple[dict[str, Any], list[Diagnostic]]:
         """Nothing."""
         return {}, []

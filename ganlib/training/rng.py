@@ -13,7 +13,7 @@ _NUMPY_SEEDS = 2**32
 _NUMPY_WORDS = 624  # of the Mersenne twister's state (Matsumoto & Nishimura 1998)
 
 
-class RandomStreams:
+class RunRng:
     """The global random streams of python, numpy, torch and the device, as one run sees them.
 
     While `used()` is entered the run's streams are the global ones; before and after, whoever else draws

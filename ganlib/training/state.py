@@ -14,14 +14,14 @@ from torch.optim.swa_utils import AveragedModel
 from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
-from ganlib.runtime.distributed import Team
-from ganlib.training.diagnostics import Finding
-from ganlib.training.rng import RandomStreams
+from ganlib.runtime.distributed import Distributed
+from ganlib.training.diagnostics import Diagnostic
+from ganlib.training.rng import RunRng
 
 _WARM_UP = 0.05  # the half-life is at most this share of the pictures seen so far (Karras et al. 2020)
 
 
-class GeneratorAverage:
+class GeneratorEMA:
     """Exponential moving average of G, weights and BatchNorm statistics, with a half-life in kimg.
 
     The average lives in torch's `AveragedModel`. Its `update_parameters` copies a counter to the device in
@@ -58,7 +58,7 @@ def _split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     return floats, [tensor for tensor in tensors if not tensor.is_floating_point()]
 
 
-MOST_SETBACKS = 3
+MAX_ROLLBACKS = 3
 _FIRST, _SECOND = "exp_avg", "exp_avg_sq"
 
 
@@ -76,7 +76,7 @@ class TrainingState:
 
     `images` counts the real pictures shown to D, `shown` those of every step, whoever played in it. `totals`
     and `counted` are the sums since the last row of the log: the losses of D and G, D(x) and D(G(z)).
-    `setbacks` counts how often the run had to go back, each time with half the learning rates. `told` names
+    `rollbacks` counts how often the run had to go back, each time with half the learning rates. `told` names
     the warnings that were given, `pending` are those that no row of the log holds yet. `last_look` is the
     step of the samples that were painted only because training paused there. `replayed` says whether nets are
     CUDA graphs, whose results last for one step.
@@ -85,34 +85,34 @@ class TrainingState:
     recipe: Recipe
     accelerator: Accelerator
     batches: Batches
-    streams: RandomStreams
+    rng: RunRng
     generator: nn.Module
     discriminator: nn.Module
     g_optimizer: Optimizer
     d_optimizer: Optimizer
-    average: GeneratorAverage
+    ema: GeneratorEMA
     step: int = 0
     images: int = 0
     seconds: float = 0.0
     shown: int = 0
     totals: Tensor = field(default_factory=lambda: torch.zeros(4))
     counted: list[int] = field(default_factory=lambda: [0] * 4)
-    setbacks: int = 0
+    rollbacks: int = 0
     best: Best | None = None
     told: list[str] = field(default_factory=list)
-    pending: list[Finding] = field(default_factory=list)
+    pending: list[Diagnostic] = field(default_factory=list)
     last_look: int | None = None
     replayed: bool = False
 
     @classmethod
     def new(cls, recipe: Recipe, batches: Batches, accelerator: Accelerator) -> "TrainingState":
         """The state before the first step, drawn from the recipe's seed."""
-        streams = RandomStreams(accelerator.device, recipe.seed)
+        streams = RunRng(accelerator.device, recipe.seed)
         layout = _memory_format(accelerator.device)
         with streams.used():
             generator = recipe.generator().to(accelerator.device).to(memory_format=layout)
             discriminator = recipe.discriminator().to(accelerator.device).to(memory_format=layout)
-        average = GeneratorAverage(generator, recipe.ema_kimg)
+        average = GeneratorEMA(generator, recipe.ema_kimg)
         g_optimizer = Adam(generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
         d_optimizer = Adam(discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)
         players = (
@@ -155,8 +155,8 @@ class TrainingState:
                 "epoch": self.batches.epoch,
                 "position": self.batches.position,
             },
-            "random": self.streams.state_dict(),
-            "setbacks": self.setbacks,
+            "random": self.rng.state_dict(),
+            "rollbacks": self.rollbacks,
             "best": list(self.best) if self.best else None,
             "told": list(self.told),
             "pending": [finding.to_json() for finding in self.pending],
@@ -183,14 +183,14 @@ class TrainingState:
         self.totals.copy_(state["totals"])
         self.counted = list(state["counted"])
         self.batches.start_epoch(state["data"]["epoch"], state["data"]["position"])
-        self.streams.load_state_dict(state["random"])
+        self.rng.load_state_dict(state["random"])
         self.best = Best(*state["best"]) if state["best"] else None
         self.told = list(state["told"])
-        self.pending = [Finding(**finding) for finding in state["pending"]]
+        self.pending = [Diagnostic(**finding) for finding in state["pending"]]
         self.last_look = state["last_look"]
-        self.slow_down(state["setbacks"])
+        self.slow_down(state["rollbacks"])
 
-    def follow(self, team: Team) -> None:
+    def follow(self, team: Distributed) -> None:
         """Go to the place where the leading process of the team is."""
         if team.size == 1:
             return
@@ -200,9 +200,9 @@ class TrainingState:
         if not team.leads:
             self.load_state_dict(torch.load(led, map_location="cpu", weights_only=True))
 
-    def slow_down(self, setbacks: int) -> None:
-        """Set the learning rates to those after so many setbacks: half the recipe's after each."""
-        self.setbacks = setbacks
+    def slow_down(self, rollbacks: int) -> None:
+        """Set the learning rates to those after so many rollbacks: half the recipe's after each."""
+        self.rollbacks = rollbacks
         self.set_adam()
 
     def set_adam(self) -> None:
@@ -210,7 +210,7 @@ class TrainingState:
         share, beta2 = self.recipe.adam_at(self.kimg)
         for optimizer, rate in ((self.g_optimizer, self.recipe.g_lr), (self.d_optimizer, self.recipe.d_lr)):
             for group in optimizer.param_groups:
-                group["lr"] = share * rate / 2**self.setbacks
+                group["lr"] = share * rate / 2**self.rollbacks
                 group["betas"] = (self.recipe.betas[0], beta2)
 
     def is_finite(self) -> bool:
@@ -224,7 +224,7 @@ class TrainingState:
         return {
             "generator": self._plain(self.generator),
             "discriminator": self._plain(self.discriminator),
-            "average": self.average.model,
+            "average": self.ema.model,
         }
 
     def _plain(self, net: nn.Module) -> nn.Module:

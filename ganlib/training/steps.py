@@ -11,10 +11,10 @@ from torch.optim import Optimizer
 
 from ganlib.augment import Augment
 from ganlib.losses import AdversarialLoss, gradient_penalty, with_noise
-from ganlib.nets.base import Judge
+from ganlib.nets.base import Discriminator
 from ganlib.recipes import Recipe
 from ganlib.recipes.schedule import Turn
-from ganlib.runtime.distributed import Team
+from ganlib.runtime.distributed import Distributed
 from ganlib.training.state import TrainingState
 
 Backward = Callable[[Tensor], None]
@@ -90,7 +90,7 @@ class Game:
     logits) is drawn alike in all of them, so that their random streams stay in step.
     """
 
-    def __init__(self, recipe: Recipe, state: TrainingState, team: Team) -> None:
+    def __init__(self, recipe: Recipe, state: TrainingState, team: Distributed) -> None:
         """Nothing is played yet."""
         self.recipe = recipe
         self.state = state
@@ -122,7 +122,7 @@ class Game:
         shared = turn.generator and (real is None or self.recipe.fakes == "shared")
         fake = self._paint(count, shared)
         d_loss = g_loss = real_logits = fake_logits = None
-        self.augment.chance = self.recipe.augment_chance_at(state.kimg)
+        self.augment.chance = self.recipe.augment_p_at(state.kimg)
         state.set_adam()
         if real is not None:
             d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
@@ -132,8 +132,8 @@ class Game:
         state.shown += count
         state.images += 0 if real is None else count
         if turn.generator:
-            state.average.half_life_kimg = self.recipe.ema_at(state.kimg)
-            state.average.update(count, state.kimg)
+            state.ema.half_life_kimg = self.recipe.ema_at(state.kimg)
+            state.ema.update(count, state.kimg)
         return [d_loss, g_loss, *self._probabilities(real_logits, fake_logits)]
 
     def _probabilities(
@@ -187,7 +187,7 @@ class Game:
         gamma = recipe.penalty_at(self.state.kimg)
         if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
             return None
-        judge = cast(Judge, self.state.nets()["discriminator"])
+        judge = cast(Discriminator, self.state.nets()["discriminator"])
         # past accelerate's forward, which may halve the precision
         r1, r2 = (gradient_penalty(judge.main, images, self.augment) for images in (real, fake))
         return gamma / 2 * recipe.penalty_every * (r1 + r2)

@@ -9,29 +9,29 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from ganlib.data.dataset import ImageSet, load_art
+from ganlib.data.dataset import ImageDataset, load_art
 from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.recipes.schedule import Turn
 from ganlib.run import Run
 from ganlib.runtime.device import Machine, detect
-from ganlib.runtime.distributed import Team
+from ganlib.runtime.distributed import Distributed
 from ganlib.runtime.files import expand_home
 from ganlib.training.budget import Budget, Countdown, Interrupt
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
-from ganlib.training.diagnostics import Finding
+from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.logger import (
     Evaluation,
-    Journal,
-    Silence,
+    NullLogger,
+    RunLogger,
     diagnosis,
+    rollback,
     sample_is_due,
     score_is_due,
-    setback,
 )
-from ganlib.training.state import MOST_SETBACKS, TrainingState, check_compiler, compile_nets
+from ganlib.training.state import MAX_ROLLBACKS, TrainingState, check_compiler, compile_nets
 from ganlib.training.steps import Game
 
 _THOUSAND = 1000
@@ -46,7 +46,7 @@ class Trainer:
     def __init__(  # noqa: PLR0913 (all but three have a default, and are named)
         self,
         recipe: str | Recipe,
-        art: str | Path | ImageSet,
+        art: str | Path | ImageDataset,
         run: str | Path,
         *,
         device: str | None = None,
@@ -72,21 +72,21 @@ class Trainer:
         self.recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
         self.run = Run(expand_home(run))
         self.machine = detect(device, precision)
-        self.team = Team.join(self.machine)
+        self.team = Distributed.join(self.machine)
         if compiled:
             check_compiler(self.machine.device)
         self.callbacks = self._listeners(callbacks)
         self.save_minutes = save_minutes
         self.evaluation = evaluation
         with self.team.in_turn():
-            images = art if isinstance(art, ImageSet) else load_art(art, self.recipe.size)
+            images = art if isinstance(art, ImageDataset) else load_art(art, self.recipe.size)
         self.state = self._new_state(images)
         if compiled:
             compile_nets(self.state)
         self._check_team()
         self._news = self._load()
         self._game = Game(self.recipe, self.state, self.team)
-        journal = Journal if self.team.leads else Silence
+        journal = RunLogger if self.team.leads else NullLogger
         self._journal = journal(self.run, self.state, images, evaluation if self.team.leads else None)
 
     def _listeners(self, callbacks: Sequence[Callback] | None) -> list[Callback]:
@@ -94,7 +94,7 @@ class Trainer:
             return []
         return [ProgressBar()] if callbacks is None else list(callbacks)
 
-    def _new_state(self, images: ImageSet) -> TrainingState:
+    def _new_state(self, images: ImageDataset) -> TrainingState:
         if images.size != self.recipe.size:
             raise GanlibError(
                 f"The recipe '{self.recipe.name}' wants pictures of {self.recipe.size} px, "
@@ -115,7 +115,7 @@ class Trainer:
         if not self.team.same(self.state.batches.fingerprint):
             raise GanlibError("The processes have different pictures: give every machine the same ones.")
 
-    def _load(self) -> Finding | None:
+    def _load(self) -> Diagnostic | None:
         """Bring every process to the run's last checkpoint, which one alone needs to see."""
         news = None
         if self.team.leads:
@@ -142,7 +142,7 @@ class Trainer:
         if epochs is None and kimg is None and minutes is None:
             epochs = self.recipe.epochs
         self._countdown = Countdown(Budget(epochs, kimg, minutes), self.state)
-        with Interrupt(self.team.size) as interrupt, self._held(), self.state.streams.used():
+        with Interrupt(self.team.size) as interrupt, self._held(), self.state.rng.used():
             self._begin()
             try:
                 self._train(interrupt)
@@ -252,18 +252,18 @@ class Trainer:
 
     def _go_back(self) -> None:
         """Go on from the last checkpoint with lower learning rates, or give up."""
-        step, kimg, setbacks = self.state.step, self.state.kimg, self.state.setbacks
-        if setbacks >= MOST_SETBACKS:
+        step, kimg, rollbacks = self.state.step, self.state.kimg, self.state.rollbacks
+        if rollbacks >= MAX_ROLLBACKS:
             raise diagnosis(self.state, self._journal.told())
         self._load()
-        self.state.slow_down(setbacks + 1)
+        self.state.slow_down(rollbacks + 1)
         self._journal.open()
         self._game.forget()
-        self._tell(setback(self.state, step, kimg))
+        self._tell(rollback(self.state, step, kimg))
         self._save()
         self.steps_now = 0  # speed is measured anew
 
-    def _tell(self, finding: Finding) -> None:
+    def _tell(self, finding: Diagnostic) -> None:
         self.state.pending.append(finding)
         for callback in self.callbacks:
             callback.on_warning(self, finding)
@@ -286,7 +286,7 @@ class Trainer:
         self.team.mean(self.state.totals)  # what one process has measured alone would be lost
         if self.team.leads:
             save_checkpoint(self.state, self.run)
-            self.run.save_generator(self.state.average.generator, self.state.kimg)
+            self.run.save_generator(self.state.ema.generator, self.state.kimg)
         self._saved = time.monotonic()
 
     def seconds_now(self) -> float:

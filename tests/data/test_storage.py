@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from ganlib.data import loader as module
-from ganlib.data.dataset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.loader import Batches, OnDevice, ReadAhead, choose_storage
 from ganlib.runtime.device import free_memory
 
@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def mapped(art, tmp_path):
     np.save(tmp_path / "images.npy", art.images)
-    return ImageSet(np.load(tmp_path / "images.npy", mmap_mode="r"), "mapped")
+    return ImageDataset(np.load(tmp_path / "images.npy", mmap_mode="r"), "mapped")
 
 
 @pytest.mark.parametrize("kind", [OnDevice, ReadAhead])

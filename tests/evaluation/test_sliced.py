@@ -27,7 +27,7 @@ def distance(portraits):
 def painted():
     """What the bundled generator paints, (256, 3, 64, 64)."""
     generator, recipe = ganlib.load_generator("portraits")
-    return ganlib.paint(generator, ganlib.sample_latent(256, recipe.latent_dim))
+    return ganlib.generate(generator, ganlib.sample_latent(256, recipe.latent_dim))
 
 
 def noise(count=256, size=64):

@@ -242,7 +242,7 @@ def test_a_damaged_checkpoint_costs_what_it_says_of_the_pictures_and_no_more(run
     for path in run.checkpoints:
         path.write_bytes(b"torn")
     assert "| trained on | not stated |" in card_of(run)
-    assert torch.isfinite(ganlib.paint(ganlib.load(run.folder)[0], torch.zeros(1, 8))).all()
+    assert torch.isfinite(ganlib.generate(ganlib.load(run.folder)[0], torch.zeros(1, 8))).all()
 
 
 def test_odd_names_break_neither_heading_nor_table(run, tmp_path):

@@ -79,7 +79,7 @@ def test_the_notebook_opens_the_studio_wherever_it_lies(tmp_path, monkeypatch):
     scope = {}
     exec(page.cells[1].source.replace("ganlib.Latent", "studio = ganlib.Latent"), scope)
     assert isinstance(scope["studio"], LatentStudio)
-    assert scope["studio"]._easel.folder == tmp_path / "studio"
+    assert scope["studio"]._renderer.folder == tmp_path / "studio"
 
 
 def test_a_run_keeps_what_is_saved(tmp_path):

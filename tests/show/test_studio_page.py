@@ -201,8 +201,8 @@ def test_from_a_to_b(driver):
 
 def test_neighbours_are_painted_when_their_panel_is_open(driver):
     painted = []
-    paint = driver.studio._easel.paint
-    driver.studio._easel.paint = lambda z: (painted.append(len(z)), paint(z))[1]
+    generate = driver.studio._renderer.generate
+    driver.studio._renderer.generate = lambda z: (painted.append(len(z)), generate(z))[1]
     driver.click("next")
     assert painted == [1]
     driver.open("Neighbours")
@@ -237,11 +237,11 @@ def test_favourites_are_kept_for_the_next_time(driver, weights):
     assert [z.tolist() for z in again.studio.favourites] == [seeded(1).tolist(), seeded(2).tolist()]
     again.open("Favourites")
     sheet = again["favourite-image"].value
-    again.studio._easel.thumbnails = None  # not needed again
+    again.studio._renderer.thumbnails = None  # not needed again
     again.click("favourite-2")
     assert again["favourite-image"].value == sheet
     assert torch.equal(again.studio.z, seeded(2))
-    del again.studio._easel.thumbnails
+    del again.studio._renderer.thumbnails
     again.click("unpin")
     assert again["favourite-image"].value != sheet
     assert len(Driver(LatentStudio(weights)).studio.favourites) == 1

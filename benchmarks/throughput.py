@@ -30,7 +30,7 @@ from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.runtime.device import PRECISIONS, detect
-from ganlib.training.callbacks import Callback
+from ganlib.training.callbacks import Callback, Training
 from ganlib.training.trainer import Trainer
 
 LOOPS = ("tutorial", "tutorial, decoded", "ganlib")
@@ -66,11 +66,11 @@ class EpochClock(Callback):
         self.times: list[float] = []
         self._epoch = -1
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Start the clock."""
         self.times.append(time.perf_counter())
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Training) -> None:
         """Note the time if the epoch is over."""
         batches = trainer.state.batches
         if batches.at_end() and batches.epoch > self._epoch:  # where G plays alone it stays at the end

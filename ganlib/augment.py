@@ -75,10 +75,10 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class Augment:
     """The named augmentations, one after the other; none leaves the images as they are.
 
-    Each befalls a picture with probability `chance`.
+    Each befalls a picture with probability `p`.
     """
 
-    def __init__(self, names: Sequence[str] = (), chance: float = 1.0) -> None:
+    def __init__(self, names: Sequence[str] = (), p: float = 1.0) -> None:
         """Raise `GanlibError` if a name is not known."""
         unknown = [name for name in names if name not in AUGMENTATIONS]
         if unknown:
@@ -86,15 +86,15 @@ class Augment:
                 f"There is no augmentation '{unknown[0]}': choose among {', '.join(AUGMENTATIONS)}."
             )
         self.steps = [AUGMENTATIONS[name] for name in names]
-        self.chance = chance
+        self.p = p
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W), each changed by chance."""
         for step in self.steps:
-            images = step(images) if self.chance >= 1 else self._some(images, step(images))
+            images = step(images) if self.p >= 1 else self._some(images, step(images))
         return images
 
     def _some(self, images: Tensor, changed: Tensor) -> Tensor:
-        """For every picture the changed one, with probability `chance`, or the one before."""
-        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < self.chance
+        """For every picture the changed one, with probability `p`, or the one before."""
+        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < self.p
         return torch.where(chosen, changed, images)

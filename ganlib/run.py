@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from filelock import FileLock, Timeout
@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Generator
+from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import (
     bundled_folder,
@@ -259,7 +259,11 @@ def save_generator(
         GanlibError: the disk is full or the place may not be written.
     """
     weights = {name: _as_stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
-    metadata = {"recipe": json.dumps(recipe.to_json()), "kimg": f"{kimg:.3f}"}
+    metadata = {
+        "recipe": json.dumps(recipe.to_json()),
+        "kimg": f"{kimg:.3f}",
+        "generator": type(generator).__name__,
+    }
     write_atomically(path, lambda part: part.write_bytes(save(weights, metadata)))
 
 
@@ -268,22 +272,29 @@ def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return floats.detach().cpu().contiguous()
 
 
-def load_generator(source: str | Path) -> tuple[Generator, Recipe]:
+def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
     """Load a generator from a run folder, a weights file, or the name of bundled weights.
 
-    Returns the generator in eval mode, on the CPU, in fp32, and its recipe.
+    One that was trained as a net of your own is loaded into `generator`, a net of the same class. Returns the
+    generator in eval mode, on the CPU, in fp32, and its recipe.
 
     Raises:
-        GanlibError: there is no such thing, or it is damaged or not a generator of ganlib.
+        GanlibError: there is no such thing, it is damaged or not a generator of ganlib, or `generator` has
+            other weights or makes pictures of another size.
     """
-    recipe, weights = _read_weights(_weights_file(source))
-    generator = recipe.generator()
-    generator.load_state_dict(weights)
-    return generator.eval(), recipe
+    path = _weights_file(source)
+    recipe, weights = _read_weights(path, generator)
+    if generator is None:
+        net = recipe.generator()
+    else:
+        check_generator(generator, recipe.latent_dim, recipe.size)
+        net = cast(Generator, generator.cpu())
+    net.load_state_dict(weights)
+    return net.eval(), recipe
 
 
 def kimg_of(path: Path) -> float:
-    """How long the generator in a weights file was trained, in thousand pictures.
+    """Read how long the generator in a weights file was trained, in thousand pictures.
 
     Raises:
         GanlibError: it is damaged.
@@ -310,16 +321,17 @@ def _weights_file(source: str | Path) -> Path:
     )
 
 
-def _read_weights(path: Path) -> tuple[Recipe, dict[str, torch.Tensor]]:
+def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict[str, torch.Tensor]]:
+    """Read recipe and weights, after a look at the shapes: nothing is allocated for others."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             recipe = Recipe.from_json(json.loads(metadata["recipe"]))
             names = list(file.keys())
-            if _shapes(recipe) != {name: tuple(file.get_slice(name).get_shape()) for name in names}:
-                raise GanlibError(
-                    f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for."
-                )
+            if _shapes(recipe, generator) != {
+                name: tuple(file.get_slice(name).get_shape()) for name in names
+            }:
+                raise _other_weights(path, recipe, generator, metadata.get("generator", ""))
             return recipe, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, TypeError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
@@ -327,7 +339,17 @@ def _read_weights(path: Path) -> tuple[Recipe, dict[str, torch.Tensor]]:
         raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
 
 
-def _shapes(recipe: Recipe) -> dict[str, tuple[int, ...]]:
-    """What the recipe's generator is made of, found out without memory for it."""
+def _shapes(recipe: Recipe, generator: nn.Module | None) -> dict[str, tuple[int, ...]]:
+    """Find out what a generator is made of, the recipe's without memory for it."""
     with torch.device("meta"):
-        return {name: tuple(tensor.shape) for name, tensor in recipe.generator().state_dict().items()}
+        net = recipe.generator() if generator is None else generator
+    return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+
+
+def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name: str) -> GanlibError:
+    if generator is not None:
+        return GanlibError(f"'{path}' holds other weights than those of your {type(generator).__name__}.")
+    advice = f": it was trained as a {name}, so pass generator={name}()" if name.isidentifier() else ""
+    return GanlibError(
+        f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for{advice}."
+    )

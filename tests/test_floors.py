@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ganlib"
 FLOORS = [
     {"errors"},
+    {"sizes"},
     {"runtime", "losses", "augment", "nets"},
     {"recipes", "data"},
     {"latent", "run"},

@@ -14,7 +14,7 @@ from ganlib.data.dataset import load_art
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import Machine
 from ganlib.runtime.files import make_folder
-from ganlib.training.callbacks import Callback
+from ganlib.training.callbacks import Callback, Training
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.trainer import Trainer
 
@@ -34,7 +34,7 @@ class Keeper(Callback):
         self._job = job
         self._parent = os.getppid()
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Go back to where the checkpoint stands.
 
         Raises:
@@ -55,7 +55,7 @@ class Keeper(Callback):
         self._watch = Stopwatch(trainer.machine.device)
         self._watch.start(last.seconds)
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Training) -> None:
         """Keep the generator if it is time to, and note where the run is."""
         seconds = self._watch.seconds()
         if self._due(trainer, seconds):
@@ -67,18 +67,18 @@ class Keeper(Callback):
         if not self._missing or os.getppid() != self._parent:
             signal.raise_signal(signal.SIGINT)  # as the stop button does
 
-    def on_warning(self, trainer: Trainer, _finding: Diagnostic) -> None:
+    def on_warning(self, trainer: Training, _finding: Diagnostic) -> None:
         """Note where the run is: it may have gone back."""
         self._note(trainer, self._watch.seconds())
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         """Note what the run has cost when it was saved."""
         self._note(trainer, self._watch.exact())
 
-    def _due(self, trainer: Trainer, seconds: float) -> list[Mark]:
+    def _due(self, trainer: Training, seconds: float) -> list[Mark]:
         return [mark for mark in self._missing if mark.share(trainer.state.kimg, seconds / 60) >= 1]
 
-    def _keep(self, trainer: Trainer, mark: Mark, seconds: float) -> None:
+    def _keep(self, trainer: Training, mark: Mark, seconds: float) -> None:
         path = self._job.kept_file(mark)
         trainer.run.save_generator(trainer.state.ema.generator, trainer.state.kimg, path)
         memory = peak_memory(trainer.machine.device)
@@ -86,7 +86,7 @@ class Keeper(Callback):
         self._job.track.add(place)
         self._missing.remove(mark)
 
-    def _note(self, trainer: Trainer, seconds: float) -> None:
+    def _note(self, trainer: Training, seconds: float) -> None:
         self._job.track.add(Place(trainer.state.step, trainer.state.kimg, seconds))
         self._written = seconds
 

@@ -54,9 +54,9 @@ def add_prepare(verbs: Verbs) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from ganlib.data.dataset import find_pictures
     from ganlib.data.manifest import Settings, read_manifest
     from ganlib.data.prepare import default_place, is_prepared, prepare
+    from ganlib.data.readers import find_pictures
     from ganlib.runtime.files import expand_home
     from ganlib.show.report import report
 
@@ -180,7 +180,7 @@ def _train(options: argparse.Namespace) -> None:
         compiled=options.compile,
     )
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
-    if team.leads:
+    if team.is_main:
         for what, path in show_run(run):
             print(f"{what:<12} {path}")
 

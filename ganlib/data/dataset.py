@@ -3,39 +3,51 @@
 import hashlib
 import json
 import zlib
+from collections.abc import Callable, Sized
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ganlib.data.decode import CROPS, RefusedError, decode
 from ganlib.data.manifest import Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.prepare import content_hash, images_file, is_prepared, prepare
-from ganlib.data.readers import FolderPictures, Pictures, open_archive
+from ganlib.data.readers import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError
-from ganlib.nets.base import check_size
 from ganlib.runtime.files import bundled_folder, expand_home
+from ganlib.runtime.progress import progress
+from ganlib.sizes import check_size
 
 _HELD_OUT_OF_20 = 3  # three in twenty: 15 %
+_MOST = 1.01  # what a resized picture may overshoot
 
 
-class ImageDataset:
-    """Pictures as bytes, (N, size, size, 3) RGB, in memory or mapped from disk.
+class ImageDataset(Dataset[Tensor]):
+    """Pictures as bytes, (N, size, size, 3) RGB, in memory or mapped from disk; a PyTorch Dataset of tensors.
 
-    Picture i is held out, never trained on, if the CRC-32 of its bytes modulo 20 is below 3. The rule
-    looks at nothing else, so it stays true when pictures are added, and a double never sits on both sides.
+    `art[i]` is picture i, (3, size, size) in [-1, 1], changed by `transform` if there is one. Picture i is
+    held out, never trained on, if the CRC-32 of its bytes modulo 20 is below 3. The rule looks at nothing
+    else, so it stays true when pictures are added, and a double never sits on both sides.
     """
 
-    def __init__(self, images: NDArray[np.uint8], name: str, folder: Path | None = None) -> None:
-        """`images` is (N, size, size, 3) uint8; `name` is what messages call the set; `folder` holds it."""
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        name: str,
+        folder: Path | None = None,
+        transform: Callable[[Tensor], Any] | None = None,
+    ) -> None:
+        """Keep `images`, (N, size, size, 3) uint8; `name` is what messages call them; `folder` holds them."""
         self.images = images
         self.name = name
         self.folder = folder
+        self.transform = transform
 
     @classmethod
     def open(cls, folder: Path, name: str | None = None) -> "ImageDataset":
@@ -53,6 +65,11 @@ class ImageDataset:
     def __len__(self) -> int:
         """How many pictures there are, held-out ones among them."""
         return len(self.images)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one picture, (3, size, size) in [-1, 1], or what `transform` makes of it."""
+        picture = to_float(torch.from_numpy(np.array(self.images[index])[None]))[0]
+        return self.transform(picture) if self.transform else picture
 
     def __repr__(self) -> str:
         """One line: name, count, size, split."""
@@ -111,57 +128,62 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-PORTRAITS = "portraits"
-PATCHWORK = "patchwork"
-_WAYS = ("opendatasets", "huggingface")
-
-
-def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
-    """The files of `source`, fetched if they are not on this machine; what it may be stands at `load_art`.
+def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) -> ImageDataset:
+    """Bring whatever a `Trainer` takes to pictures of `size` px: a name, a folder, or any Dataset.
 
     Raises:
-        GanlibError: there is no such source, or it cannot be fetched.
+        GanlibError: there is no such source, or its pictures do not fit.
     """
-    if via is not None:
-        return _fetched(str(source), via)
-    if source == PATCHWORK:
-        return FolderPictures(bundled_folder() / PATCHWORK)
-    if source == PORTRAITS:
-        raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
-    place = expand_home(source)
-    return _local(place) if place.exists() else _from_kaggle(str(source))
-
-
-def _local(place: Path, name: str | None = None) -> Pictures:
-    pictures = FolderPictures(place) if place.is_dir() else open_archive(place)
-    if name:
-        pictures.name = name
-    return pictures
-
-
-def _from_kaggle(source: str) -> Pictures:
-    from ganlib.data.online import kaggle
-    from ganlib.data.online.handle import parse_handle
-
-    handle = parse_handle(source)
-    if handle is None:
+    if isinstance(data, str | Path):
+        return load_art(data, size)
+    art = data if isinstance(data, ImageDataset) else _from_dataset(data)
+    if art.size != size:
         raise GanlibError(
-            f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "
-            f"('owner/name' or its address), '{PORTRAITS}' or '{PATCHWORK}'."
+            f"A recipe of {size} px wants such pictures, '{art.name}' has {art.size} px: resize them."
         )
-    return _local(kaggle.downloaded(handle) or kaggle.fetch(handle), handle.name)
+    return art
 
 
-def _fetched(source: str, via: str) -> Pictures:
-    if via == "huggingface":
-        from ganlib.data.online.huggingface import HuggingFacePictures
+def _from_dataset(data: Dataset[Any]) -> ImageDataset:
+    """Take every picture of a Dataset once, as bytes in memory; of (picture, label) the picture."""
+    name = type(data).__name__
+    if not isinstance(data, Sized) or not len(data):
+        raise GanlibError(
+            f"'{name}' has no length, or none above 0: give a Dataset of pictures with __len__."
+        )
+    count = len(data)
+    pictures, lowest = [], 0.0
+    for n in progress(range(count), f"reading {name}", " pictures", count):
+        picture = _picture(data[n], name)
+        lowest = min(lowest, picture.min().item()) if picture.is_floating_point() else -1.0
+        bytes_ = to_bytes(picture[None])[0] if picture.is_floating_point() else picture.permute(1, 2, 0)
+        pictures.append(bytes_.numpy())
+    if len({picture.shape for picture in pictures}) > 1:
+        raise GanlibError(f"The pictures of '{name}' differ in size: resize and crop them in its transforms.")
+    if lowest >= 0:
+        raise GanlibError(
+            f"The numbers of '{name}' lie in [0, 1], and those of pictures in [-1, 1]: add "
+            "transforms.Normalize(0.5, 0.5) to its transforms."
+        )
+    return ImageDataset(np.stack(pictures), name)
 
-        return HuggingFacePictures(source)
-    if via == "opendatasets":
-        from ganlib.data.online import open_datasets
 
-        return _local(open_datasets.fetch(source))
-    raise GanlibError(f"There is no way '{via}' to fetch pictures: choose one of {', '.join(_WAYS)}.")
+def _picture(item: Any, name: str) -> Tensor:
+    """Return a picture (3, S, S), as bytes or in [-1, 1], from an item: a tensor or a Pillow image."""
+    item = item[0] if isinstance(item, tuple | list) else item
+    picture = (
+        torch.from_numpy(np.array(item.convert("RGB"))).permute(2, 0, 1)
+        if isinstance(item, Image.Image)
+        else item
+    )
+    if not isinstance(picture, Tensor) or picture.ndim != 3 or picture.shape != (3, *picture.shape[1:2] * 2):  # noqa: PLR2004
+        shape = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
+        raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, S, S): change its transforms.")
+    if picture.is_floating_point() and not picture.abs().max() <= _MOST:  # true for a NaN, too
+        raise GanlibError(
+            f"'{name}' holds numbers outside [-1, 1]: normalise by transforms.Normalize(0.5, 0.5)."
+        )
+    return picture
 
 
 _PATCHWORK_SIZE = 512

@@ -106,7 +106,7 @@ def _mib(size: int) -> str:
 class Batches:
     """An endless stream of batches, shuffled anew in every epoch by seed and epoch number alone.
 
-    A batch is turned to float and mirrored on the device; `storage.where` says where the pictures lie. Of
+    A batch is turned to float and flipped on the device; `storage.where` says where the pictures lie. Of
     several processes each reads its share of every batch; where they cannot share the end of an epoch
     evenly, up to `share.size - 1` pictures of it are passed over, other ones each time.
     """
@@ -117,7 +117,7 @@ class Batches:
         batch_size: int,
         device: torch.device,
         seed: int = 0,
-        mirror: bool = False,
+        hflip: bool = False,
         share: Share = ALONE,
     ) -> None:
         """Raise `GanlibError` if a batch is larger than the set, or cannot be shared evenly."""
@@ -136,7 +136,7 @@ class Batches:
         self.storage = choose_storage(images, device)
         self.batch_size = batch_size
         self.seed = seed
-        self.mirror = mirror
+        self.hflip = hflip
         self.share = share
         self.start_epoch(0)
 
@@ -159,7 +159,7 @@ class Batches:
             self.start_epoch(self.epoch + 1)
         begin, self.position = self.position, min(self.position + self.batch_size, self._last())
         batch = to_float(self.storage.read(begin // self.share.size, self.position // self.share.size))
-        return self._mirrored(batch) if self.mirror else batch
+        return self._flipped(batch) if self.hflip else batch
 
     def at_end(self) -> bool:
         """Whether the epoch's last batch has been taken."""
@@ -168,7 +168,7 @@ class Batches:
     def _last(self) -> int:
         return len(self) - len(self) % self.share.size
 
-    def _mirrored(self, batch: Tensor) -> Tensor:
+    def _flipped(self, batch: Tensor) -> Tensor:
         whole = len(batch) * self.share.size
         chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
         return torch.where(chosen, batch.flip(3), batch)

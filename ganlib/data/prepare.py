@@ -23,9 +23,9 @@ from ganlib.data.duplicates import COLOURS, Look, look_at, near_duplicates
 from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.readers import FolderPictures, Found, Pictures
 from ganlib.errors import GanlibError
-from ganlib.nets.base import check_size
 from ganlib.runtime.files import cache_folder, disk_errors_explained, make_folder, prepared_folder
 from ganlib.runtime.progress import progress
+from ganlib.sizes import check_size
 
 
 class NpyWriter:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ganlib.data.dataset import PATCHWORK, PORTRAITS, load_art
+from ganlib.data.dataset import load_art
+from ganlib.data.readers import PATCHWORK, PORTRAITS
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Figures, Quality
 from ganlib.recipes import Recipe

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import check_latent, in_eval, sample_latent
-from ganlib.nets.base import Generator
+from ganlib.latent.sampling import check_latent, sample_latent
+from ganlib.nets.base import Generator, in_eval
 
 _AFFINE = (nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d, nn.Flatten, nn.Unflatten)
 _BATCH = 128

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import generate, in_eval, sample_latent
-from ganlib.nets.base import Generator
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.nets.base import Generator, in_eval
 from ganlib.runtime.progress import progress
 
 _CANDIDATES = 256

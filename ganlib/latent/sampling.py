@@ -3,8 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Generator
+from ganlib.nets.base import Generator, in_eval
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import expand_home, write_atomically
 
@@ -45,18 +44,6 @@ def generate(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
     device = next(generator.parameters()).device
     with in_eval(generator):
         return torch.cat([generator(part.to(device)).float().cpu() for part in z.split(batch_size)])
-
-
-@contextmanager
-def in_eval(net: nn.Module) -> Iterator[None]:
-    """Let each picture stand alone meanwhile; afterwards every layer is in the mode that it was in."""
-    training = [layer for layer in net.modules() if layer.training]
-    net.eval()
-    try:
-        yield
-    finally:
-        for layer in training:
-            layer.training = True
 
 
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:

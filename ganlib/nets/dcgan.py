@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Discriminator, Generator, check_size
+from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.layers import MinibatchStdDev, initial_weights
+from ganlib.sizes import check_size
 
 GENERATOR_NORMS = ("batch", "none")
 NORMS = ("batch", "spectral", "none")
@@ -31,7 +32,7 @@ def channels_by_resolution(size: int, width: int) -> list[int]:
 
 
 class DCGANGenerator(Generator):
-    """Paint pictures from noise with transposed convolutions.
+    """Generate pictures from noise with transposed convolutions.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
     `norm` stands in all layers but the last: "batch" as in the paper, or "none".
@@ -65,13 +66,13 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(Discriminator):
-    """Tell real pictures from painted ones with strided convolutions.
+    """Tell real pictures from generated ones with strided convolutions.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
     `norm` stands in all layers but the first and the last: "batch" as in the DCGAN paper, "none"; or
     "spectral" in every layer (Miyato et al. 2018). `norm_first` puts a BatchNorm into the first layer too,
-    `dropout` follows every layer between the first and the last, and `spread` tells the last one how much
-    the pictures of a batch differ.
+    `dropout` follows every layer between the first and the last, and `minibatch_stddev` tells the last one
+    how much the pictures of a batch differ.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class DCGANDiscriminator(Discriminator):
         *,
         norm_first: bool = False,
         dropout: float = 0.0,
-        spread: bool = False,
+        minibatch_stddev: bool = False,
         init: str = "normal",
     ) -> None:
         """Raise `GanlibError` if `size`, `norm` or `init` is not among those known."""
@@ -98,8 +99,8 @@ class DCGANDiscriminator(Discriminator):
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
-        layers += [MinibatchStdDev()] if spread else []
-        layers += [nn.Conv2d(channels[-1] + spread, 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
+        layers += [MinibatchStdDev()] if minibatch_stddev else []
+        layers += [nn.Conv2d(channels[-1] + minibatch_stddev, 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
         super().__init__(size, nn.Sequential(*layers))
         self.apply(initial_weights(init))
         if norm == "spectral":

@@ -9,9 +9,10 @@ import itertools
 
 from torch import Tensor, nn
 
-from ganlib.nets.base import Generator, check_size
+from ganlib.nets.base import Generator
 from ganlib.nets.dcgan import channels_by_resolution
 from ganlib.nets.layers import initial_weights
+from ganlib.sizes import check_size
 
 _FIRST = 4  # height and width of the first feature map
 _APART = 16  # how many times larger the map is that a small one excites
@@ -62,7 +63,7 @@ class Excited(nn.Sequential):
 
 
 class ExcitedGenerator(Generator):
-    """Paint pictures from noise by enlarging and convolving, detail held by an early map.
+    """Generate pictures from noise by enlarging and convolving, detail held by an early map.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1]. Every stage
     doubles the side, convolves 3x3, normalises, and lets one half of the channels gate the other (GLU).

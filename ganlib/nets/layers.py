@@ -58,6 +58,6 @@ class MinibatchStdDev(nn.Module):
         """x with the channel."""
         size = _GROUP if len(x) % _GROUP == 0 else len(x)
         groups = x.float().unflatten(0, (size, -1))  # (size, groups, C, H, W)
-        spread = (groups.var(0, correction=0) + _TINY).sqrt().mean((1, 2, 3), keepdim=True)
-        channel = spread.to(x.dtype).repeat(size, 1, *x.shape[2:])  # (N, 1, H, W)
+        deviation = (groups.var(0, correction=0) + _TINY).sqrt().mean((1, 2, 3), keepdim=True)
+        channel = deviation.to(x.dtype).repeat(size, 1, *x.shape[2:])  # (N, 1, H, W)
         return torch.cat([x, channel], 1)

@@ -1,52 +1,105 @@
-"""The families of nets a recipe can name."""
+"""The families of nets that a recipe can name: a new one is a file beside this and a line here."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
 
+from torch import nn
+
+from ganlib.errors import GanlibError
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlib.nets.excitation import ExcitedGenerator
 from ganlib.nets.residual import ResidualDiscriminator, ResidualGenerator
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
-if TYPE_CHECKING:
-    from ganlib.recipes.recipe import Recipe
+# Options of the nets, and the value that a recipe must have where its family does not take one.
+_OPTIONS: dict[str, object] = {
+    "init": "default",
+    "g_norm": "none",
+    "d_norm": "none",
+    "d_norm_first": False,
+    "d_dropout": 0.0,
+    "minibatch_stddev": False,
+}
 
 
-class Family(NamedTuple):
-    """How to build the two players of a recipe."""
+@dataclass(frozen=True)
+class Family:
+    """Two nets, a sentence about them, and what they do where they leave a recipe no choice.
 
-    generator: Callable[["Recipe"], Generator]
-    discriminator: Callable[["Recipe"], Discriminator]
+    Each argument of a net's `__init__` is filled from the field of the recipe with the same name, or with
+    that name after "g_" or "d_": `norm` of G is `g_norm`.
+    """
 
-
-def _dcgan_discriminator(recipe: "Recipe") -> Discriminator:
-    return DCGANDiscriminator(
-        recipe.size,
-        recipe.width,
-        recipe.d_norm,
-        norm_first=recipe.d_norm_first,
-        dropout=recipe.d_dropout,
-        spread=recipe.minibatch_stddev,
-        init=recipe.init,
-    )
+    generator: type[Generator]
+    discriminator: type[Discriminator]
+    about: str
+    fixed: Mapping[str, object] = field(default_factory=dict)
 
 
 FAMILIES = {
     "dcgan": Family(
-        lambda r: DCGANGenerator(r.size, r.latent_dim, r.width, r.g_norm, init=r.init),
-        _dcgan_discriminator,
+        DCGANGenerator,
+        DCGANDiscriminator,
+        "Transposed convolutions in G, strided ones in D, both 4x4 (Radford et al. 2016).",
     ),
     "excited": Family(
-        lambda r: ExcitedGenerator(r.size, r.latent_dim, r.width, init=r.init),
-        _dcgan_discriminator,
+        ExcitedGenerator,
+        DCGANDiscriminator,
+        "In G a small map scales the channels of large ones (Liu et al. 2021); D is a DCGAN's.",
+        {"g_norm": "batch"},
     ),
     "residual": Family(
-        lambda r: ResidualGenerator(r.size, r.latent_dim, r.width),
-        lambda r: ResidualDiscriminator(r.size, r.width),
+        ResidualGenerator,
+        ResidualDiscriminator,
+        "Residual blocks that start at zero, and no normalisation (Huang et al. 2024).",
     ),
     "resize": Family(
-        lambda r: ResizeGenerator(r.size, r.latent_dim, r.width, init=r.init),
-        lambda r: ResizeDiscriminator(r.size, r.width, dropout=r.d_dropout, init=r.init),
+        ResizeGenerator,
+        ResizeDiscriminator,
+        "G enlarges and convolves, which leaves no checkerboard; D has five 3x3 convolutions.",
+        {"g_norm": "batch", "d_norm": "batch"},
     ),
 }
+
+
+def build_generator(family: str, values: Mapping[str, Any]) -> Generator:
+    """Build the generator of a family with random weights, from a recipe's values."""
+    net = FAMILIES[family].generator
+    return net(**dict(_arguments(net, "g_", values)))
+
+
+def build_discriminator(family: str, values: Mapping[str, Any]) -> Discriminator:
+    """Build the discriminator of a family with random weights, from a recipe's values."""
+    net = FAMILIES[family].discriminator
+    return net(**dict(_arguments(net, "d_", values)))
+
+
+def check_options(family: str, values: Mapping[str, Any]) -> None:
+    """Raise `GanlibError` if a recipe sets an option that the nets of its family do not have."""
+    chosen = FAMILIES[family]
+    taken = {_field(name, "g_", values) for name in _parameters(chosen.generator)}
+    taken |= {_field(name, "d_", values) for name in _parameters(chosen.discriminator)}
+    for name, usual in _OPTIONS.items():
+        only = chosen.fixed.get(name, usual)
+        if name not in taken and values[name] != only:
+            raise GanlibError(
+                f"The family '{family}' leaves no choice of {name}: set it to {only!r}, not {values[name]!r}."
+            )
+
+
+def _arguments(net: type[nn.Module], prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in _parameters(net):
+        if (known := _field(name, prefix, values)) is not None:
+            yield name, values[known]
+
+
+def _parameters(net: type[nn.Module]) -> list[str]:
+    return list(signature(net.__init__).parameters)[1:]  # without self
+
+
+def _field(name: str, prefix: str, values: Mapping[str, Any]) -> str | None:
+    """Find the recipe's field for an argument of a net; an argument without one keeps its default."""
+    return next((known for known in (prefix + name, name) if known in values), None)

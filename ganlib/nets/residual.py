@@ -10,8 +10,9 @@ import itertools
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganlib.nets.base import Discriminator, Generator, check_size
+from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.excitation import Excited, SkipExcitation, source_of
+from ganlib.sizes import check_size
 
 _FIRST = 4  # height and width of G's first feature map, and of D's last
 _WIDEST = 384  # channels: they double as the side halves, up to here
@@ -94,7 +95,7 @@ def scaled(layer: nn.Conv2d | nn.ConvTranspose2d, gain: float = 1.0) -> nn.Modul
 
 
 class ResidualGenerator(Generator):
-    """Paint pictures from noise with residual blocks.
+    """Generate pictures from noise with residual blocks.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
     """
@@ -119,7 +120,7 @@ class ResidualGenerator(Generator):
 
 
 class ResidualDiscriminator(Discriminator):
-    """Tell real pictures from painted ones with residual blocks, the generator's mirror image.
+    """Tell real pictures from generated ones with residual blocks, the generator's mirror image.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
     """

@@ -8,8 +8,9 @@ import itertools
 
 from torch import nn
 
-from ganlib.nets.base import Discriminator, Generator, check_size
+from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.layers import initial_weights
+from ganlib.sizes import check_size
 
 _FIRST = 4  # height and width of the first feature map
 _TIMES_WIDTH = 4  # the generator is this many times `width` wide in every layer
@@ -20,7 +21,7 @@ _SMALLEST = 2  # height and width of the last feature map: BatchNorm needs sever
 
 
 class ResizeGenerator(Generator):
-    """Paint pictures from noise by enlarging and convolving.
+    """Generate pictures from noise by enlarging and convolving.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1]. At 64 px and
     width 64: a dense layer to (256, 4, 4), then four times twice the size and a 3x3 convolution.
@@ -51,7 +52,7 @@ class ResizeGenerator(Generator):
 
 
 class ResizeDiscriminator(Discriminator):
-    """Tell real pictures from painted ones with five 3x3 convolutions of stride two, and dropout.
+    """Tell real pictures from generated ones with five 3x3 convolutions of stride two, and dropout.
 
     Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,). At width 64 the layers have 32, 64,
     128, 256 and 512 channels; BatchNorm stands in all but the first, dropout in all. At 32 px the last one

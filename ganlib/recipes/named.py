@@ -1,8 +1,10 @@
 """The recipes that come with ganlib, by name."""
 
 import ast
+import json
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from ganlib.errors import GanlibError
@@ -129,29 +131,46 @@ _RECIPES = (
 
 
 def recipe_names() -> list[str]:
-    """The names of the recipes that come with ganlib."""
+    """List the names of the recipes that come with ganlib."""
     return [recipe.name for recipe in _RECIPES]
 
 
-def get_recipe(name: str) -> Recipe:
-    """The recipe called `name`.
+def get_recipe(name: str | Path) -> Recipe:
+    """Return the recipe called `name`, or read it from a JSON file; fields left out there are a DCGAN's.
 
     Raises:
-        GanlibError: there is no such recipe; the text lists the known ones.
+        GanlibError: there is no such recipe (the text lists the known ones), or the file is no recipe.
     """
     for recipe in _RECIPES:
         if recipe.name == name:
             return recipe
-    raise GanlibError(f"There is no recipe '{name}': choose one of {', '.join(recipe_names())}.")
+    path = Path(name).expanduser()
+    if path.suffix == ".json":
+        return _read(path)
+    raise GanlibError(
+        f"There is no recipe '{name}': choose one of {', '.join(recipe_names())}, or name a .json file."
+    )
+
+
+def _read(path: Path) -> Recipe:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GanlibError(f"'{path}' cannot be read as a recipe in JSON ({error}).") from error
+    if not isinstance(values, dict):
+        raise GanlibError(
+            f'\'{path}\' is no recipe: write an object such as {{"name": "mine", "width": 32}}.'
+        )
+    return Recipe.from_json({"name": path.stem, **values})
 
 
 def default_recipe() -> Recipe:
-    """The recipe that came first where the project measured quality: `python -m benchmarks.quality`."""
+    """Return the recipe that came first where the project measured quality: `benchmarks.quality`."""
     return get_recipe("modern64-cpu")
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
-    """The recipe with settings such as "batch_size=32" or "augment=flip,translate" put in.
+    """Change a recipe by settings such as "batch_size=32" or "augment=flip,translate".
 
     Raises:
         GanlibError: a setting has no "=", or names no field, or its value does not fit.

@@ -1,35 +1,337 @@
-"""A recipe: everything that decides what a training run computes."""
+"""A recipe: everything that decides what a training run computes, each field declared once."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ganlib.augment import Augment
+from ganlib.augment import AUGMENTATIONS, Augment
 from ganlib.errors import GanlibError
 from ganlib.losses import AdversarialLoss, Labels, adversarial_loss
-from ganlib.nets.base import Discriminator, Generator, check_size
-from ganlib.nets.dcgan import GENERATOR_NORMS, NORMS
-from ganlib.nets.layers import initial_weights
-from ganlib.nets.registry import FAMILIES
+from ganlib.nets.base import Discriminator, Generator
+from ganlib.nets.registry import FAMILIES, build_discriminator, build_generator, check_options
 from ganlib.recipes.schedule import Schedule, cosine
+from ganlib.sizes import check_size
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "family": tuple(FAMILIES),
-    "g_norm": GENERATOR_NORMS,
-    "d_norm": NORMS,
-    "fakes": ("shared", "fresh"),
-    "steps_in": ("batches", "epochs"),
-}
+# What fields were called in version 0.1: its run folders and weights still open.
+_OLD_NAMES = {"d_spread": "minibatch_stddev", "augment_chance": "augment_p", "mirror": "hflip"}
 
 
-def as_type_of(default: object, value: Any, name: str) -> Any:
-    """`value` as the type of `default`: 1 for a float becomes 1.0, a list for a pair becomes a tuple."""
+@dataclass(frozen=True)
+class Range:
+    """The numbers from `low` to `high`, without an end that is `open`."""
+
+    low: float
+    high: float = math.inf
+    open: str = ""
+
+    def __contains__(self, value: float) -> bool:
+        """Tell whether the value lies within; a NaN never does, nor an infinity."""
+        above = value > self.low if "low" in self.open else value >= self.low
+        below = value < self.high if "high" in self.open or self.high == math.inf else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        """Say it after "must be"."""
+        if self.high == math.inf:
+            return f"above {self.low:g}" if "low" in self.open else f"{self.low:g} or more"
+        return f"from {self.low:g} to {self.high:g}" + (", which is left out" if "high" in self.open else "")
+
+
+_POSITIVE = Range(0, open="low")
+_NOT_NEGATIVE = Range(0)
+_SHARE = Range(0, 1)
+_BELOW_ONE = Range(0, 1, open="high")
+
+
+def _text(default: str = "") -> Any:
+    """Declare a field that only describes the recipe."""
+    return field(default=default)
+
+
+def _choice(default: object, sentences: Mapping[Any, str]) -> Any:
+    """Declare a field that takes one of the keys, each with a sentence of its own."""
+    return field(default=default, metadata={"choices": sentences})
+
+
+def _number(default: object, within: Range, sentence: str, default_sentence: str = "") -> Any:
+    """Declare a number, or a pair of numbers, with its range and sentences.
+
+    A sentence may name fields of the recipe, as `{r.size}`; the second is for the default, if that is a
+    special case.
+    """
+    told = {"sentence": sentence, "default_sentence": default_sentence}
+    return field(default=default, metadata={"within": within, **told})
+
+
+def _names(sentence: str, default_sentence: str) -> Any:
+    """Declare a list of names, which is empty unless told."""
+    return field(default=(), metadata={"sentence": sentence, "default_sentence": default_sentence})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train a GAN; the defaults are those of the DCGAN paper (Radford et al. 2016).
+
+    `size` is in pixels, everything in `kimg` in thousands of real pictures shown to D, `epochs` in passes
+    over the data. `project` is where the recipe comes from, `pictures` what was trained on there, and `art`
+    the bundled set that stands in for it. `ganlib recipes show NAME` prints a sentence for every field.
+    """
+
+    name: str = field()
+    about: str = _text()
+    project: str = _text()
+    pictures: str = _text()
+    art: str = _text("portraits")
+    family: str = _choice("dcgan", {name: family.about for name, family in FAMILIES.items()})
+    size: int = _number(64, _POSITIVE, "Pictures of {r.size} x {r.size} pixels.")
+    latent_dim: int = _number(
+        100, Range(1, 4096), "G starts from {r.latent_dim} numbers, each drawn from N(0, 1)."
+    )
+    width: int = _number(
+        64, Range(1, 1024), "Channels grow and shrink with it: half of it is about a quarter of the work."
+    )
+    init: str = _choice(
+        "normal",
+        {
+            "normal": "N(0, 0.02), as in the DCGAN paper.",
+            "default": "As PyTorch draws them, or as the family has them.",
+        },
+    )
+    g_norm: str = _choice(
+        "batch", {"batch": "BatchNorm in G, except in the last layer.", "none": "G normalises nothing."}
+    )
+    d_norm: str = _choice(
+        "batch",
+        {
+            "batch": "BatchNorm in D, except in the last layer.",
+            "spectral": "No layer of D can stretch its input more than once (Miyato et al. 2018).",
+            "none": "D normalises nothing.",
+        },
+    )
+    d_norm_first: bool = _choice(
+        False, {True: "BatchNorm in D's first layer too.", False: "No BatchNorm in D's first layer."}
+    )
+    d_dropout: float = _number(
+        0.0, _BELOW_ONE, "This share of D's features is dropped at random, which slows D down.", "No dropout."
+    )
+    minibatch_stddev: bool = _choice(
+        False,
+        {
+            True: "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018).",
+            False: "D looks at each picture by itself.",
+        },
+    )
+    sync_norm: bool = _choice(
+        True,
+        {
+            True: "With several GPUs, BatchNorm's statistics are those of the whole batch.",
+            False: "With several GPUs, each takes BatchNorm's statistics over its own part of the batch.",
+        },
+    )
+    loss: str = _choice(
+        "bce",
+        {
+            "bce": "Cross-entropy, G's part non-saturating (Goodfellow et al. 2014).",
+            "hinge": "Hinge: D stops caring about what it is sure of (Lim & Ye 2017).",
+            "relativistic": "Each fake is compared with a real picture (Jolicoeur-Martineau 2019).",
+        },
+    )
+    real_labels: tuple[float, float] = _number(
+        (1.0, 1.0), _SHARE, "Soft labels from this range keep D from being too sure.", "A hard label."
+    )
+    fake_labels: tuple[float, float] = _number(
+        (0.0, 0.0), _SHARE, "Soft labels from this range keep D from being too sure.", "A hard label."
+    )
+    generator_labels: tuple[float, float] = _number(
+        (1.0, 1.0), _SHARE, "Soft labels from this range (Salimans et al. 2016).", "A hard label."
+    )
+    label_noise: float = _number(0.0, _NOT_NEGATIVE, "U(0, this) is added to every label.", "No noise.")
+    logit_noise: float = _number(
+        0.0, _NOT_NEGATIVE, "N(0, this) is added to D's output while D learns, to slow it down.", "No noise."
+    )
+    logit_noise_kimg: float = _number(
+        0.0, _NOT_NEGATIVE, "The noise on D's output falls to zero by then.", "Only matters with logit_noise."
+    )
+    penalty: tuple[float, float] = _number(
+        (0.0, 0.0),
+        _NOT_NEGATIVE,
+        "R1 + R2 keep D's gradient short; gamma at first and after ramp_kimg.",
+        "No penalty on D's gradient.",
+    )
+    penalty_every: int = _number(
+        1,
+        _POSITIVE,
+        "In one of {r.penalty_every} steps of D, that many times as strong (Karras et al. 2020).",
+        "A penalty, if there is one, is taken in every step of D.",
+    )
+    augment: tuple[str, ...] = _names(
+        "D sees reals and fakes changed in these ways (Zhao et al. 2020).", "D sees pictures as they are."
+    )
+    augment_p: tuple[float, float] = _number(
+        (1.0, 1.0),
+        _SHARE,
+        "The probability of each augmentation, at first and after ramp_kimg.",
+        "Each augmentation changes every picture.",
+    )
+    hflip: bool = _choice(
+        False, {True: "Every second picture is flipped left to right.", False: "No picture is flipped."}
+    )
+    batch_size: int = _number(
+        64, _POSITIVE, "{r.batch_size} real and {r.batch_size} generated pictures a step."
+    )
+    fakes: str = _choice(
+        "shared",
+        {
+            "shared": "G learns from the fakes that D has just seen.",
+            "fresh": "G generates new fakes for its own step.",
+        },
+    )
+    d_steps: int = _number(1, _POSITIVE, "D takes {r.d_steps} in a row.", "D takes one step at a time.")
+    g_steps: int = _number(1, _POSITIVE, "G takes {r.g_steps} in a row.", "G takes one step at a time.")
+    steps_in: str = _choice(
+        "batches", {"batches": "Steps are counted in batches.", "epochs": "Steps are counted in epochs."}
+    )
+    g_lr: float = _number(2e-4, _POSITIVE, "Adam's learning rate for G.")
+    d_lr: float = _number(2e-4, _POSITIVE, "Adam's learning rate for D.")
+    betas: tuple[float, float] = _number(
+        (0.5, 0.999), _BELOW_ONE, "Adam's memory: short for the direction, long for the size of a step."
+    )
+    lr_end: float = _number(
+        1.0, _POSITIVE, "This share of both rates is left after ramp_kimg.", "Both rates stay as they are."
+    )
+    beta2_end: float = _number(0.999, _BELOW_ONE, "Adam's second beta after ramp_kimg, if that is not 0.")
+    ramp_kimg: float = _number(
+        0.0,
+        _NOT_NEGATIVE,
+        "By then everything that changes has come to its end, along a cosine.",
+        "Nothing changes in the course of a run.",
+    )
+    ema_kimg: float = _number(
+        5.0, _NOT_NEGATIVE, "Samples come from a moving average of G with this half-life, in kimg."
+    )
+    ema_start: float = _number(
+        1.0,
+        _SHARE,
+        "The share of that half-life at first; it grows until ramp_kimg.",
+        "That half-life stays as it is, except in the first twentieth of a run.",
+    )
+    epochs: float = _number(100.0, _POSITIVE, "Passes over the pictures, unless told otherwise.")
+    seed: int = _number(0, Range(0, 2**40), "The same seed gives the same run, on a CPU to the bit.")
+
+    def __post_init__(self) -> None:
+        """Bring every value to the type of its field and check it; raise `GanlibError` otherwise."""
+        for one in fields(self):
+            default = "" if one.name == "name" else one.default
+            value = _as_type_of(default, getattr(self, one.name), one.name)
+            _check_value(one.name, value, default, one.metadata)
+            object.__setattr__(self, one.name, value)
+        check_size(self.size)
+        Augment(self.augment)
+        check_options(self.family, vars(self))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Raise `GanlibError` if two values do not go together."""
+        for name in ("real_labels", "fake_labels", "generator_labels"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise GanlibError(f"{name} must be a range, the lower number first, not {low:g}, {high:g}.")
+        if self.logit_noise and not self.logit_noise_kimg:
+            raise GanlibError("logit_noise falls to zero over logit_noise_kimg: set that above 0 as well.")
+        if self.loss == "relativistic" and self.g_steps > 1:
+            raise GanlibError("The loss 'relativistic' pairs fakes with real pictures: it needs g_steps=1.")
+        if any(self.penalty) and self.d_norm == "batch":
+            raise GanlibError(
+                "The penalty is taken at each picture alone, and BatchNorm in D mixes them: choose "
+                "d_norm='none' or 'spectral'."
+            )
+        if self.loss != "bce" and self.labels() != Labels():
+            raise GanlibError(
+                f"The loss '{self.loss}' has no labels: leave them and label_noise as they are."
+            )
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Make the recipe that `to_json` wrote, also one of version 0.1.
+
+        Raises:
+            GanlibError: a field is unknown or its value is out of range.
+        """
+        values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown or "name" not in values:
+            what = f"it has the field '{min(unknown)}'" if unknown else "it has no name"
+            raise GanlibError(f"This recipe cannot be read by this version of ganlib: {what}.")
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+    def sentences(self) -> dict[str, str]:
+        """Explain the value of each field that decides something, by the name of the field."""
+        told = {one.name: _sentence(self, one.default, one.metadata, one.name) for one in fields(self)}
+        return {name: text for name, text in told.items() if text}
+
+    def generator(self) -> Generator:
+        """Build a generator with random weights."""
+        return build_generator(self.family, vars(self))
+
+    def discriminator(self) -> Discriminator:
+        """Build a discriminator with random weights."""
+        return build_discriminator(self.family, vars(self))
+
+    def schedule(self, batches_an_epoch: int) -> Schedule:
+        """Return who is trained when, if an epoch has so many batches."""
+        unit = batches_an_epoch if self.steps_in == "epochs" else 1
+        return Schedule(self.d_steps * unit, self.g_steps * unit)
+
+    def logit_noise_at(self, kimg: float) -> float:
+        """Return the standard deviation of the noise on D's logits after `kimg`: it falls evenly to zero."""
+        if not self.logit_noise:
+            return 0.0
+        return self.logit_noise * max(0.0, 1 - kimg / self.logit_noise_kimg)
+
+    def ramped(self, start: float, end: float, kimg: float) -> float:
+        """Return the value after `kimg` on the way from `start` to `end`."""
+        return cosine(start, end, kimg / self.ramp_kimg) if self.ramp_kimg else start
+
+    def adam_at(self, kimg: float) -> tuple[float, float]:
+        """Return the share of the learning rates, and Adam's second beta, after `kimg`."""
+        return self.ramped(1.0, self.lr_end, kimg), self.ramped(self.betas[1], self.beta2_end, kimg)
+
+    def ema_at(self, kimg: float) -> float:
+        """Return the half-life of the generator's moving average after `kimg`, in kimg."""
+        return self.ema_kimg * (self.ramped(self.ema_start, 1.0, kimg) if self.ramp_kimg else 1.0)
+
+    def penalty_at(self, kimg: float) -> float:
+        """Return the weight gamma of the gradient penalties after `kimg`."""
+        return self.ramped(*self.penalty, kimg)
+
+    def augment_p_at(self, kimg: float) -> float:
+        """Return the probability of each augmentation after `kimg`."""
+        return self.ramped(*self.augment_p, kimg)
+
+    def adversarial_loss(self) -> AdversarialLoss:
+        """Return what D and G minimise."""
+        return adversarial_loss(self.loss, self.labels())
+
+    def labels(self) -> Labels:
+        """Return the labels that D and G learn towards."""
+        return Labels(self.real_labels, self.fake_labels, self.generator_labels, self.label_noise)
+
+    def differences(self, other: "Recipe") -> list[str]:
+        """List the names of the fields in which the two recipes differ."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+
+
+def _as_type_of(default: object, value: Any, name: str) -> Any:
+    """Bring `value` to the type of `default`: a whole number becomes a float, a list a tuple."""
     if isinstance(default, tuple):
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise GanlibError(
-                f"{name} takes a list, such as [{', '.join(map(repr, default))}], not {value!r}."
-            )
+            example = list(default) or list(AUGMENTATIONS)[:2]
+            raise GanlibError(f"{name} takes a list, such as {example}, not {value!r}.")
         kind = float if default else str
         try:
             return tuple(kind(part) for part in value)
@@ -42,229 +344,22 @@ def as_type_of(default: object, value: Any, name: str) -> Any:
     return value
 
 
-def check(recipe: "Recipe") -> None:
-    """Raise `GanlibError` if a value is out of its range, or does not go with another."""
-    check_size(recipe.size)
-    Augment(recipe.augment)
-    adversarial_loss(recipe.loss)
-    initial_weights(recipe.init)
-    for name, words in _WORDS.items():
-        if getattr(recipe, name) not in words:
-            raise GanlibError(
-                f"There is no {name} '{getattr(recipe, name)}': choose one of {', '.join(words)}."
-            )
-    _check_norms(recipe)
-    _check_numbers(recipe)
-    _check_pairs(recipe)
-    _check_losses(recipe)
+def _check_value(name: str, value: Any, default: object, declared: Mapping[str, Any]) -> None:
+    """Raise `GanlibError` if the value is none that its field was declared to take."""
+    if value not in (choices := declared.get("choices", {value: ""})):
+        raise GanlibError(f"There is no {name} '{value}': choose one of {', '.join(map(str, choices))}.")
+    if (within := declared.get("within")) is None:
+        return
+    if isinstance(default, tuple) and len(value) != len(default):
+        raise GanlibError(f"{name} takes two numbers, not {value}.")
+    for number in value if isinstance(value, tuple) else (value,):
+        if number not in within:
+            raise GanlibError(f"{name} must be {within}, not {number}.")
 
 
-def _check_norms(recipe: "Recipe") -> None:
-    norms = (recipe.g_norm, recipe.d_norm, recipe.d_norm_first)
-    if recipe.family == "resize" and norms != ("batch", "batch", False):
-        raise GanlibError(
-            "The family 'resize' has BatchNorm in G and in all layers of D but the first, and only that."
-        )
-    if recipe.family == "residual" and norms != ("none", "none", False):
-        raise GanlibError("The family 'residual' normalises nothing: it needs g_norm='none', d_norm='none'.")
-    if recipe.family == "residual" and (recipe.d_dropout or recipe.init != "default"):
-        raise GanlibError("The family 'residual' has no dropout, and its own weights: init='default'.")
-    if recipe.family in {"residual", "resize"} and recipe.minibatch_stddev:
-        raise GanlibError(f"The family '{recipe.family}' knows no minibatch_stddev: leave it False.")
-    if recipe.family == "excited" and recipe.g_norm != "batch":
-        raise GanlibError("The family 'excited' has BatchNorm in G: it needs g_norm='batch'.")
-
-
-def _check_losses(recipe: "Recipe") -> None:
-    if recipe.loss == "relativistic" and recipe.g_steps > 1:
-        raise GanlibError("The loss 'relativistic' pairs painted with real pictures: it needs g_steps=1.")
-    if any(recipe.penalty) and recipe.d_norm == "batch":
-        raise GanlibError(
-            "The penalty is taken at each picture alone, BatchNorm in D mixes them: choose d_norm='none' "
-            "or 'spectral'."
-        )
-    if recipe.loss != "bce" and recipe.labels() != Labels():
-        raise GanlibError(f"The loss '{recipe.loss}' has no labels: leave them and label_noise as they are.")
-
-
-_POSITIVE = (
-    *("latent_dim", "width", "batch_size", "d_steps", "g_steps", "penalty_every"),
-    *("g_lr", "d_lr", "lr_end", "epochs"),
-)
-_FINITE = (
-    *("g_lr", "d_lr", "lr_end", "epochs", "ema_kimg", "ramp_kimg"),
-    *("label_noise", "logit_noise", "logit_noise_kimg"),
-)
-
-
-def _check_numbers(recipe: "Recipe") -> None:
-    for name in _POSITIVE:
-        if getattr(recipe, name) <= 0:
-            raise GanlibError(f"{name} must be above zero, not {getattr(recipe, name)}.")
-    for name in _FINITE:
-        if not 0 <= getattr(recipe, name) < math.inf:
-            raise GanlibError(f"{name} must be a number of 0 or more, not {getattr(recipe, name)}.")
-    for name, most in (("seed", 2**40), ("width", 1024), ("latent_dim", 4096)):
-        if not 0 <= getattr(recipe, name) <= most:
-            raise GanlibError(f"{name} must lie between 0 and {most}, not {getattr(recipe, name)}.")
-    if not 0 <= recipe.ema_start <= 1:
-        raise GanlibError(f"ema_start must lie within [0, 1], not {recipe.ema_start}.")
-    if not 0 <= recipe.d_dropout < 1:
-        raise GanlibError(f"d_dropout must lie in [0, 1), not {recipe.d_dropout}.")
-    if recipe.logit_noise and not recipe.logit_noise_kimg:
-        raise GanlibError("logit_noise falls to zero over logit_noise_kimg, which must be above zero then.")
-
-
-def _check_pairs(recipe: "Recipe") -> None:
-    for name in ("real_labels", "fake_labels", "generator_labels"):
-        low, high = _pair(recipe, name)
-        if not 0 <= low <= high <= 1:
-            raise GanlibError(f"{name} must be a range within [0, 1], not {getattr(recipe, name)}.")
-    if not all(0 <= beta < 1 for beta in (*_pair(recipe, "betas"), recipe.beta2_end)):
-        raise GanlibError(f"betas must lie in [0, 1), not {recipe.betas} and {recipe.beta2_end}.")
-    if not all(0 <= weight < math.inf for weight in _pair(recipe, "penalty")):
-        raise GanlibError(f"penalty takes two numbers of 0 or more, not {recipe.penalty}.")
-    if not all(0 <= chance <= 1 for chance in _pair(recipe, "augment_p")):
-        raise GanlibError(f"augment_p must lie within [0, 1], not {recipe.augment_p}.")
-
-
-def _pair(recipe: "Recipe", name: str) -> tuple[float, float]:
-    try:
-        low, high = getattr(recipe, name)
-    except ValueError as error:
-        raise GanlibError(f"{name} takes two numbers, not {getattr(recipe, name)}.") from error
-    return low, high
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One way to train a GAN; the defaults are those of the DCGAN paper (Radford et al. 2016).
-
-    Lengths: `size` in pixels, `logit_noise_kimg` in thousands of real pictures, `ema_kimg` (the half-life of
-    the generator's moving average) in thousands of those that G has learnt on, `epochs` in passes over the
-    data. Ranges and betas are pairs. `penalty` (the weight gamma of R1 and R2) and `augment_p` are, too:
-    what they are at first, and after `ramp_kimg`; by then the learning rates have come down to the share
-    `lr_end`, Adam's second beta is `beta2_end`, and the half-life has grown to `ema_kimg` from the share
-    `ema_start`. Where `ramp_kimg` is 0 nothing changes in the course of a run. `project` is where the recipe
-    comes from, `pictures` what was trained on there, and `art` the bundled set that stands in for it.
-    """
-
-    name: str
-    about: str = ""
-    project: str = ""
-    pictures: str = ""
-    art: str = "portraits"
-    family: str = "dcgan"
-    size: int = 64
-    latent_dim: int = 100
-    width: int = 64
-    init: str = "normal"
-    g_norm: str = "batch"
-    d_norm: str = "batch"
-    d_norm_first: bool = False
-    d_dropout: float = 0.0
-    minibatch_stddev: bool = False
-    sync_norm: bool = True
-    loss: str = "bce"
-    real_labels: tuple[float, float] = (1.0, 1.0)
-    fake_labels: tuple[float, float] = (0.0, 0.0)
-    generator_labels: tuple[float, float] = (1.0, 1.0)
-    label_noise: float = 0.0
-    logit_noise: float = 0.0
-    logit_noise_kimg: float = 0.0
-    penalty: tuple[float, float] = (0.0, 0.0)
-    penalty_every: int = 1
-    augment: tuple[str, ...] = ()
-    augment_p: tuple[float, float] = (1.0, 1.0)
-    mirror: bool = False
-    batch_size: int = 64
-    fakes: str = "shared"
-    d_steps: int = 1
-    g_steps: int = 1
-    steps_in: str = "batches"
-    g_lr: float = 2e-4
-    d_lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    lr_end: float = 1.0
-    beta2_end: float = 0.999
-    ramp_kimg: float = 0.0
-    ema_kimg: float = 5.0
-    ema_start: float = 1.0
-    epochs: float = 100.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Bring every value to the type of its field and check it; raise `GanlibError` otherwise."""
-        for field in fields(self):
-            default = "" if field.name == "name" else field.default
-            value = as_type_of(default, getattr(self, field.name), field.name)
-            object.__setattr__(self, field.name, value)
-        check(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Recipe":
-        """The recipe that `to_json` wrote.
-
-        Raises:
-            GanlibError: a field is unknown or its value is out of range.
-        """
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown or "name" not in values:
-            what = f"it has the field '{min(unknown)}'" if unknown else "it has no name"
-            raise GanlibError(f"This recipe cannot be read by this version of ganlib: {what}.")
-        return cls(**values)
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
-        return asdict(self)
-
-    def generator(self) -> Generator:
-        """A new generator with random weights."""
-        return FAMILIES[self.family].generator(self)
-
-    def discriminator(self) -> Discriminator:
-        """A new discriminator with random weights."""
-        return FAMILIES[self.family].discriminator(self)
-
-    def schedule(self, batches_an_epoch: int) -> Schedule:
-        """Who plays when, if an epoch has so many batches."""
-        unit = batches_an_epoch if self.steps_in == "epochs" else 1
-        return Schedule(self.d_steps * unit, self.g_steps * unit)
-
-    def logit_noise_at(self, kimg: float) -> float:
-        """The spread of the noise on D's logits after `kimg`: it falls evenly to zero."""
-        if not self.logit_noise:
-            return 0.0
-        return self.logit_noise * max(0.0, 1 - kimg / self.logit_noise_kimg)
-
-    def ramped(self, start: float, end: float, kimg: float) -> float:
-        """What has become of `start` after `kimg`, on the way to `end`."""
-        return cosine(start, end, kimg / self.ramp_kimg) if self.ramp_kimg else start
-
-    def adam_at(self, kimg: float) -> tuple[float, float]:
-        """The share of the learning rates, and Adam's second beta, after `kimg`."""
-        return self.ramped(1.0, self.lr_end, kimg), self.ramped(self.betas[1], self.beta2_end, kimg)
-
-    def ema_at(self, kimg: float) -> float:
-        """The half-life of the generator's moving average after `kimg`, in kimg."""
-        return self.ema_kimg * (self.ramped(self.ema_start, 1.0, kimg) if self.ramp_kimg else 1.0)
-
-    def penalty_at(self, kimg: float) -> float:
-        """The weight gamma of the gradient penalties after `kimg`."""
-        return self.ramped(*self.penalty, kimg)
-
-    def augment_p_at(self, kimg: float) -> float:
-        """The probability of each augmentation after `kimg`."""
-        return self.ramped(*self.augment_p, kimg)
-
-    def adversarial_loss(self) -> AdversarialLoss:
-        """What D and G minimise."""
-        return adversarial_loss(self.loss, self.labels())
-
-    def labels(self) -> Labels:
-        """The labels that D and G learn towards."""
-        return Labels(self.real_labels, self.fake_labels, self.generator_labels, self.label_noise)
-
-    def differences(self, other: "Recipe") -> list[str]:
-        """The names of the fields in which the two recipes differ."""
-        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+def _sentence(recipe: Recipe, default: object, declared: Mapping[str, Any], name: str) -> str:
+    value = getattr(recipe, name)
+    if "choices" in declared:
+        return str(declared["choices"][value])
+    usual = declared.get("default_sentence") if value == default else ""
+    return str(usual or declared.get("sentence", "")).format(r=recipe)

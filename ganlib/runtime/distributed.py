@@ -9,12 +9,18 @@ from typing import Any, NamedTuple, cast
 import torch
 import torch.distributed as dist
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
 from filelock import FileLock
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import Machine
 from ganlib.runtime.files import cache_folder, make_folder
+
+_LOST = (
+    "Another process of this run has ended, so this one ends as well: what it printed says why. Start the "
+    "same command again, with fewer processes if need be; it goes on from the last checkpoint."
+)
 
 
 class Share(NamedTuple):
@@ -28,17 +34,11 @@ class Share(NamedTuple):
     size: int = 1
 
     def of(self, whole: Tensor) -> Tensor:
-        """This process's block of `whole`, (N / size, ...) of (N, ...); `size` divides N."""
+        """Take this process's block of `whole`, (N / size, ...) of (N, ...); `size` divides N."""
         return whole if self.size == 1 else whole.unflatten(0, (self.size, -1))[self.rank]
 
 
 ALONE = Share()
-
-
-_LOST = (
-    "Another process of this run has ended, so this one ends as well: what it printed says why. Start the "
-    "same command again, with fewer processes if need be; it goes on from the last checkpoint."
-)
 
 
 class Distributed:
@@ -48,10 +48,10 @@ class Distributed:
     raises `GanlibError`.
     """
 
-    def __init__(self, share: Share = ALONE, messages: dist.ProcessGroup | None = None) -> None:
-        """`messages` is a group whose talk never waits for a GPU; none means torch's default group."""
+    def __init__(self, share: Share = ALONE, flags: dist.ProcessGroup | None = None) -> None:
+        """Keep `flags`, a group in which `any` never waits for a GPU; none means torch's default group."""
         self.share = share
-        self._messages = messages
+        self._flags = flags
 
     @classmethod
     def join(cls, machine: Machine) -> "Distributed":
@@ -74,7 +74,7 @@ class Distributed:
         return self.share.size
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the one process that writes and shows progress."""
         return self.share.rank == 0
 
@@ -89,52 +89,52 @@ class Distributed:
             gradient.copy_(part.view_as(gradient))
 
     def mean(self, values: Tensor) -> Tensor:
-        """`values`, on the device, turned in place into the mean of all processes' values."""
+        """Turn `values`, on the device, in place into the mean of all processes' values."""
         if self.size > 1:
             with _losses_explained():
                 dist.all_reduce(values)
             values /= self.size
         return values
 
-    def agree(self, *flags: bool) -> tuple[bool, ...]:
-        """For each flag, whether it is up in any process."""
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """Tell for each flag whether it is set in any process; asking waits for no GPU."""
         if self.size == 1:
             return flags
         votes = torch.tensor(flags, dtype=torch.uint8)
         with _losses_explained():
-            dist.all_reduce(votes, dist.ReduceOp.MAX, self._messages)
+            dist.all_reduce(votes, dist.ReduceOp.MAX, self._flags)
         return tuple(votes.bool().tolist())
 
-    def broadcast(self, values: Any) -> Any:
-        """What the leading process passes, in every process; what the others pass is not looked at."""
+    def all(self, flag: bool) -> bool:
+        """Tell whether the flag is set in every process."""
+        return not self.any(not flag)[0]
+
+    def broadcast(self, value: Any) -> Any:
+        """Return the main process's value in every process."""
         if self.size == 1:
-            return values
-        box = [values if self.leads else None]
+            return value
         with _losses_explained():
-            dist.broadcast_object_list(box, 0, self._messages)
-        return box[0]
+            return broadcast_object_list([value if self.is_main else None])[0]
+
+    def agree_on(self, value: str) -> bool:
+        """Tell whether all processes pass the same text."""
+        if self.size == 1:
+            return True
+        with _losses_explained():
+            return len(set(gather_object([value]))) == 1
 
     @contextmanager
-    def in_turn(self) -> Iterator[None]:
-        """Let one process of a machine after the other do what follows, such as fetching the same files."""
+    def one_by_one(self) -> Iterator[None]:
+        """Let the processes of a machine take turns in what follows, such as fetching the same files."""
         if self.size == 1:
             yield
             return
-        with FileLock(make_folder(cache_folder() / "locks") / "team.lock"):
+        with FileLock(make_folder(cache_folder() / "locks") / "processes.lock"):
             yield
-
-    def same(self, value: str) -> bool:
-        """Whether all processes pass the same text."""
-        if self.size == 1:
-            return True
-        texts: list[str | None] = [None] * self.size
-        with _losses_explained():
-            dist.all_gather_object(texts, value, self._messages)
-        return len(set(texts)) == 1
 
 
 def division(processes: int, batch_size: int, nets: Iterable[nn.Module]) -> str:
-    """How so many processes share the work, and whose statistics BatchNorm takes, in a line."""
+    """Say in a line how so many processes share the work, and whose statistics BatchNorm takes."""
     kinds = {type(layer) for net in nets for layer in net.modules()}
     if nn.SyncBatchNorm in kinds:
         norms = "BatchNorm statistics synchronised"

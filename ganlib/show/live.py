@@ -15,9 +15,8 @@ from ganlib.run import Run
 from ganlib.runtime.progress import in_notebook
 from ganlib.show.curves import describe, draw_rows, time_axis
 from ganlib.show.figure import Figure
-from ganlib.training.callbacks import Callback, ProgressBar
+from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
-from ganlib.training.trainer import Trainer
 
 _MOST_POINTS = 500
 _LARGEST_GRID = (640, 640)
@@ -38,31 +37,31 @@ class LiveView(Callback):
             raise GanlibError(f"A live view changes every so many seconds, more than zero, not {seconds}.")
         self._view: Callback = _Page(seconds) if in_notebook() else ProgressBar()
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Show where the run stands."""
         self._view.on_start(trainer)
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Training) -> None:
         """Show how far it is, if it is time to."""
         self._view.on_step(trainer)
 
-    def on_log(self, trainer: Trainer, row: dict[str, Any]) -> None:
+    def on_log(self, trainer: Training, row: dict[str, Any]) -> None:
         """Take note that the curves have grown."""
         self._view.on_log(trainer, row)
 
-    def on_sample(self, trainer: Trainer, path: Path) -> None:
+    def on_sample(self, trainer: Training, path: Path) -> None:
         """Take note of the newest samples."""
         self._view.on_sample(trainer, path)
 
-    def on_warning(self, trainer: Trainer, finding: Diagnostic) -> None:
+    def on_warning(self, trainer: Training, finding: Diagnostic) -> None:
         """Take note of what went wrong and what to try."""
         self._view.on_warning(trainer, finding)
 
-    def on_error(self, trainer: Trainer) -> None:
+    def on_error(self, trainer: Training) -> None:
         """Say that training has ended by an error."""
         self._view.on_error(trainer)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         """Show all of it once more, and how to go on."""
         self._view.on_end(trainer)
 
@@ -77,7 +76,7 @@ class _Page(Callback):
         self._template = pages.get_template("live.html")
         self._seconds = seconds
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         from IPython.display import display
 
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
@@ -91,7 +90,7 @@ class _Page(Callback):
         self._next = monotonic() + self._seconds
         self._handle = display(self._bundle(trainer, ""), raw=True, display_id=True)
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Training) -> None:
         now = monotonic()
         if now < self._next:
             return
@@ -103,25 +102,25 @@ class _Page(Callback):
             self._next_curves = now + _REST * (monotonic() - now)
         self._handle.update(self._bundle(trainer, ""), raw=True)
 
-    def on_log(self, _trainer: Trainer, _row: dict[str, Any]) -> None:
+    def on_log(self, _trainer: Training, _row: dict[str, Any]) -> None:
         self._has_grown = True
 
-    def on_sample(self, _trainer: Trainer, path: Path) -> None:
+    def on_sample(self, _trainer: Training, path: Path) -> None:
         self._new_sample = path
 
-    def on_warning(self, _trainer: Trainer, finding: Diagnostic) -> None:
+    def on_warning(self, _trainer: Training, finding: Diagnostic) -> None:
         if finding not in self._warnings:
             self._warnings.append(finding)
 
-    def on_error(self, trainer: Trainer) -> None:
+    def on_error(self, trainer: Training) -> None:
         ending = f"Ended by an error at {trainer.state.kimg:.1f} kimg; what was saved last is safe."
         self._handle.update(self._bundle(trainer, ending), raw=True)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         self._draw_curves(trainer)
         self._handle.update(self._bundle(trainer, _ending(trainer)), raw=True)
 
-    def _draw_curves(self, trainer: Trainer) -> None:
+    def _draw_curves(self, trainer: Training) -> None:
         self._curves = _curves(trainer.run)
         self._has_grown = False
 
@@ -132,7 +131,7 @@ class _Page(Callback):
             self._new_sample = None
         return self._grid
 
-    def _bundle(self, trainer: Trainer, ending: str) -> dict[str, str]:
+    def _bundle(self, trainer: Training, ending: str) -> dict[str, str]:
         """The page, and a line for where no HTML is shown."""
         facts = _facts(trainer, ending)
         page = self._template.render(
@@ -153,7 +152,7 @@ class _Page(Callback):
         }
 
 
-def _facts(trainer: Trainer, ending: str) -> list[str]:
+def _facts(trainer: Training, ending: str) -> list[str]:
     if not trainer.steps_now:
         return []
     d_loss, g_loss = trainer.last_losses()
@@ -169,7 +168,7 @@ def _facts(trainer: Trainer, ending: str) -> list[str]:
     return facts
 
 
-def _ending(trainer: Trainer) -> str:
+def _ending(trainer: Training) -> str:
     if trainer.interrupted:
         return (
             f"Interrupted at {trainer.state.kimg:.1f} kimg, all is saved: run this cell again and it goes on "

@@ -9,8 +9,7 @@ from PIL import Image
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained
 from ganlib.show.curves import time_axis
-from ganlib.training.callbacks import Callback
-from ganlib.training.trainer import Trainer
+from ganlib.training.callbacks import Callback, Training
 
 _AXES = {"step", "kimg"}
 _SECONDS_BETWEEN_WRITES = 10
@@ -38,7 +37,7 @@ class TensorBoard(Callback):
                 f"The events need the package tensorboard ({error}); type: pip install tensorboard"
             ) from error
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Open the folder, and withdraw what was written beyond the place where the run goes on.
 
         Raises:
@@ -55,7 +54,7 @@ class TensorBoard(Callback):
             for row in trainer.run.log():
                 self._write_row(row)
 
-    def on_log(self, _: Trainer, row: dict[str, Any]) -> None:
+    def on_log(self, _: Training, row: dict[str, Any]) -> None:
         """Write the row's numbers and warnings.
 
         Raises:
@@ -64,7 +63,7 @@ class TensorBoard(Callback):
         self._go_to(self._place_of(row))
         self._write_row(row)
 
-    def on_sample(self, trainer: Trainer, path: Path) -> None:
+    def on_sample(self, trainer: Training, path: Path) -> None:
         """Write the grid, unless it is there.
 
         Raises:
@@ -78,7 +77,7 @@ class TensorBoard(Callback):
             with disk_errors_explained(self._folder):
                 self._writer.add_image("samples", picture, place, dataformats="HWC")
 
-    def on_end(self, _: Trainer) -> None:
+    def on_end(self, _: Training) -> None:
         """Write what is left and close.
 
         Raises:
@@ -86,7 +85,7 @@ class TensorBoard(Callback):
         """
         self._close()
 
-    def _place(self, trainer: Trainer) -> int:
+    def _place(self, trainer: Training) -> int:
         return self._place_of({"step": trainer.state.step, "kimg": trainer.state.kimg})
 
     def _place_of(self, row: dict[str, Any]) -> int:

@@ -4,12 +4,15 @@ import math
 import multiprocessing
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from types import FrameType
 
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import TINY_STEPS, is_tiny
 from ganlib.training.state import TrainingState
+
+_ENDING = ("SIGTERM", "SIGHUP")  # a scheduler or Colab wants the process to end, or its terminal is gone
 
 
 @dataclass(frozen=True)
@@ -28,40 +31,81 @@ class Budget:
                 raise GanlibError(f"{name} must be a number above zero, not {value}.")
 
 
-class Countdown:
-    """How far a budget is spent, from the state and seconds at which it began."""
+class Clock:
+    """Measure one call of `fit`: its seconds, its speed, and how much of its budget is spent.
 
-    def __init__(self, budget: Budget, state: TrainingState) -> None:
-        """Begin now."""
+    `steps` counts the steps of this call, and `real_share` is the share of steps that show D real pictures.
+    """
+
+    def __init__(self, budget: Budget, state: TrainingState, real_share: float = 1.0) -> None:
+        """Start at the present state."""
         self.budget = budget
-        self.first_step = state.step
+        self.steps = 0
+        self._state = state
+        self._real_share = real_share
+        self._first_step = state.step
+        self.start()
 
-    def spent(self, state: TrainingState, seconds: float) -> float:
-        """The share of the budget that is spent, from 0 to 1; `seconds` since the beginning."""
-        shares = [0.0]
-        if self.budget.epochs:
-            shares.append(state.epochs / self.budget.epochs)
-        if self.budget.kimg:
-            shares.append(state.kimg / self.budget.kimg)
-        if self.budget.minutes:
-            shares.append(seconds / 60 / self.budget.minutes)
+    def start(self) -> None:
+        """Count seconds from now on: what is done before the first step is no training."""
+        self._began = time.monotonic()
+        self._seconds_before = self._state.seconds
+        self.restart_speed()
+
+    def restart_speed(self) -> None:
+        """Measure the speed from now on."""
+        self.steps = 0
+        self._warm = (time.monotonic(), self._state.shown)
+
+    def count_step(self) -> None:
+        """Take note of a finished step; the first warms everything up, so speed is measured from its end."""
+        self.steps += 1
+        if self.steps == 1:
+            self._warm = (time.monotonic(), self._state.shown)
+        self._state.seconds = self._seconds_before + self.seconds()
+
+    def seconds(self) -> float:
+        """Return the seconds since the start."""
+        return time.monotonic() - self._began
+
+    def speed(self) -> float:
+        """Return the pictures a second since the first step; in G's own steps those generated."""
+        seconds = time.monotonic() - self._warm[0]
+        return (self._state.shown - self._warm[1]) / seconds if seconds > 0 else 0.0
+
+    def spent(self) -> float:
+        """Return the share of the budget that is spent, from 0 to 1."""
+        budget, state, shares = self.budget, self._state, [0.0]
+        if budget.epochs:
+            shares.append(state.epochs / budget.epochs)
+        if budget.kimg:
+            shares.append(state.kimg / budget.kimg)
+        if budget.minutes:
+            shares.append(self.seconds() / 60 / budget.minutes)
         if is_tiny():
-            shares.append((state.step - self.first_step) / TINY_STEPS)
+            shares.append((state.step - self._first_step) / TINY_STEPS)
         return min(1.0, max(shares))
 
-    def seconds_left(self, state: TrainingState, seconds: float, speed: float) -> float:
-        """Seconds until the budget is spent, at `speed` pictures a second; infinite if that is not known."""
-        ends = [math.inf]
-        if self.budget.epochs and speed:
-            ends.append((self.budget.epochs * len(state.batches) - state.images) / speed)
-        if self.budget.kimg and speed:
-            ends.append((self.budget.kimg * 1000 - state.images) / speed)
-        if self.budget.minutes:
-            ends.append(60 * self.budget.minutes - seconds)
+    def seconds_left(self) -> float:
+        """Return the seconds until the budget is spent; infinite if no speed is known."""
+        budget, state, speed, ends = self.budget, self._state, self.speed() * self._real_share, [math.inf]
+        if budget.epochs and speed:
+            ends.append((budget.epochs * len(state.batches) - state.images) / speed)
+        if budget.kimg and speed:
+            ends.append((budget.kimg * 1000 - state.images) / speed)
+        if budget.minutes:
+            ends.append(60 * budget.minutes - self.seconds())
         return max(0.0, min(ends))
 
-
-_ENDING = ("SIGTERM", "SIGHUP")  # a scheduler or Colab wants the process to end, or its terminal is gone
+    def forecast(self) -> str:
+        """Say in a sentence how long this call of `fit` will take and how far it will come."""
+        seconds = self.seconds_left()
+        kimg = self._state.kimg + seconds * self.speed() * self._real_share / 1000
+        epochs = 1000 * kimg / len(self._state.batches)
+        return (
+            f"{self.speed():.0f} pictures a second: about {seconds / 60:.1f} minutes, "
+            f"to {kimg:.0f} kimg ({epochs:.0f} epochs)."
+        )
 
 
 class Interrupt:

@@ -1,57 +1,93 @@
-"""What watches a run: a callback is told of each step, log row and sample, and changes nothing."""
-
-from __future__ import annotations
+"""What watches a run: a callback is told of each step, log row and sample."""
 
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from ganlib.runtime.distributed import division
+from ganlib.recipes import Recipe
+from ganlib.run import Run
+from ganlib.runtime.device import Machine
+from ganlib.runtime.distributed import Distributed, division
 from ganlib.runtime.progress import NotebookLine, in_notebook
 from ganlib.training.diagnostics import Diagnostic
-
-if TYPE_CHECKING:
-    from ganlib.training.trainer import Trainer
+from ganlib.training.state import TrainingState
 
 _STEPS_TO_MEASURE = 5
 _SECONDS_BETWEEN_UPDATES = 0.5
 _FULL = 1000
 
 
+class Training(Protocol):
+    """What a callback may use of the trainer that calls it; each is explained at `Trainer`."""
+
+    recipe: Recipe
+    run: Run
+    machine: Machine
+    distributed: Distributed
+    state: TrainingState
+    interrupted: bool
+
+    @property
+    def steps_now(self) -> int:
+        """Steps of this call of `fit`."""
+
+    def stop(self) -> None:
+        """End training after this step."""
+
+    def last_losses(self) -> tuple[float, float]:
+        """Losses of D and G."""
+
+    def speed(self) -> float:
+        """Pictures a second."""
+
+    def spent(self) -> float:
+        """Share of the budget that is spent."""
+
+    def seconds_left(self) -> float:
+        """Seconds until the budget is spent."""
+
+    def forecast(self) -> str:
+        """How long this call of `fit` will take, in a sentence."""
+
+
 class Callback:
-    """Override what you want to hear of."""
+    """Override what you want to hear of; `on_step` may call `trainer.stop()`."""
 
-    def on_start(self, trainer: Trainer) -> None:
-        """Training begins or goes on."""
+    def on_start(self, trainer: Training) -> None:
+        """Hear that training begins or goes on."""
 
-    def on_step(self, trainer: Trainer) -> None:
-        """A step is over, of one player or of both."""
+    def on_step(self, trainer: Training) -> None:
+        """Hear that a step is over, of D, of G or of both."""
 
-    def on_log(self, trainer: Trainer, row: dict[str, Any]) -> None:
-        """A row was added to the log."""
+    def on_log(self, trainer: Training, row: dict[str, Any]) -> None:
+        """Hear of a new row in the log."""
 
-    def on_sample(self, trainer: Trainer, path: Path) -> None:
-        """A grid of samples was written."""
+    def on_sample(self, trainer: Training, path: Path) -> None:
+        """Hear of a new grid of samples."""
 
-    def on_warning(self, trainer: Trainer, finding: Diagnostic) -> None:
-        """Something is to be said of the run, once."""
+    def on_warning(self, trainer: Training, diagnostic: Diagnostic) -> None:
+        """Hear of something that is wrong with the run, once."""
 
-    def on_error(self, trainer: Trainer) -> None:
-        """Training ends by an error instead; what was saved last is safe."""
+    def on_error(self, trainer: Training) -> None:
+        """Hear that training ends by an error; what was saved last is safe."""
 
-    def on_end(self, trainer: Trainer) -> None:
-        """The budget is spent, or the run was interrupted; everything is saved."""
+    def on_end(self, trainer: Training) -> None:
+        """Hear that the budget is spent, or the run was interrupted; everything is saved."""
 
 
 class ProgressBar(Callback):
-    """A bar with kimg, pictures a second, losses and the time left; says first how long it will take."""
+    """Show a bar with kimg, pictures a second, losses and the time left."""
 
-    def on_start(self, trainer: Trainer) -> None:
-        """Open the bar."""
+    def __init__(self) -> None:
+        """Show nothing yet."""
         self._last = 0.0
+        self._bar = tqdm(disable=True)
+
+    def on_start(self, trainer: Training) -> None:
+        """Open the bar."""
         layout = "{desc} |{bar}| {percentage:.0f}%{postfix}"
         file = NotebookLine() if in_notebook() else None
         self._bar = tqdm(
@@ -60,11 +96,11 @@ class ProgressBar(Callback):
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self._bar.write(f"{trainer.recipe.name} {place} on {trainer.machine}")
         self._bar.write(f"{trainer.state.batches.storage.where}.")
-        if trainer.team.size > 1:
+        if trainer.distributed.size > 1:
             nets = trainer.state.nets().values()
-            self._bar.write(division(trainer.team.size, trainer.recipe.batch_size, nets))
+            self._bar.write(division(trainer.distributed.size, trainer.recipe.batch_size, nets))
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Training) -> None:
         """Draw the bar anew, at most twice a second: only then does the device have to wait."""
         if trainer.steps_now == _STEPS_TO_MEASURE:
             self._bar.write(trainer.forecast())
@@ -73,15 +109,15 @@ class ProgressBar(Callback):
             self._last = now
             self._draw(trainer)
 
-    def on_warning(self, trainer: Trainer, finding: Diagnostic) -> None:
+    def on_warning(self, trainer: Training, diagnostic: Diagnostic) -> None:
         """Write it above the bar."""
-        self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {finding}")
+        self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {diagnostic}")
 
-    def on_error(self, _trainer: Trainer) -> None:
+    def on_error(self, _trainer: Training) -> None:
         """Close, so that the error stands on a line of its own."""
         self._bar.close()
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         """Draw once more and close."""
         self._draw(trainer)
         if trainer.interrupted:
@@ -90,7 +126,7 @@ class ProgressBar(Callback):
             )
         self._bar.close()
 
-    def _draw(self, trainer: Trainer) -> None:
+    def _draw(self, trainer: Training) -> None:
         d_loss, g_loss = trainer.last_losses()
         seconds = trainer.seconds_left()
         left = tqdm.format_interval(seconds) if math.isfinite(seconds) else "?"

@@ -47,13 +47,13 @@ _WORSE = 1.3
 _FLAT = 0.8
 
 
-def watch(rows: Sequence[_Row]) -> list[Diagnostic]:
-    """All that is to be said of a run at the newest of its rows, oldest first; a row is a thousand pictures.
+def diagnose(rows: Sequence[_Row]) -> list[Diagnostic]:
+    """List what is wrong with a run at the newest of its rows, oldest first; a row is a thousand pictures.
 
     It looks at losses, D(x), D(G(z)), gradient norms, diversity and score, each where it was measured.
     """
     checks = (_discriminator_wins, _generator_collapses, _oscillation, _past_its_best, _nothing_learnt)
-    return [finding for check in checks if (finding := check(rows))]
+    return [found for check in checks if (found := check(rows))]
 
 
 def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:

@@ -18,7 +18,7 @@ from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import Run
 from ganlib.runtime.device import budget
 from ganlib.runtime.files import write_atomically
-from ganlib.training.diagnostics import Diagnostic, watch
+from ganlib.training.diagnostics import Diagnostic, diagnose
 from ganlib.training.state import MAX_ROLLBACKS, Best, TrainingState
 
 _DENSE = 32
@@ -59,8 +59,8 @@ def _gap(number: int) -> int:
 _DIVERGED = "training diverged"
 
 
-def rollback(state: TrainingState, step: int, kimg: float) -> Diagnostic:
-    """What happened at `step` and `kimg`, told by the state to which the run went back."""
+def rolled_back(state: TrainingState, step: int, kimg: float) -> Diagnostic:
+    """Say what happened at `step` and `kimg`, from the state to which the run went back."""
     return Diagnostic(
         _DIVERGED,
         f"In step {step}, at {kimg:.1f} kimg, a loss or a weight was no longer a number.",
@@ -69,9 +69,9 @@ def rollback(state: TrainingState, step: int, kimg: float) -> Diagnostic:
     )
 
 
-def diagnosis(state: TrainingState, told: Sequence[Diagnostic]) -> GanlibError:
-    """Why training stops for good, and what to try, from all that was said of the run."""
-    before = [f"{finding.name} ({finding.seen.rstrip('.')})" for finding in told if finding.name != _DIVERGED]
+def divergence(state: TrainingState, told: Sequence[Diagnostic]) -> GanlibError:
+    """Say why training stops for good, and what to try, from all that was said of the run."""
+    before = [f"{found.name} ({found.seen.rstrip('.')})" for found in told if found.name != _DIVERGED]
     seen = f" Seen before: {'; '.join(before)}." if before else ""
     return GanlibError(
         f"Training diverged once more, in step {state.step}, at {state.kimg:.1f} kimg: a loss or a weight "
@@ -94,7 +94,7 @@ _HALF = 2
 
 
 class RunLogger:
-    """The writing part of a run; every picture is painted by the moving average of G, in eval mode."""
+    """Write samples, scores and log of a run; pictures are those of the moving average of G."""
 
     def __init__(
         self, run: Run, state: TrainingState, images: ImageDataset, evaluation: Evaluation | None = None
@@ -112,6 +112,7 @@ class RunLogger:
         self._scored = 256 if many else 64
         self._sample_latent = sample_latent(36 if many else 9, state.recipe.latent_dim)
         self._diversity: float | None = None
+        self._rows: list[dict[str, Any]] = []
 
     def open(self) -> None:
         """Make the run folder, or bring what stands in it to the place where the state is.
@@ -127,7 +128,7 @@ class RunLogger:
         self._rows = self.run.log()
 
     def sample(self) -> Path:
-        """Paint the grid of samples, unless it is there; its diversity goes into the next row."""
+        """Write the grid of samples, unless it is there; its diversity goes into the next row."""
         from torchvision.utils import save_image
 
         path = self.run.sample_file(self.state.step)
@@ -142,7 +143,7 @@ class RunLogger:
         return path
 
     def last_look(self) -> Path:
-        """Paint what training has come to where it pauses; this grid goes when training goes on."""
+        """Write samples where training pauses; this grid is removed when training goes on."""
         if not self.run.sample_file(self.state.step).exists():
             self.state.last_look = self.state.step
         return self.sample()
@@ -150,7 +151,7 @@ class RunLogger:
     def write(
         self, measures: dict[str, float | None], speed: float, scored: bool, evaluated: bool
     ) -> tuple[dict[str, Any], list[Diagnostic]]:
-        """Add a row to the log; returns it, and what is to be said of the run for the first time."""
+        """Add a row to the log; returns it, and the diagnostics that are given for the first time."""
         state = self.state
         row: dict[str, Any] = {
             "step": state.step,
@@ -166,33 +167,33 @@ class RunLogger:
             row["kid"] = self._kid(self._reference) if evaluated else None
             row["kid_with"] = self._reference.told(_HALF) if evaluated else None
         self._diversity = None
-        findings = [finding for finding in watch([*self._rows, row]) if finding.name not in state.told]
-        state.told += [finding.name for finding in findings]
-        row["warnings"] = [finding.to_json() for finding in (*state.pending, *findings)]
+        new = [found for found in diagnose([*self._rows, row]) if found.name not in state.told]
+        state.told += [found.name for found in new]
+        row["warnings"] = [found.to_json() for found in (*state.pending, *new)]
         state.pending = []
         self.run.append_log(row)
         self._rows.append(row)
-        return row, findings
+        return row, new
 
     def told(self) -> list[Diagnostic]:
-        """All that was said of the run so far."""
+        """List all diagnostics of the run so far."""
         warnings = (warning for row in self._rows for warning in row.get("warnings", []))
         return [*(Diagnostic(**warning) for warning in warnings), *self.state.pending]
 
     def _score(self) -> float:
         """Score the average of G, and keep it if it is the best so far and nothing better measures that."""
-        score = self._distance(self._paint(self._scored))
+        score = self._distance(self._generate(self._scored))
         if not self._reference and (self.state.best is None or self.state.best.by == "score"):
             self._keep_if_best(Best(score, self.state.kimg, "score"))
         return score
 
     def _kid(self, reference: Reference) -> float:
         """KID of the average of G at half size, and keep it if it is the best so far."""
-        kid = reference.kid(self._paint(reference.count), _HALF).mean
+        kid = reference.kid(self._generate(reference.count), _HALF).mean
         self._keep_if_best(Best(kid, self.state.kimg, "kid"))
         return kid
 
-    def _paint(self, count: int) -> Tensor:
+    def _generate(self, count: int) -> Tensor:
         z = sample_latent(count, self.state.recipe.latent_dim, _FIRST_SEED_TO_SCORE)
         return generate(self.state.ema.generator, z)
 
@@ -217,20 +218,20 @@ class RunLogger:
 
 
 class NullLogger(RunLogger):
-    """The journal of a process that does not lead its team: the leading one writes for all."""
+    """Write nothing, in a process that is not the main one."""
 
     def open(self) -> None:
-        """Leave the run folder, which this machine may not even have, to the leading process."""
+        """Leave the run folder, which this machine may not even have, to the main process."""
         self._rows = []
 
     def sample(self) -> Path:
-        """Where the leading process paints."""
+        """Return where the main process writes them."""
         return self.run.sample_file(self.state.step)
 
     def last_look(self) -> Path:
-        """Where the leading process paints."""
+        """Return where the main process writes them."""
         return self.sample()
 
     def write(self, *_: Any) -> tuple[dict[str, Any], list[Diagnostic]]:
-        """Nothing."""
+        """Return nothing."""
         return {}, []

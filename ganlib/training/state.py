@@ -1,6 +1,7 @@
 """Everything that changes while a run trains, in one object that can be saved and restored."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -59,6 +60,7 @@ def _split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 
 
 MAX_ROLLBACKS = 3
+COUNTERS = ("step", "images", "shown", "seconds")
 _FIRST, _SECOND = "exp_avg", "exp_avg_sq"
 
 
@@ -74,12 +76,12 @@ class Best(NamedTuple):
 class TrainingState:
     """Nets, optimisers, average, place in the data, and counters.
 
-    `images` counts the real pictures shown to D, `shown` those of every step, whoever played in it. `totals`
-    and `counted` are the sums since the last row of the log: the losses of D and G, D(x) and D(G(z)).
+    `images` counts the real pictures shown to D, `shown` those of every step, whoever was trained in it.
+    `totals` and `counted` are the sums since the last row of the log: the losses of D and G, D(x), D(G(z)).
     `rollbacks` counts how often the run had to go back, each time with half the learning rates. `told` names
-    the warnings that were given, `pending` are those that no row of the log holds yet. `last_look` is the
-    step of the samples that were painted only because training paused there. `replayed` says whether nets are
-    CUDA graphs, whose results last for one step.
+    the diagnostics that were given, `pending` are those that no row of the log holds yet. `last_look` is the
+    step of the samples that were made only because training paused there. `d_forward` is D's own forward
+    pass, which stays in fp32. `replayed` says whether nets are CUDA graphs, whose results last for one step.
     """
 
     recipe: Recipe
@@ -91,6 +93,7 @@ class TrainingState:
     g_optimizer: Optimizer
     d_optimizer: Optimizer
     ema: GeneratorEMA
+    d_forward: Callable[[Tensor], Tensor]
     step: int = 0
     images: int = 0
     seconds: float = 0.0
@@ -105,24 +108,39 @@ class TrainingState:
     replayed: bool = False
 
     @classmethod
-    def new(cls, recipe: Recipe, batches: Batches, accelerator: Accelerator) -> "TrainingState":
-        """The state before the first step, drawn from the recipe's seed."""
-        streams = RunRng(accelerator.device, recipe.seed)
-        layout = _memory_format(accelerator.device)
-        with streams.used():
-            generator = recipe.generator().to(accelerator.device).to(memory_format=layout)
-            discriminator = recipe.discriminator().to(accelerator.device).to(memory_format=layout)
-        average = GeneratorEMA(generator, recipe.ema_kimg)
-        g_optimizer = Adam(generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
-        d_optimizer = Adam(discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)
-        players = (
-            _prepared(generator, recipe, accelerator),
-            _prepared(discriminator, recipe, accelerator),
+    def new(
+        cls,
+        recipe: Recipe,
+        batches: Batches,
+        accelerator: Accelerator,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+    ) -> "TrainingState":
+        """Make the state before the first step; nets that are not given are drawn from the recipe's seed."""
+        device = accelerator.device
+        rng = RunRng(device, recipe.seed)
+        with rng.used():
+            g = recipe.generator() if generator is None else generator
+            d = recipe.discriminator() if discriminator is None else discriminator
+        for net in (g, d):
+            net.to(device).to(memory_format=_memory_format(device))
+        d_forward = d.forward  # before accelerate puts its own in place
+        ema = GeneratorEMA(g, recipe.ema_kimg)
+        g_optimizer = Adam(g.parameters(), recipe.g_lr, recipe.betas, fused=True)
+        d_optimizer = Adam(d.parameters(), recipe.d_lr, recipe.betas, fused=True)
+        return cls(
+            recipe,
+            accelerator,
+            batches,
+            rng,
+            _prepared(g, recipe, accelerator),
+            _prepared(d, recipe, accelerator),
             accelerator.prepare_optimizer(g_optimizer),
             accelerator.prepare_optimizer(d_optimizer),
+            ema,
+            d_forward,
+            totals=torch.zeros(4, device=device),
         )
-        totals = torch.zeros(4, device=accelerator.device)
-        return cls(recipe, accelerator, batches, streams, *players, average, totals=totals)
 
     @property
     def kimg(self) -> float:
@@ -135,18 +153,13 @@ class TrainingState:
         return self.images / len(self.batches)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values only, so that it can be read with `weights_only=True`."""
+        """Return tensors and plain values only, so that they can be read with `weights_only=True`."""
         return {
             **{name: net.state_dict() for name, net in self.nets().items()},
             "g_optimizer": self._moments(self.g_optimizer),
             "d_optimizer": self._moments(self.d_optimizer),
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
-            "counters": {
-                "step": self.step,
-                "images": self.images,
-                "shown": self.shown,
-                "seconds": self.seconds,
-            },
+            "counters": {name: getattr(self, name) for name in COUNTERS},
             "totals": self.totals.cpu(),
             "counted": self.counted,
             "data": {
@@ -159,12 +172,12 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "best": list(self.best) if self.best else None,
             "told": list(self.told),
-            "pending": [finding.to_json() for finding in self.pending],
+            "pending": [diagnostic.to_json() for diagnostic in self.pending],
             "last_look": self.last_look,
         }
 
     def _moments(self, optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
-        """Without first moments where beta1 is 0: the next gradient takes their place."""
+        """Leave out first moments where beta1 is 0: the next gradient takes their place."""
         states = optimizer.state_dict()["state"]
         if self.recipe.betas[0] > 0:
             return states
@@ -178,26 +191,26 @@ class TrainingState:
             _load_moments(getattr(self, name), state[name])
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
-        for name, value in state["counters"].items():
-            setattr(self, name, value)
+        for name in COUNTERS:
+            setattr(self, name, state["counters"][name])
         self.totals.copy_(state["totals"])
         self.counted = list(state["counted"])
         self.batches.start_epoch(state["data"]["epoch"], state["data"]["position"])
         self.rng.load_state_dict(state["random"])
         self.best = Best(*state["best"]) if state["best"] else None
         self.told = list(state["told"])
-        self.pending = [Diagnostic(**finding) for finding in state["pending"]]
+        self.pending = [Diagnostic(**diagnostic) for diagnostic in state["pending"]]
         self.last_look = state["last_look"]
         self.slow_down(state["rollbacks"])
 
-    def follow(self, team: Distributed) -> None:
-        """Go to the place where the leading process of the team is."""
-        if team.size == 1:
+    def follow_main(self, distributed: Distributed) -> None:
+        """Go to the place where the main process is."""
+        if distributed.size == 1:
             return
         buffer = BytesIO()
         torch.save(self.state_dict(), buffer)
-        led = BytesIO(team.broadcast(buffer.getvalue()))
-        if not team.leads:
+        led = BytesIO(distributed.broadcast(buffer.getvalue()))
+        if not distributed.is_main:
             self.load_state_dict(torch.load(led, map_location="cpu", weights_only=True))
 
     def slow_down(self, rollbacks: int) -> None:
@@ -214,25 +227,23 @@ class TrainingState:
                 group["betas"] = (self.recipe.betas[0], beta2)
 
     def is_finite(self) -> bool:
-        """Whether no weight, average or sum is NaN or infinite; asking waits for the device."""
+        """Tell whether no weight, average or sum is NaN or infinite; asking waits for the device."""
         tensors = [tensor for net in self.nets().values() for tensor in net.state_dict().values()]
         norms = torch._foreach_norm([t for t in (*tensors, self.totals) if t.is_floating_point()])
         return bool(torch.stack(norms).isfinite().all())
 
     def nets(self) -> dict[str, nn.Module]:
-        """The nets that are saved, by name."""
+        """Return the nets that are saved, by name."""
+        unwrap = self.accelerator.unwrap_model
         return {
-            "generator": self._plain(self.generator),
-            "discriminator": self._plain(self.discriminator),
-            "average": self.ema.model,
+            "generator": unwrap(self.generator),
+            "discriminator": unwrap(self.discriminator),
+            "ema": self.ema.model,
         }
-
-    def _plain(self, net: nn.Module) -> nn.Module:
-        return self.accelerator.unwrap_model(net)
 
 
 def _prepared(net: nn.Module, recipe: Recipe, accelerator: Accelerator) -> nn.Module:
-    """The net with the accelerator's precision, and BatchNorm over whole batches where that is wanted.
+    """Give the net the accelerator's precision, and BatchNorm over whole batches where that is wanted.
 
     Processes on a CPU keep the statistics of their own parts: torch synchronises GPUs only. Nothing else of
     the net knows of other processes, since DistributedDataParallel does not take to a net that is called
@@ -285,7 +296,7 @@ def compile_nets(state: TrainingState) -> None:
     batch and the last one of an epoch: about a minute on two CPU cores.
 
     On CUDA each compiled part is replayed as a CUDA graph, whose results are overwritten in the next step, so
-    `Game` announces each. Within a step the fakes and what D keeps of its passes are all alive and stay
+    `train_step` announces each. Within a step the fakes and what D keeps of its passes are all alive and stay
     in place; nothing that is read later is left there, for losses are copied, and gradients forgotten before
     each backward pass. Frozen weights and the shorter batch have graphs of their own.
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,6 @@ from torch.optim import Optimizer
 
 from ganlib.augment import Augment
 from ganlib.losses import AdversarialLoss, gradient_penalty, with_noise
-from ganlib.nets.base import Discriminator
 from ganlib.recipes import Recipe
 from ganlib.recipes.schedule import Turn
 from ganlib.runtime.distributed import Distributed
@@ -19,6 +17,7 @@ from ganlib.training.state import TrainingState
 
 Backward = Callable[[Tensor], None]
 _UNCHANGED = Augment()
+MEASURES = ("d_loss", "g_loss", "real_probability", "fake_probability")
 
 
 def discriminator_step(
@@ -52,7 +51,7 @@ def generator_step(
     backward: Backward = Tensor.backward,
     real: Tensor | None = None,
 ) -> Tensor:
-    """Teach G, which painted `fake` (N, 3, S, S), to be taken for real; returns the loss.
+    """Teach G, which generated `fake` (N, 3, S, S), to be taken for real; returns the loss.
 
     A loss of pairs also needs `real` pictures of the same shape: what D says of them must come from the same
     D, since only the difference of the two means something.
@@ -72,127 +71,101 @@ def generator_step(
 @contextmanager
 def frozen(net: nn.Module) -> Iterator[None]:
     """Compute no gradients for the weights of `net`."""
-    net.requires_grad_(False)
+    weights = [weight for weight in net.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
     try:
         yield
     finally:
-        net.requires_grad_(True)
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
-MEASURES = ("d_loss", "g_loss", "real_probability", "fake_probability")
+class TrainStep:
+    """Take one step of a recipe: it changes the nets, the optimisers, the average and the counters.
 
-
-class Game:
-    """Plays a recipe on a state: each step changes the nets, the optimisers, the average and the counters.
-
-    A team of processes plays one game: z is drawn for the whole batch, each paints and judges its share, and
+    Several processes share a step: z is drawn for the whole batch, each process takes its share of it, and
     the gradients are averaged. What is drawn for a share alone (dropout, augmentation, noise on labels and
     logits) is drawn alike in all of them, so that their random streams stay in step.
     """
 
-    def __init__(self, recipe: Recipe, state: TrainingState, team: Distributed) -> None:
-        """Nothing is played yet."""
+    def __init__(self, recipe: Recipe, state: TrainingState, distributed: Distributed) -> None:
+        """Take no step yet."""
         self.recipe = recipe
         self.state = state
-        self.team = team
+        self.distributed = distributed
         self.loss = recipe.adversarial_loss()
         self.augment = Augment(recipe.augment)
         self.schedule = recipe.schedule(math.ceil(len(state.batches) / recipe.batch_size))
         self.last_values = torch.zeros_like(state.totals)
 
     def turn(self) -> Turn:
-        """Who plays in the next step."""
+        """Return who is trained in the next step."""
         return self.schedule.turn(self.state.step)
 
-    def play(self) -> None:
-        """One step of D, of G, or of both."""
+    def __call__(self) -> None:
+        """Train D, G or both on one batch."""
         if self.state.replayed:
             torch.compiler.cudagraph_mark_step_begin()
-        for place, value in enumerate(self._move(self.turn())):
+        for place, value in enumerate(self._train(self.turn())):
             if value is not None:
                 self.last_values[place] = value
                 self.state.totals[place] += value
                 self.state.counted[place] += 1
 
-    def _move(self, turn: Turn) -> list[Tensor | None]:
-        """Returns the losses of D and G, D(x) and D(G(z)), if there are."""
+    def _train(self, turn: Turn) -> list[Tensor | None]:
+        """Train whose turn it is; returns the losses of D and G, D(x) and D(G(z)), where there are any."""
         state = self.state
-        real = state.batches.next() if turn.discriminator else None
-        count = self.recipe.batch_size if real is None else len(real) * self.team.size
-        shared = turn.generator and (real is None or self.recipe.fakes == "shared")
-        fake = self._paint(count, shared)
-        d_loss = g_loss = real_logits = fake_logits = None
-        self.augment.chance = self.recipe.augment_p_at(state.kimg)
+        self.augment.p = self.recipe.augment_p_at(state.kimg)
         state.set_adam()
+        real = state.batches.next() if turn.discriminator else None
+        count = self.recipe.batch_size if real is None else len(real) * self.distributed.size
+        shared = turn.generator and (real is None or self.recipe.fakes == "shared")
+        fake = self._generate(count, with_gradient=shared)
+        d_loss = g_loss = real_p = fake_p = None
         if real is not None:
-            d_loss, real_logits, fake_logits = self._teach_discriminator(real, fake)
+            d_loss, real_p, fake_p = self._train_discriminator(real, fake)
         if turn.generator:
-            g_loss = self._teach_generator(fake if shared else self._paint(count, True), real)
+            g_loss = self._train_generator(fake if shared else self._generate(count, True), real)
         state.step += 1
         state.shown += count
         state.images += 0 if real is None else count
         if turn.generator:
             state.ema.half_life_kimg = self.recipe.ema_at(state.kimg)
             state.ema.update(count, state.kimg)
-        return [d_loss, g_loss, *self._probabilities(real_logits, fake_logits)]
+        return [d_loss, g_loss, real_p, fake_p]
 
-    def _probabilities(
-        self, real_logits: Tensor | None, fake_logits: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """D(x) and D(G(z)), batch means; in a loss of pairs, that D picks the one or the other of a pair."""
-        if real_logits is None or fake_logits is None:
-            return None, None
-        if self.loss.of_pairs:
-            real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
-        return real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
-
-    def measures(self) -> dict[str, float | None]:
-        """The means since this was last asked, and the norms of the last step's gradients.
-
-        They are those of the whole team. None stands for what was not played, and for a gradient too large
-        for fp16, in whose step nothing was learnt. Asking waits for the device.
-        """
-        state = self.state
-        totals = self.team.mean(state.totals).tolist()
-        means = [total / n if n else None for total, n in zip(totals, state.counted, strict=True)]
-        values = dict(zip(MEASURES, means, strict=True))
-        turn = self.schedule.turn(state.step - 1)
-        values["d_gradient"] = _told(gradient_norm(state.discriminator)) if turn.discriminator else None
-        values["g_gradient"] = _told(gradient_norm(state.generator)) if turn.generator else None
-        state.totals.zero_()
-        state.counted = [0] * len(MEASURES)
-        return values
-
-    def forget(self) -> None:
-        """Forget the last losses: the state has gone elsewhere."""
-        self.last_values.zero_()
-
-    def _paint(self, count: int, for_generator: bool) -> Tensor:
-        """This process's share of `count` fakes, (N, 3, S, S); with a way back to G if G is to learn."""
+    def _generate(self, count: int, with_gradient: bool) -> Tensor:
+        """Generate this process's share of `count` fakes, (N, 3, S, S)."""
         z = torch.randn(count, self.recipe.latent_dim, device=self.state.accelerator.device)
-        with torch.set_grad_enabled(for_generator):
-            return self.state.generator(self.team.share.of(z))
+        with torch.set_grad_enabled(with_gradient):
+            return self.state.generator(self.distributed.share.of(z))
 
-    def _teach_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _train_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take D's step; returns its loss and the batch means of D(x) and D(G(z)).
+
+        In a loss of pairs these are the probabilities that D picks the one or the other of a pair.
+        """
         state = self.state
         loss = with_noise(self.loss, self.recipe.logit_noise_at(state.kimg))
         backward = self._backward_for(state.discriminator, self._penalty(real, fake))
-        return discriminator_step(
+        value, real_logits, fake_logits = discriminator_step(
             state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
         )
+        if self.loss.of_pairs:
+            real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
+        return value, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
 
     def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | None:
-        """R1 + R2, where they are due: every few steps of D, and as much stronger (Karras et al. 2020)."""
+        """Compute R1 + R2 where they are due: every few steps of D, and as much stronger (Karras 2020)."""
         recipe = self.recipe
         gamma = recipe.penalty_at(self.state.kimg)
         if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
             return None
-        judge = cast(Discriminator, self.state.nets()["discriminator"])
-        # past accelerate's forward, which may halve the precision
-        r1, r2 = (gradient_penalty(judge.main, images, self.augment) for images in (real, fake))
+        r1, r2 = (gradient_penalty(self.state.d_forward, images, self.augment) for images in (real, fake))
         return gamma / 2 * recipe.penalty_every * (r1 + r2)
 
-    def _teach_generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+    def _train_generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         state = self.state
         backward = self._backward_for(state.generator)
         pairs = real if self.loss.of_pairs else None
@@ -201,20 +174,43 @@ class Game:
         )
 
     def _backward_for(self, net: nn.Module, penalty: Tensor | None = None) -> Backward:
-        """What computes the gradients of `net` over the whole batch, those of a penalty among them."""
+        """Return what computes the gradients of `net` over the whole batch, those of a penalty among them."""
 
         def backward(loss: Tensor) -> None:
             self.state.accelerator.backward(loss if penalty is None else loss + penalty)
-            self.team.average_gradients(net.parameters())
+            self.distributed.average_gradients(net.parameters())
 
         return backward
 
+    def measures(self) -> dict[str, float | None]:
+        """Return the means since the last call, and the norms of the last step's gradients.
 
-def _told(norm: float) -> float | None:
-    return norm if math.isfinite(norm) else None
+        They are those of all processes. None stands for what was not trained, and for a gradient too large
+        for fp16, in whose step nothing was learnt. Asking waits for the device.
+        """
+        state = self.state
+        totals = self.distributed.mean(state.totals).tolist()
+        means = [total / n if n else None for total, n in zip(totals, state.counted, strict=True)]
+        values = dict(zip(MEASURES, means, strict=True))
+        turn = self.schedule.turn(state.step - 1)
+        values["d_gradient"] = gradient_norm(state.discriminator) if turn.discriminator else None
+        values["g_gradient"] = gradient_norm(state.generator) if turn.generator else None
+        state.totals.zero_()
+        state.counted = [0] * len(MEASURES)
+        return values
+
+    def last_losses(self) -> tuple[float, float]:
+        """Return the losses of D and G in the last step; asking waits for the device."""
+        d_loss, g_loss, _, _ = self.last_values.tolist()
+        return d_loss, g_loss
+
+    def forget(self) -> None:
+        """Forget the last losses: the state has gone elsewhere."""
+        self.last_values.zero_()
 
 
-def gradient_norm(net: nn.Module) -> float:
-    """The length of the gradient of all weights as one vector, as the last step left it."""
+def gradient_norm(net: nn.Module) -> float | None:
+    """Return the length of the gradient of all weights as one vector; None where it is not finite."""
     gradients = [weight.grad for weight in net.parameters() if weight.grad is not None]
-    return torch.stack(torch._foreach_norm(gradients)).norm().item() if gradients else 0.0
+    norm = torch.stack(torch._foreach_norm(gradients)).norm().item() if gradients else 0.0
+    return norm if math.isfinite(norm) else None

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.data.dataset import find_pictures
 from ganlib.data.online import kaggle
-from ganlib.data.readers import FolderPictures, ZipPictures
+from ganlib.data.readers import FolderPictures, ZipPictures, find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder
 from tests.data.pictures import fill

@@ -28,7 +28,7 @@ ONE_TO_ONE = {"d_steps": 1, "g_steps": 1, "steps_in": "batches"}
 PLAIN = {
     "augment": (),
     "augment_p": (1.0, 1.0),
-    "mirror": False,
+    "hflip": False,
 }  # none of the four changes its pictures
 UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "minibatch_stddev": False}
 STEADY = {

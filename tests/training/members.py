@@ -1,4 +1,4 @@
-"""What each process does in the tests of a team: `python -m tests.training.members WHAT FOLDER`."""
+"""What each process does where several are tested: `python -m tests.training.members WHAT FOLDER`."""
 
 import os
 import signal
@@ -43,111 +43,116 @@ def pictures(seed: int = 0) -> ImageDataset:
     return ImageDataset(np.delete(art.images, odd, axis=0), "blocks")
 
 
-def talk(team: Distributed, folder: Path) -> None:
+def talk(distributed: Distributed, folder: Path) -> None:
     """Say everything once, and write down what was heard."""
-    rank = float(team.share.rank)
+    rank = float(distributed.share.rank)
     layer = nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last)
     unused = nn.Parameter(torch.zeros(2))
     layer.weight.grad = torch.arange(24.0).reshape(3, 2, 2, 2).to(memory_format=torch.channels_last) + rank
     layer.bias.grad = torch.tensor([10.0, 20.0, 30.0]) * rank
-    team.average_gradients([layer.weight, unused, layer.bias])
+    distributed.average_gradients([layer.weight, unused, layer.bias])
     heard = {
-        "share": tuple(team.share),
-        "leads": team.leads,
+        "share": tuple(distributed.share),
+        "leads": distributed.is_main,
         "weight": layer.weight.grad,
         "bias": layer.bias.grad,
         "unused": unused.grad,
-        "mean": team.mean(torch.tensor([rank, 4.0])),
-        "agree": team.agree(False, rank == 1, True),
-        "broadcast": team.broadcast({"from": rank, "tensor": torch.full((2,), rank)}),
-        "same": [team.same("art"), team.same(f"art {rank}")],
-        "part": team.share.of(torch.arange(6)),
+        "mean": distributed.mean(torch.tensor([rank, 4.0])),
+        "agree": distributed.any(False, rank == 1, True),
+        "broadcast": distributed.broadcast({"from": rank, "tensor": torch.full((2,), rank)}),
+        "same": [distributed.agree_on("art"), distributed.agree_on(f"art {rank}")],
+        "part": distributed.share.of(torch.arange(6)),
     }
-    with team.in_turn(), (folder / "turns").open("a") as file:
+    with distributed.one_by_one(), (folder / "turns").open("a") as file:
         for word in ("begins", "ends"):
             file.write(f"{word}\n")
             file.flush()
             time.sleep(0.1)  # time for the other to come between, if it could
-    torch.save(heard, folder / f"{team.share.rank}.pt")
+    torch.save(heard, folder / f"{distributed.share.rank}.pt")
 
 
-def lose(team: Distributed, folder: Path) -> None:
+def lose(distributed: Distributed, folder: Path) -> None:
     """The second process dies as if the machine had killed it; the first one still asks it something."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends those who are left
-    team.agree(True)
-    if not team.leads:
+    distributed.all(True)
+    if not distributed.is_main:
         os.kill(os.getpid(), signal.SIGKILL)
     try:
-        team.agree(True)
+        distributed.all(True)
     except GanlibError as error:
         (folder / "said").write_text(str(error), encoding="utf-8")
 
 
-def train(team: Distributed, folder: Path) -> None:
+def train(distributed: Distributed, folder: Path) -> None:
     """Train together in all the ways that the tests look at; in the end the second process dies."""
-    rank = team.share.rank
+    rank = distributed.share.rank
     trainer(folder / f"run{rank}").fit(kimg=FIRST)
     second = trainer(folder / f"run{rank}")
     second.fit(kimg=LAST)
     seen = {
         "state": second.state.state_dict(),
-        "epoch": epoch(team),
-        "stopped": stopped(team, folder / f"stopped{rank}"),
-        "gone back": gone_back(team, folder / f"diverged{rank}"),
+        "epoch": epoch(distributed),
+        "stopped": stopped(distributed, folder / f"stopped{rank}"),
+        "gone back": gone_back(distributed, folder / f"diverged{rank}"),
         "pictures": refused(lambda: trainer(folder / "never", art=pictures(rank))),
         "odd batch": refused(lambda: trainer(folder / "never", recipe=replace(NO_NORM, batch_size=101))),
         "recipe": refused(lambda: trainer(folder / "never", recipe=Recipe("test", size=32, seed=rank))),
     }
     torch.save(seen, folder / f"{rank}.pt")
-    dies(team, folder)
+    dies(distributed, folder)
 
 
 def trainer(run: Path, art: ImageDataset | None = None, recipe: Recipe = NO_NORM, **settings) -> Trainer:
     return Trainer(recipe, art or pictures(), run, device="cpu", callbacks=[], **settings)
 
 
-def epoch(team: Distributed) -> list[bytes]:
+def epoch(distributed: Distributed) -> list[bytes]:
     """The pictures that this process sees in an epoch, as text."""
-    batches = Batches(pictures(), 32, torch.device("cpu"), share=team.share)
+    batches = Batches(pictures(), 32, torch.device("cpu"), share=distributed.share)
     seen = []
     while not batches.at_end():
         seen += [picture.numpy().tobytes() for picture in batches.next()]
     return seen
 
 
-def stopped(team: Distributed, run: Path) -> tuple[int, bool]:
+def stopped(distributed: Distributed, run: Path) -> tuple[int, bool]:
     """The second process alone is interrupted in its third step."""
     one = trainer(run)
-    after_step(one, 3, lambda: team.leads or signal.raise_signal(signal.SIGINT))
+    after_step(one, 3, lambda: distributed.is_main or signal.raise_signal(signal.SIGINT))
     one.fit(kimg=LAST)
     return one.state.step, one.interrupted
 
 
-def gone_back(team: Distributed, run: Path) -> tuple[int, float]:
+def gone_back(distributed: Distributed, run: Path) -> tuple[int, float]:
     """The second process alone meets a loss that is no number in its third step."""
     one = trainer(run)
-    after_step(one, 3, lambda: team.leads or one._game.last_values.fill_(torch.nan))
+    after_step(one, 3, lambda: distributed.is_main or one.train_step.last_values.fill_(torch.nan))
     one.fit(kimg=FIRST)
     return one.state.rollbacks, one.state.g_optimizer.param_groups[0]["lr"]
 
 
-def dies(team: Distributed, folder: Path) -> None:
+def dies(distributed: Distributed, folder: Path) -> None:
     """The second process is killed in its eighth step; everything is saved after each."""
-    one = trainer(folder / f"dies{team.share.rank}", save_minutes=0)
-    after_step(one, 8, lambda: team.leads or os.kill(os.getpid(), signal.SIGKILL))
+    one = trainer(folder / f"dies{distributed.share.rank}", save_minutes=0)
+    after_step(one, 8, lambda: distributed.is_main or os.kill(os.getpid(), signal.SIGKILL))
     (folder / "lost").write_text(refused(lambda: one.fit(kimg=LAST)), encoding="utf-8")
 
 
 def after_step(one: Trainer, step: int, act) -> None:
-    play = one._game.play
+    """Do something once, right after a step."""
+    train_step = one.train_step
 
-    def plays() -> None:
-        play()
-        if one.state.step == step:
-            one._game.play = play
-            act()
+    class Then:
+        def __call__(self) -> None:
+            train_step()
+            if one.state.step == step:
+                one.train_step = train_step
+                act()
 
-    one._game.play = plays
+        def __getattr__(self, name: str):
+            return getattr(train_step, name)
+
+    one.train_step = Then()
 
 
 def refused(act) -> str:

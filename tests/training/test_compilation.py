@@ -160,11 +160,11 @@ def test_each_step_that_replays_graphs_is_announced_before_anything_is_painted(
     generate = Generator.forward
     monkeypatch.setattr(Generator, "forward", lambda net, z: told.append("fake") or generate(net, z))
     trainer = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
-    trainer._game.play()
+    trainer.train_step()
     assert told == ["fake"]
     trainer.state.replayed = True
-    trainer._game.play()
-    trainer._game.play()
+    trainer.train_step()
+    trainer.train_step()
     assert told == ["fake", "step", "fake", "step", "fake"]
 
 

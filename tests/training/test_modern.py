@@ -53,7 +53,7 @@ class Watch(Callback):
         self.losses.append(trainer.last_losses())
         groups = [trainer.state.g_optimizer.param_groups[0], trainer.state.d_optimizer.param_groups[0]]
         self.adam.append([(group["lr"], *group["betas"]) for group in groups])
-        self.chances.append(trainer._game.augment.chance)
+        self.chances.append(trainer.train_step.augment.chance)
         self.half_lives.append(trainer.state.ema.half_life_kimg)
 
 
@@ -153,8 +153,8 @@ def test_the_penalty_comes_every_few_steps_of_d_whoever_plays_besides(
     trainer = Trainer(recipe, art(), tmp_path / "run", device="cpu", callbacks=[])
     penalised = []
     while len(penalised) < 6:
-        turn, before = trainer._game.turn(), len(measured)
-        trainer._game.play()
+        turn, before = trainer.train_step.turn(), len(measured)
+        trainer.train_step()
         if turn.discriminator:
             penalised.append(len(measured) - before)
     assert penalised == [2, 0, 2, 0, 2, 0]  # R1 and R2
@@ -207,6 +207,6 @@ def test_bf16_keeps_the_penalty_in_fp32(tmp_path, monkeypatch):
 def test_in_a_loss_of_pairs_the_probabilities_are_those_of_telling_a_pair_apart(tmp_path):
     trainer, _, _, _ = play(MODERN, tmp_path / "run")
     real, fake = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 6.0])
-    certain, fooled = trainer._game._probabilities(real, fake)
+    certain, fooled = trainer.train_step._probabilities(real, fake)
     assert certain.item() == pytest.approx(torch.tensor([2.0, -1.0]).sigmoid().mean().item())
     assert fooled.item() == pytest.approx(1 - certain.item())

@@ -127,14 +127,14 @@ def test_the_log_has_null_for_what_was_not_played_and_means_of_what_was(recipe, 
 
     class Watch(Callback):
         def on_start(self, trainer):
-            play = trainer._game._move
+            play = trainer.train_step._move
 
             def watched(turn):
                 values = play(turn)
                 played.append([None if value is None else value.item() for value in values])
                 return values
 
-            trainer._game._move = watched
+            trainer.train_step._move = watched
 
     recipe = replace(recipe, width=2, batch_size=50, d_steps=30, g_steps=41)
     trainer = build(recipe, pictures(50), tmp_path / "run", Watch(), Stop(70))
@@ -304,7 +304,7 @@ def test_noise_is_on_the_loss_of_d_and_neither_on_g_s_nor_on_the_probabilities(r
 
         class Watch(Callback):
             def on_step(self, trainer):
-                rows.append(trainer._game.last_values.tolist())
+                rows.append(trainer.train_step.last_values.tolist())
 
         changed = replace(recipe, d_lr=1e-30, g_lr=1e-30, **changes)  # weights stand still
         build(changed, pictures(24), tmp_path / str(changes), Watch(), Stop(1)).fit(kimg=9)

@@ -74,7 +74,7 @@ def test_samples_are_the_average_in_eval_mode_from_the_first_seeds(recipe, art, 
 
 
 SETTINGS = {
-    "batch": {"augment": ("flip", "translate", "colour"), "mirror": True, "real_labels": (0.9, 1.0)},
+    "batch": {"augment": ("flip", "translate", "colour"), "hflip": True, "real_labels": (0.9, 1.0)},
     "spectral": {"d_norm": "spectral", "loss": "hinge"},
     "none": {"d_norm": "none", "label_noise": 0.05},
     "fresh": {"fakes": "fresh", "d_norm_first": True, "init": "default"},
@@ -306,14 +306,14 @@ def test_a_step_never_waits_for_the_gpu(recipe, art, tmp_path):
     trainer.fit(kimg=0.1)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        trainer._game.play()
+        trainer.train_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
 def test_an_error_stands_on_a_line_of_its_own(recipe, art, tmp_path, capsys, monkeypatch):
     trainer = Trainer(recipe, art, tmp_path / "run", device="cpu")
-    monkeypatch.setattr(trainer._game, "play", lambda: (_ for _ in ()).throw(GanlibError("no more")))
+    monkeypatch.setattr(trainer.train_step, "play", lambda: (_ for _ in ()).throw(GanlibError("no more")))
     with pytest.raises(GanlibError, match="no more"):
         trainer.fit(kimg=1)
     assert capsys.readouterr().err.endswith("\n")
@@ -352,6 +352,6 @@ def test_moments_lie_in_memory_as_the_weights_do(recipe, art, tmp_path):
 def test_a_gradient_too_large_for_its_precision_is_told_as_none(recipe, art, tmp_path):
     trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
     next(trainer.state.nets()["generator"].parameters()).grad.fill_(torch.inf)
-    measures = trainer._game.measures()
+    measures = trainer.train_step.measures()
     assert measures["g_gradient"] is None
     assert measures["d_gradient"] > 0

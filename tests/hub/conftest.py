@@ -9,7 +9,7 @@ import pytest
 import ganlib
 from ganlib.data.dataset import ImageDataset
 from ganlib.run import Run
-from tests.sharing.hub_stand_in import serving
+from tests.hub.hub_stand_in import serving
 
 
 @pytest.fixture(scope="session")

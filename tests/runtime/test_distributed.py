@@ -70,16 +70,16 @@ def test_who_is_left_says_that_another_process_has_ended(tmp_path):
 
 
 def test_a_process_alone_has_nothing_to_wait_for():
-    team = Distributed.join(detect("cpu"))
+    distributed = Distributed.join(detect("cpu"))
     gradient = torch.tensor([1.0, 2.0])
     parameter = torch.nn.Parameter(torch.zeros(2))
     parameter.grad = gradient
-    team.average_gradients([parameter])
-    assert (team.size, team.leads, team.same("art")) == (1, True, True)
+    distributed.average_gradients([parameter])
+    assert (distributed.size, distributed.is_main, distributed.agree_on("art")) == (1, True, True)
     assert parameter.grad is gradient
-    assert team.agree(True, False) == (True, False)
-    assert team.mean(gradient) is gradient
-    assert team.broadcast("recipe") == "recipe"
+    assert distributed.any(True, False) == (True, False)
+    assert distributed.mean(gradient) is gradient
+    assert distributed.broadcast("recipe") == "recipe"
     assert not torch.distributed.is_initialized()
 
 
@@ -100,7 +100,7 @@ def test_gpus_synchronise_batchnorm_where_the_recipe_wants_it():
         assert prepared.state_dict().keys() == recipe.generator().state_dict().keys()
 
 
-def test_a_team_says_how_it_shares_and_whose_statistics_batchnorm_takes():
+def test_processes_say_how_it_shares_and_whose_statistics_batchnorm_takes():
     batch, none = Recipe("test", size=32), Recipe("test", size=32, d_norm="none", g_norm="none")
     synchronised = nn.SyncBatchNorm.convert_sync_batchnorm(batch.generator())
     shares = "3 processes share each batch of 48; "

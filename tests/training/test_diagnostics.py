@@ -1,4 +1,4 @@
-"""The watcher names each failure when it should, both sides of each threshold; healthy runs stay silent."""
+"""Diagnostics name each failure when it should, both sides of each threshold; healthy runs stay silent."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganlib.recipes import get_recipe, override
-from ganlib.training.diagnostics import _turning_points, watch
+from ganlib.training.diagnostics import _turning_points, diagnose
 
 LOGS = Path(__file__).parent / "logs"
 HEALTHY = {
@@ -35,7 +35,7 @@ def rows_of(count, **columns):
 
 
 def names(rows):
-    return [finding.name for finding in watch(rows)]
+    return [found.name for found in diagnose(rows)]
 
 
 def told(rows):
@@ -102,12 +102,12 @@ def test_a_generator_that_has_not_played_has_not_lost():
 
 
 def test_the_probabilities_and_gradients_are_said():
-    (finding,) = watch(far_ahead(d_gradient=0.125, g_gradient=70.0))
-    assert "0.97" in finding.seen
-    assert "0.04" in finding.seen
-    assert "0.12 in D and 70 in G" in finding.seen
-    (finding,) = watch(far_ahead(d_gradient=None))
-    assert "gradient" not in finding.seen
+    (found,) = diagnose(far_ahead(d_gradient=0.125, g_gradient=70.0))
+    assert "0.97" in found.seen
+    assert "0.04" in found.seen
+    assert "0.12 in D and 70 in G" in found.seen
+    (found,) = diagnose(far_ahead(d_gradient=None))
+    assert "gradient" not in found.seen
 
 
 @pytest.mark.parametrize(("now", "wanted"), [(0.22, ["generator collapses"]), (0.23, [])])
@@ -205,10 +205,10 @@ def test_a_best_that_was_like_grey_is_none():
 
 
 def test_the_best_and_its_place_are_said():
-    (finding,) = watch(rows_of(20, score=[0.3, 0.1234, 0.2, 0.2111]))
+    (found,) = diagnose(rows_of(20, score=[0.3, 0.1234, 0.2, 0.2111]))
     for figure in ("0.123", "18 kimg", "0.211", "20 kimg"):
-        assert figure in finding.seen
-    assert "best.safetensors" in finding.advice
+        assert figure in found.seen
+    assert "best.safetensors" in found.advice
 
 
 @pytest.mark.parametrize(
@@ -253,17 +253,17 @@ def every_finding():
         "nothing learnt": rows_of(20, score=0.8),
         "nothing learnt, no gradient": rows_of(20, g_gradient=0.0),
     }
-    return {name: watch(rows) for name, rows in logs.items()}
+    return {name: diagnose(rows) for name, rows in logs.items()}
 
 
 @pytest.mark.parametrize(("name", "findings"), every_finding().items(), ids=list(every_finding()))
 def test_each_failure_is_named_alone_in_a_sentence_each_for_what_is_seen_and_what_to_try(name, findings):
-    (finding,) = findings
-    assert finding.name == name.partition(",")[0]
-    assert finding.seen.endswith(".")
-    assert finding.advice.endswith(".")
-    assert "--set " in finding.advice
-    assert "replace(recipe, " in finding.advice
+    (found,) = findings
+    assert found.name == name.partition(",")[0]
+    assert found.seen.endswith(".")
+    assert found.advice.endswith(".")
+    assert "--set " in found.advice
+    assert "replace(recipe, " in found.advice
 
 
 @pytest.mark.parametrize(("name", "findings"), every_finding().items(), ids=list(every_finding()))

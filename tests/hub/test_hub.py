@@ -7,7 +7,7 @@ import torch
 
 import ganlib
 from ganlib.errors import GanlibError
-from tests.sharing.hub_stand_in import serving
+from tests.hub.hub_stand_in import serving
 
 NAME = "somebody/portraits"
 

@@ -33,7 +33,7 @@ def test_pictures_that_are_all_the_same_have_none_and_a_gradient():
 
 def test_d_hears_of_it():
     torch.manual_seed(0)
-    discriminator = DCGANDiscriminator(32, 2, "none", spread=True, init="default")
+    discriminator = DCGANDiscriminator(32, 2, "none", minibatch_stddev=True, init="default")
     one = torch.rand(1, 3, 32, 32)
     alike, varied = one.repeat(8, 1, 1, 1), torch.cat([one, torch.rand(7, 3, 32, 32)])
     assert not torch.allclose(discriminator(alike)[0], discriminator(varied)[0])
@@ -43,4 +43,4 @@ def test_d_hears_of_it():
 
 @pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
 def test_every_norm_goes_with_it(norm):
-    assert DCGANDiscriminator(64, 2, norm, spread=True)(torch.rand(4, 3, 64, 64)).shape == (4,)
+    assert DCGANDiscriminator(64, 2, norm, minibatch_stddev=True)(torch.rand(4, 3, 64, 64)).shape == (4,)

@@ -57,12 +57,10 @@ def test_a_batch_larger_than_the_set_is_refused(art):
         Batches(ImageDataset(np.zeros((0, 32, 32, 3), np.uint8), "empty"), 1, CPU)
 
 
-@pytest.mark.parametrize(("size", "mirror"), [(3, False), (3, True), (17, True)])
-def test_processes_share_the_batches_that_one_would_have(art, size, mirror):
-    alone = Batches(art, 34 if size == 17 else 24, CPU, mirror=mirror)
-    team = [
-        Batches(art, alone.batch_size, CPU, mirror=mirror, share=Share(rank, size)) for rank in range(size)
-    ]
+@pytest.mark.parametrize(("size", "hflip"), [(3, False), (3, True), (17, True)])
+def test_processes_share_the_batches_that_one_would_have(art, size, hflip):
+    alone = Batches(art, 34 if size == 17 else 24, CPU, hflip=hflip)
+    team = [Batches(art, alone.batch_size, CPU, hflip=hflip, share=Share(rank, size)) for rank in range(size)]
     for number in range(6):
         torch.manual_seed(number)
         whole = alone.next()

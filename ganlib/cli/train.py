@@ -41,7 +41,7 @@ def add_prepare(verbs: Verbs) -> None:
         "--out", type=Path, metavar="SET", help="the folder to write (one in the cache; it is printed)"
     )
     prepare.add_argument(
-        "--via", metavar="WAY", help="'opendatasets' or 'huggingface': fetch the source in this way"
+        "--via", metavar="WAY", help="'kaggle', 'opendatasets' or 'huggingface': fetch the source in this way"
     )
     prepare.add_argument("--drop-duplicates", action="store_true", help="keep one of pictures that are equal")
     prepare.add_argument(
@@ -56,7 +56,7 @@ def add_prepare(verbs: Verbs) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from ganlib.data.manifest import Settings, read_manifest
     from ganlib.data.prepare import default_place, is_prepared, prepare
-    from ganlib.data.readers import find_pictures
+    from ganlib.data.sources import find_pictures
     from ganlib.runtime.files import expand_home
     from ganlib.show.report import report
 
@@ -307,12 +307,12 @@ def _disk() -> str:
 
 
 def _kaggle() -> str:
-    from ganlib.data.online.credentials import HOW_TO_GET_A_TOKEN, find_credential
+    from ganlib.data.download import HOW_TO_GET_A_TOKEN, find_credential
 
     credential = find_credential()
-    if credential is None:
+    if not credential:
         return f"public data sets need no account; for others, {HOW_TO_GET_A_TOKEN}"
-    return f"known to it by {credential.origin}"
+    return f"known to it by {credential}"
 
 
 def _state(package: str, remedy: str) -> str:

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from ganlib.data.decode import CROPS, RefusedError, decode
 from ganlib.data.manifest import Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.prepare import content_hash, images_file, is_prepared, prepare
-from ganlib.data.readers import PATCHWORK, PORTRAITS, find_pictures
+from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
@@ -196,8 +196,9 @@ def load_art(
 
     `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
     Kaggle data set: "owner/name" or its address. `via="huggingface"` takes `source` as a data set of that
-    hub, `via="opendatasets"` as an address which that package fetches. `size` is in pixels, a power of two
-    from 32 to 512: 64 unless told, 512 for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles".
+    hub, `via="opendatasets"` as an address which that package fetches, `via="kaggle"` has Kaggle's official
+    client fetch a Kaggle data set. `size` is in pixels, a power of two from 32 to 512: 64 unless told, 512
+    for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles".
 
     Raises:
         GanlibError: there is no such source, it holds too few pictures, or `size` does not fit.

@@ -113,18 +113,18 @@ class ImageDataset(Dataset[Tensor]):
         return np.flatnonzero(self._is_held_out)
 
     def tensor(self, indices: NDArray[np.int64] | slice = slice(None)) -> Tensor:
-        """Pictures as floats, (N, 3, size, size) in [-1, 1]."""
+        """Return pictures as floats, (N, 3, size, size) in [-1, 1]."""
         chosen = np.array(self.images[indices])  # a copy, because a mapped file is read-only
         return to_float(torch.from_numpy(chosen))
 
 
 def to_float(pictures: Tensor) -> Tensor:
-    """Bytes (N, H, W, 3) as floats (N, 3, H, W) in [-1, 1], channels last in memory."""
+    """Turn bytes (N, H, W, 3) into floats (N, 3, H, W) in [-1, 1], channels last in memory."""
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Floats (N, 3, H, W) in [-1, 1] as bytes (N, H, W, 3), rounded."""
+    """Round floats (N, 3, H, W) in [-1, 1] to bytes (N, H, W, 3)."""
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -250,7 +250,7 @@ PHOTO_CROPS = ("centre", "pad", "stretch")
 
 
 def read_photo(file: BinaryIO | Path, size: int, crop: str = "centre") -> Tensor:
-    """The picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, cropped to a square.
+    """Read the picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, and square.
 
     A larger one is reduced, a smaller one enlarged. `crop` is "centre", "pad" (white borders) or "stretch".
 

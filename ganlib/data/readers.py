@@ -37,7 +37,7 @@ class Pictures(Protocol):
     place: str
 
     def fingerprint(self) -> str:
-        """Text that changes when a file is added, removed or changed."""
+        """Return text that changes when a file is added, removed or changed."""
 
     def __iter__(self) -> Iterator[Found]:
         """Every file, in an order that depends on nothing but the files."""
@@ -73,7 +73,7 @@ class FolderPictures:
         return sorted(self._walk(), key=lambda file: file[0].path)
 
     def fingerprint(self) -> str:
-        """A hash of every path, size and time of change."""
+        """Compute a hash of every path, size and time of change."""
         digest = hashlib.sha256()
         for found, stamp in self._files:
             digest.update(f"{found.path}\0{stamp}\n".encode(errors="surrogateescape"))
@@ -182,7 +182,7 @@ _TOO_LARGE = "larger than 512 MiB when unpacked"
 
 
 def open_archive(path: Path) -> "ZipPictures | TarPictures":
-    """The files of the archive at `path`.
+    """Open the zip or tar archive at `path`.
 
     Raises:
         GanlibError: it is damaged, or neither zip nor tar.
@@ -205,7 +205,7 @@ class _Archive:
         self.place = str(path.resolve())
 
     def fingerprint(self) -> str:
-        """A hash of the archive's size and time of change."""
+        """Compute a hash of the archive's size and time of change."""
         facts = self.path.stat()
         return hashlib.sha256(f"{facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()
 

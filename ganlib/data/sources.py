@@ -73,7 +73,7 @@ class HuggingFacePictures:
         self._splits = {split: _pictures_only(rows, source) for split, rows in _load(source).items()}
 
     def fingerprint(self) -> str:
-        """Text that changes when the data set does."""
+        """Return text that changes when the data set does."""
         return " ".join(f"{split}:{rows._fingerprint}" for split, rows in self._splits.items())
 
     def __len__(self) -> int:

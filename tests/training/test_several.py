@@ -45,7 +45,7 @@ def numbers(state):
     """Every weight, average and moment, by name."""
     nets = {
         f"{net} {name}": t
-        for net in ("generator", "discriminator", "average")
+        for net in ("generator", "discriminator", "ema")
         for name, t in state[net].items()
     }
     moments = {

@@ -47,8 +47,8 @@ demo: .venv/core  ## train on the bundled portraits; MINUTES=5
 lab: .venv/lab  ## open the course in JupyterLab
 	$(BIN)/python -m jupyter lab --notebook-dir . notebooks/01_dataset.ipynb
 
-book: .venv/book  ## the course as a website in build/book; runs first what was not run as it is now
-	$(BIN)/python -m book
+website: .venv/docs  ## the course as a website in build/website; runs first what was not run as it is now
+	$(BIN)/python -m tools.website
 
 check: .venv/test  ## lint, format and types
 	$(BIN)/ruff check .
@@ -69,10 +69,10 @@ test-colab: $(LANE)/built  ## the notebooks with the versions of Colab, each alo
 	PYDEVD_DISABLE_FILE_VALIDATION=1 $(LANE)/bin/python -m tests.colab.lane $(NAMES)
 
 notebooks: .venv/test  ## run the notebooks and keep the outputs that the tests compare
-	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python notebooks/refresh.py notebooks/*.ipynb
+	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python -m tools.refresh notebooks/*.ipynb
 
 publish: .venv/test  ## write the address into badges, setup cells and README; REPO=owner/name
-	$(BIN)/python -m notebooks.publish $(if $(REPO),--repo $(REPO))
+	$(BIN)/python -m tools.publish $(if $(REPO),--repo $(REPO))
 
 clean:  ## remove the environment, the runs and the website
 	rm -rf .venv runs build

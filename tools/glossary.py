@@ -1,4 +1,4 @@
-"""Link the words of the glossary where a notebook first uses them: `python notebooks/link_glossary.py FILES`.
+"""Link the words of the glossary where a notebook first uses them: `python -m tools.glossary FILES`.
 
 glossary.md has a heading for each word, and below it, where needed, a line `Also: other, forms`; for a word
 that may mean something else `<!-- Linked as: these, forms, alone -->` or `<!-- Not in: such, phrases -->`.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import nbformat
 
-GLOSSARY = Path(__file__).with_name("glossary.md")
+GLOSSARY = Path(__file__).parents[1] / "notebooks" / "glossary.md"
 WIDTH = 120  # columns of a line that was wrapped before
 _HIDDEN = "\0"
 _SOLUTION = re.compile(r"<details.*?</details>", re.DOTALL)
@@ -152,7 +152,7 @@ def _rewrapped(before: str, after: str, place: int) -> str:
     old_end, new_end = (text.find("\n\n", place) for text in (before, after))
     old = before[start : old_end if old_end >= 0 else None]
     new = after[start : new_end if new_end >= 0 else None]
-    if max(map(len, old.split("\n"))) > WIDTH >= 0 or max(map(len, new.split("\n"))) <= WIDTH:
+    if max(map(len, old.split("\n"))) > WIDTH or max(map(len, new.split("\n"))) <= WIDTH:
         return after
     return after[:start] + _wrapped(new) + (after[new_end:] if new_end >= 0 else "")
 
@@ -162,8 +162,7 @@ def _wrapped(paragraph: str) -> str:
     items = re.split(r"\n(?=\s*(?:[-*+]|\d+\.) )", paragraph)
     if any(re.search(r"^\s*[|>#]|^\s*```| {2}$|\\$", item, re.MULTILINE) for item in items):
         return paragraph
-    wrapped = [_wrapped_item(item) for item in items]
-    return "\n".join(wrapped)
+    return "\n".join(_wrapped_item(item) for item in items)
 
 
 def _wrapped_item(item: str) -> str:

@@ -1,4 +1,4 @@
-"""How Sphinx builds the website; `python -m book` gathers what it is made of."""
+"""How Sphinx builds the website; `python -m tools.website` gathers what it is made of."""
 
 from pathlib import Path
 
@@ -8,7 +8,9 @@ author = ""
 project = "Learn how a GAN paints"
 html_title = project
 language = "en"
-extensions = ["myst_nb", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
 root_doc = "index"
 exclude_patterns = [".built"]
 
@@ -22,8 +24,8 @@ html_show_copyright = False
 html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False
-html_static_path = ["static", str(Path(jupyter_server_mathjax.__file__).with_name("static"))]
-html_css_files = ["book.css"]
+html_static_path = ["website.css", str(Path(jupyter_server_mathjax.__file__).with_name("static"))]
+html_css_files = ["website.css"]
 html_theme_options = {
     "home_page_in_toc": True,
     "use_download_button": False,

@@ -9,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks import publish
-from notebooks.links import local
+from tools import publish
+from tools.links import local
 
 ROOT = Path(__file__).parents[2]
 RAW = "https://raw.githubusercontent.com/somebody/gan-art/v0.1.0"
@@ -142,7 +142,7 @@ def test_a_published_project_passes_the_tests_of_its_pages(tmp_path):
     kept = shutil.ignore_patterns(".venv*", ".git", "runs", "__pycache__", ".*_cache", "dist", "build")
     shutil.copytree(ROOT, tmp_path / "project", ignore=kept, symlinks=True)
     publish.main(["--repo", "somebody/gan-art"], tmp_path / "project")
-    files = ["tests/notebooks/test_pages.py", "tests/notebooks/test_links.py"]
+    files = ["tests/notebooks/test_pages.py", "tests/tools/test_links.py"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files]
     done = subprocess.run(command, cwd=tmp_path / "project", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -3,15 +3,13 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from notebooks.publish import Address, setup
 from tests.colab.origin import bare_repository
+from tools.publish import SETUP_CELL, Address, setup
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-CELL = (NOTEBOOKS / "setup_cell.py").read_text(encoding="utf-8")
+CELL = SETUP_CELL.read_text(encoding="utf-8")
 LIBRARY = "from pathlib import Path\n\ndef set_up():\n    print(Path(__file__).resolve().parents[1])\n"
 NOWHERE = Address("file:///no/such/repository", "v0.1.0")
 LONGEST = 40  # lines
@@ -64,14 +62,14 @@ def test_the_checkout_in_which_one_works(project):
 
 
 def test_an_installed_ganlib_is_taken_as_it_is(project, runtime):
-    cell = setup(CELL, NOWHERE)
+    cell = setup(NOWHERE)
     assert run(runtime, cell, PYTHONPATH=str(project)) == ([str(project)], "")
 
 
 def test_a_zip_beside_the_notebook(tmp_path, runtime):
     fake_project(tmp_path / "packed" / "gan-art-0.1.0")
     shutil.make_archive(str(runtime / "anything"), "zip", tmp_path / "packed")
-    assert run(runtime, setup(CELL, NOWHERE)) == ([str(runtime / "gan-art-0.1.0")], "")
+    assert run(runtime, setup(NOWHERE)) == ([str(runtime / "gan-art-0.1.0")], "")
     (runtime / "anything.zip").unlink()
     assert run(runtime) == ([str(runtime / "gan-art-0.1.0")], "")  # the next kernel
 
@@ -94,7 +92,7 @@ def test_a_zip_of_a_zip_s_folder(tmp_path, runtime):
 def test_what_is_no_zip_yet_stops_nothing(project, tmp_path, runtime):
     (runtime / "half.zip").write_bytes(b"PK\x03\x04 still on its way")
     assert run(runtime)[1].endswith("upload the project's zip beside this.\n")
-    cell = setup(CELL, bare_repository(project, tmp_path / "ganlib.git"))
+    cell = setup(bare_repository(project, tmp_path / "ganlib.git"))
     assert run(runtime, cell) == ([str(runtime / "ganlib")], "")
 
 
@@ -109,21 +107,21 @@ def test_a_data_set_on_kaggle(tmp_path, runtime):
 @pytest.mark.parametrize("name", ["gan-art", "ganlib"])  # a folder ganlib could be taken for the library
 def test_the_published_project(project, tmp_path, runtime, name):
     origin = tmp_path / f"{name}.git"
-    cell = setup(CELL, bare_repository(project, origin))
+    cell = setup(bare_repository(project, origin))
     assert run(runtime, cell) == ([str(runtime / name)], "")
     shutil.rmtree(origin)
     assert run(runtime, cell) == ([str(runtime / name)], "")  # the next kernel needs no network
 
 
 def test_running_it_twice_does_no_harm(project, tmp_path, runtime):
-    cell = setup(CELL, bare_repository(project, tmp_path / "ganlib.git"))
+    cell = setup(bare_repository(project, tmp_path / "ganlib.git"))
     code = f"cell = {cell!r}\nexec(cell)\nbefore = list(sys.path)\nexec(cell)\nassert sys.path == before"
     assert run(runtime, code) == ([str(runtime / "ganlib")] * 2, "")
 
 
 @pytest.mark.parametrize("address", [Address("", ""), NOWHERE])
 def test_nothing_found_is_one_sentence(runtime, address):
-    told, errors = run(runtime, setup(CELL, address))
+    told, errors = run(runtime, setup(address))
     assert told == []
     assert errors.endswith(
         "FileNotFoundError: No ganlib: turn the network on, or upload the project's zip beside this.\n"

@@ -1,7 +1,7 @@
 """Run notebooks and store them as the repository keeps them.
 
 Every output and execution count is dropped but those of cells tagged `nbval-check-output`, which the tests
-compare: `python notebooks/refresh.py notebooks/*.ipynb`, with GANLIB_TINY=1 as in the tests.
+compare: `python -m tools.refresh notebooks/*.ipynb`, with GANLIB_TINY=1 as in the tests.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Write the project's address into badges, setup cells, links and README, or see that it stands there.
 
 pyproject.toml is where it is kept: `Repository` under [project.urls], and the tag is its version. What names
-the address is written from there: `python -m notebooks.publish` does it, `--repo owner/name` sets it first,
+the address is written from there: `python -m tools.publish` does it, `--repo owner/name` sets it first,
 `--repo none` takes it out, and `--check` changes nothing but says what differs. Links from a notebook to what
 is no notebook lead to the published page, as Colab opens a notebook alone; until there is one they stay
 inside the project.
@@ -17,10 +17,11 @@ from pathlib import Path
 
 import nbformat
 
-from notebooks.links import GITHUB, RAW, TARGET, local, lost, pages
-from notebooks.refresh import strip
+from tools.links import GITHUB, RAW, TARGET, local, lost, pages
+from tools.refresh import strip
 
 _ROOT = Path(__file__).parents[1]
+SETUP_CELL = Path(__file__).with_name("setup_cell.py")
 _COLAB = "https://colab.research.google.com"
 _BADGE = re.compile(
     rf"\[!\[Open this notebook in Google Colab\]\({re.escape(_COLAB)}/assets/colab-badge\.svg\)\]\([^)]*\)"
@@ -111,23 +112,23 @@ def title(text: str, page: str, address: Address) -> str:
     return _BADGE.sub(lambda _: line, text.replace(_NO_BADGE, line))
 
 
-def setup(template: str, address: Address) -> str:
+def setup(address: Address) -> str:
     """The setup cell with the address it fetches the project from."""
     line = f'ADDRESS, TAG = "{address.url}", "{address.tag}"'
+    template = SETUP_CELL.read_text(encoding="utf-8")
     return (_SETUP_LINE.sub(line, template) if address else template).rstrip("\n")
 
 
-def notebook(path: Path, root: Path, address: Address) -> str:
+def notebook(path: Path, address: Address) -> str:
     """The notebook as it is to be: badge, setup cell and links written, only compared outputs stored."""
     page = nbformat.read(path, as_version=4)
-    template = (root / "notebooks" / "setup_cell.py").read_text(encoding="utf-8")
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = outward(local(cell.source), address)
         if cell.id == "title":
             cell.source = title(cell.source, path.stem, address)
         if cell.id == "setup":
-            cell.source = setup(template, address)
+            cell.source = setup(address)
     return nbformat.writes(strip(page)) + "\n"
 
 
@@ -146,7 +147,7 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     """Every file that names the address, and what it is to hold."""
     address = read_address(root)
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        yield path, notebook(path, root, address)
+        yield path, notebook(path, address)
     page = root / "README.md"
     yield page, readme(page.read_text(encoding="utf-8"), address)
 

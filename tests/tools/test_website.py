@@ -8,11 +8,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from benchmarks.notebooks.ledger import read_ledger
-from book.outputs import is_current, with_outputs
 from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure
 from tests.notebooks.lesson import NOTEBOOKS
+from tools import website
+from tools.minutes import read_ledger
+from tools.website import is_current, with_outputs
 
 ROOT = NOTEBOOKS.parent
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -68,17 +69,9 @@ def test_a_cell_of_another_name_is_another_cell():
     assert not is_current(renamed, executed("a = 1"))
 
 
-@pytest.fixture
-def program():
-    """The command, without the packages of the extra `book`, which only the last step needs."""
-    from book import __main__ as program
-
-    return program
-
-
-def test_every_notebook_and_text_is_laid_out_and_named_in_the_contents(program, tmp_path):
+def test_every_notebook_and_text_is_laid_out_and_named_in_the_contents(tmp_path):
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-    program.gather(paths, NOTEBOOKS, tmp_path / "source", tmp_path / "pictures")
+    website.gather(paths, NOTEBOOKS, tmp_path / "source", tmp_path / "pictures")
     start = (tmp_path / "source" / "index.md").read_text(encoding="utf-8")
     assert start.startswith((ROOT / "README.md").read_text(encoding="utf-8"))
     named = re.findall(
@@ -90,8 +83,8 @@ def test_every_notebook_and_text_is_laid_out_and_named_in_the_contents(program, 
     assert {page.name for page in pages} >= {path.name for path in paths}
 
 
-def test_the_pictures_of_the_results_are_there(program, tmp_path):
-    program.gather([], NOTEBOOKS, tmp_path / "source", tmp_path / "pictures")
+def test_the_pictures_of_the_results_are_there(tmp_path):
+    website.gather([], NOTEBOOKS, tmp_path / "source", tmp_path / "pictures")
     page = tmp_path / "source" / "benchmarks" / "RESULTS.md"
     named = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     assert len(named) >= 3
@@ -99,10 +92,10 @@ def test_the_pictures_of_the_results_are_there(program, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["photos", "photos/one.jpg"])
-def test_nothing_but_a_website_is_written_over(program, tmp_path, capsys, name):
+def test_nothing_but_a_website_is_written_over(tmp_path, capsys, name):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").touch()
-    assert program.main(["--out", str(tmp_path / name)]) == 2
+    assert website.main(["--out", str(tmp_path / name)]) == 2
     assert "holds something else than the website" in capsys.readouterr().err
     assert (tmp_path / "photos" / "one.jpg").exists()
 
@@ -111,14 +104,14 @@ def _is_page(path: Path) -> bool:
     return path.suffix in {".md", ".ipynb"}
 
 
-def test_what_is_to_be_executed_is_said_with_its_minutes(program):
+def test_what_is_to_be_executed_is_said_with_its_minutes():
     measured = read_ledger(NOTEBOOKS / "minutes.json")
-    told = program.announcement([NOTEBOOKS / f"{name}.ipynb" for name in ("03_generator", "05_training")])
+    told = website.announcement([NOTEBOOKS / f"{name}.ipynb" for name in ("03_generator", "05_training")])
     assert "03_generator, 05_training." in told
     assert f"{measured['03_generator'].cpu + measured['05_training'].cpu:.1f} minutes" in told
 
 
-def test_only_what_has_changed_is_executed(program, tmp_path, monkeypatch, capsys):
+def test_only_what_has_changed_is_executed(tmp_path, monkeypatch, capsys):
     course = tmp_path / "notebooks"
     ran = tmp_path / "ran"
     course.mkdir()
@@ -127,12 +120,16 @@ def test_only_what_has_changed_is_executed(program, tmp_path, monkeypatch, capsy
     ran.mkdir()
     nbformat.write(executed("1"), ran / "01_a.ipynb")
     nbformat.write(executed("another"), ran / "02_b.ipynb")
-    monkeypatch.setattr(program, "_ROOT", tmp_path)
-    monkeypatch.setattr(program, "run", lambda path, cache: (executed(path.stem[1:2]), []))
-    monkeypatch.setattr(program, "write", lambda *_: 0)
-    assert program.main(["--executed", str(ran)]) == 0
+
+    def run(page, path, cache):
+        page.cells = executed(path.stem[1:2]).cells
+
+    monkeypatch.setattr(website, "_ROOT", tmp_path)
+    monkeypatch.setattr(website, "execute", run)
+    monkeypatch.setattr(website, "write", lambda *_: 0)
+    assert website.main(["--executed", str(ran)]) == 0
     assert "never were: 02_b, 03_c." in capsys.readouterr().out
-    assert program.main(["--executed", str(ran)]) == 0
+    assert website.main(["--executed", str(ran)]) == 0
     assert capsys.readouterr().out == ""
 
 

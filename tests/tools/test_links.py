@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from notebooks import links
+from tools import links
 
 ROOT = Path(__file__).parents[2]
 PAGES = links.pages(ROOT)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, table
 from benchmarks.throughput import make_jpegs
 from ganlib.data.imageset import ImageSet
 from ganlib.data.storage import OnDevice, ReadAhead, Storage
@@ -60,6 +60,13 @@ print(1000 * (time.perf_counter() - begin))
 """
 
 
+_HEADINGS = (
+    ["JPEGs of 1000x1200 px", "KB each", "size", "ImageFolder, pictures/s", "prepare, pictures/s", "ratio"],
+    ["pictures", "size", "seconds", "peak memory, MB", "looked through again, s", "opened, ms"],
+    ["100,000 pictures of 64 px", "GB/s"],
+)
+
+
 def measured(code: str, *arguments: object) -> list[float]:
     """The numbers that a program of its own prints."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
@@ -95,30 +102,27 @@ def jpegs(place: Path, grain: int, quality: int) -> Path:
     return folder
 
 
-def speed_table(place: Path, rounds: int) -> Iterator[str]:
-    """Preparing against decoding in every epoch, for pictures of less and more detail."""
-    yield "| JPEGs of 1000x1200 px | KB each | size | ImageFolder, pictures/s | prepare, pictures/s | ratio |"
-    yield "|---|---|---|---|---|---|"
+def speed_rows(place: Path, rounds: int) -> Iterator[list[str]]:
+    """Compare preparing with decoding in every epoch, for pictures of less and more detail."""
     for grain, quality, sizes in ((6, 75, (64, 512)), (6, 85, (64,)), (12, 90, (64,))):
         folder = jpegs(place, grain, quality)
         kilobytes = statistics.mean(path.stat().st_size for path in (folder / "art").iterdir()) / 1000
         for size in sizes:
             ours, theirs = against_image_folder(folder, size, rounds, place)
-            row = f"quality {quality}, grain of {grain} levels | {kilobytes:.0f} | {size}"
-            yield f"| {row} | {theirs:.0f} | {ours:.0f} | {ours / theirs:.2f} |"
+            about = f"quality {quality}, grain of {grain} levels"
+            rates = [f"{theirs:.0f}", f"{ours:.0f}", f"{ours / theirs:.2f}"]
+            yield [about, f"{kilobytes:.0f}", str(size), *rates]
 
 
-def memory_table(place: Path) -> Iterator[str]:
-    """Peak memory and time of large sets, and how fast they open afterwards."""
-    yield "| pictures | size | seconds | peak memory, MB | looked through again, s | opened, ms |"
-    yield "|---|---|---|---|---|---|"
+def memory_rows(place: Path) -> Iterator[list[str]]:
+    """Measure peak memory and time of large sets, and how fast they open afterwards."""
     large = linked(sorted((place / "grain-6-75-few" / "art").iterdir()), place / "large", 2_800)
     small = small_pictures(place / "small", 100_000)
     for folder, count, size in ((large, 2_800, 512), (small, 100_000, 64)):
         out = place / f"set-{count}"
         seconds, again, peak = measured(_PREPARE, folder, size, out)
         opened = statistics.median(measured(_OPEN, out)[0] for _ in range(5))
-        yield f"| {count:,} | {size} | {seconds:.0f} | {peak:.0f} | {again:.2f} | {opened:.1f} |"
+        yield [f"{count:,}", str(size), f"{seconds:.0f}", f"{peak:.0f}", f"{again:.2f}", f"{opened:.1f}"]
 
 
 def small_pictures(folder: Path, count: int) -> Path:
@@ -131,18 +135,18 @@ def small_pictures(folder: Path, count: int) -> Path:
     return folder
 
 
-def epoch_table(place: Path, device: torch.device) -> Iterator[str]:
-    """Gigabytes of pictures a second that an epoch reads, and that a plain copy of memory reaches."""
-    yield "| 100,000 pictures of 64 px | GB/s |"
-    yield "|---|---|"
+def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
+    """Measure the gigabytes a second that an epoch reads, and that a plain copy of memory reaches."""
     images = ImageSet.open(place / "set-100000")
-    for name, storage in (
-        ("on the device", OnDevice(images, device)),
-        ("read ahead", ReadAhead(images, device)),
-    ):
-        yield f"| an epoch in batches of 64, {name} | {statistics.median(epoch_rates(storage, images)):.2f} |"
+    storages: dict[str, Storage] = {
+        "on the device": OnDevice(images, device),
+        "read ahead": ReadAhead(images, device),
+    }
+    for name, storage in storages.items():
+        rate = statistics.median(epoch_rates(storage, images))
+        yield [f"an epoch in batches of 64, {name}", f"{rate:.2f}"]
     rows = torch.empty((len(images.train), 64 * 64 * 3), dtype=torch.uint8, device=device).fill_(1)
-    yield f"| a copy of the same bytes, 64 rows at a time | {statistics.median(copy_rates(rows)):.2f} |"
+    yield ["a copy of the same bytes, 64 rows at a time", f"{statistics.median(copy_rates(rows)):.2f}"]
 
 
 def epoch_rates(storage: Storage, images: ImageSet) -> list[float]:
@@ -171,19 +175,16 @@ def copy_rates(rows: torch.Tensor) -> list[float]:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=torch.device, default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    print(describe(options.device), flush=True)
+    print(describe(str(options.device)), flush=True)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        for table in (
-            speed_table(place, options.rounds),
-            memory_table(place),
-            epoch_table(place, torch.device(options.device)),
-        ):
+        every = (speed_rows(place, options.rounds), memory_rows(place), epoch_rows(place, options.device))
+        for headings, rows in zip(_HEADINGS, every, strict=True):
             print()
-            for line in table:
+            for line in table(headings, rows):
                 print(line, flush=True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, table
 from ganlib.costs import cost
 from ganlib.data.art import load_art
 from ganlib.machine import detect
@@ -19,6 +19,17 @@ from ganlib.show.curves import curves
 from ganlib.training.trainer import Trainer
 
 REFERENCES = ("portraits64", "artportraits64", "artgan64", "gallery512")
+_COLUMNS = (
+    "recipe",
+    "parameters, G + D",
+    "batch",
+    "GFLOP a picture",
+    "memory counted, GiB",
+    "kimg",
+    "minutes",
+    "pictures/s",
+    "losses of D / G",
+)
 _SIDE = 480
 _TITLE = 34
 _MARGIN = 20
@@ -34,18 +45,21 @@ def train(name: str, runs: Path, kimg: float, minutes: float, device: str) -> Ru
     return trainer.run
 
 
-def row(run: Run) -> str:
-    """One line of the table: what was computed, how far it came, at which speed."""
+def row(run: Run) -> list[str]:
+    """Say what was computed, how far it came, at which speed."""
     recipe, last = run.recipe(), run.log()[-1]
     counted = cost(recipe)
-    parameters = f"{counted.generator_parameters:,} + {counted.discriminator_parameters:,}"
-    memory = f"{counted.memory(recipe.batch_size) / 2**30:.2f}"
-    speed = 1000 * last["kimg"] / last["seconds"]
-    losses = f"{last['d_loss']:.2f} / {last['g_loss']:.2f}"
-    return (
-        f"| {recipe.name} | {parameters} | {recipe.batch_size} | {counted.flops / 1e9:.1f} | {memory} | "
-        f"{last['kimg']:.0f} | {last['seconds'] / 60:.1f} | {speed:.1f} | {losses} |"
-    )
+    return [
+        recipe.name,
+        f"{counted.generator_parameters:,} + {counted.discriminator_parameters:,}",
+        str(recipe.batch_size),
+        f"{counted.flops / 1e9:.1f}",
+        f"{counted.memory(recipe.batch_size) / 2**30:.2f}",
+        f"{last['kimg']:.0f}",
+        f"{last['seconds'] / 60:.1f}",
+        f"{1000 * last['kimg'] / last['seconds']:.1f}",
+        f"{last['d_loss']:.2f} / {last['g_loss']:.2f}",
+    ]
 
 
 def picture(runs: list[Run]) -> Image.Image:
@@ -83,15 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = [train(name, options.runs, options.kimg, options.minutes, options.device) for name in options.only]
     picture(runs).save(options.out, optimize=True)
-    print(
-        describe(options.device),
-        "",
-        "| recipe | parameters, G + D | batch | GFLOP a picture | memory counted, GiB | kimg | minutes | "
-        "pictures/s | losses of D / G |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(row(run) for run in runs),
-        sep="\n",
-    )
+    print(describe(options.device), "", *table(_COLUMNS, map(row, runs)), sep="\n")
 
 
 if __name__ == "__main__":

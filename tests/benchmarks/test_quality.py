@@ -15,16 +15,13 @@ from PIL import Image
 from torch import nn
 
 from benchmarks.quality import __main__ as program
-from benchmarks.quality import measuring, running, stopwatch, training
-from benchmarks.quality.job import Job, begun
-from benchmarks.quality.marks import Mark, marks_of
-from benchmarks.quality.picture import _STYLES, save
-from benchmarks.quality.results import Point, Result
-from benchmarks.quality.running import Workers, last_words, run_all
-from benchmarks.quality.stopwatch import Stopwatch, peak_memory
-from benchmarks.quality.systems import SIZES, Stage, System
+from benchmarks.quality import measuring, picture, running, training
+from benchmarks.quality.job import Job, Place, begun
+from benchmarks.quality.measuring import Point, Result
+from benchmarks.quality.running import Workers, run_all
+from benchmarks.quality.systems import SIZES, Mark, Stage, System
 from benchmarks.quality.table import report
-from benchmarks.quality.track import Place, Track
+from benchmarks.quality.training import Stopwatch, peak_memory
 from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
@@ -39,22 +36,6 @@ from ganlib.run import load_generator
 def known_rate(monkeypatch):
     """Of what matrix products reach."""
     monkeypatch.setattr(training, "_rate", lambda machine: {"cpu": 5e9}[machine.device.type])
-
-
-def test_what_timing_the_matrix_products_takes_is_no_memory_of_the_run(job, monkeypatch):
-    done = []
-    monkeypatch.setattr(training, "_rate", lambda machine: done.append("timed") or 1.0)
-    monkeypatch.setattr(training, "forget_peak_memory", lambda device: done.append(f"forgot {device}"))
-    assert training.train(job)
-    assert done == ["timed", "forgot cpu"]
-
-
-def test_only_a_gpu_keeps_an_account_of_memory_to_forget(monkeypatch):
-    forgotten = []
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", forgotten.append)
-    for device in ("cpu", "cuda:1"):
-        stopwatch.forget_peak_memory(torch.device(device))
-    assert forgotten == [torch.device("cuda:1")]
 
 
 def test_matrix_products_are_timed_where_they_are_the_measure(monkeypatch):
@@ -82,7 +63,7 @@ def _no_waiting(monkeypatch, art, full_length):
     """A clock that goes on by 50 ms when it is read, pictures at hand, an extractor that costs nothing."""
     ticks = itertools.count()
     clock = SimpleNamespace(process_time=lambda: next(ticks) * 0.05, perf_counter=lambda: 0.0)
-    monkeypatch.setattr(stopwatch, "time", clock)
+    monkeypatch.setattr(training, "time", clock)
     for module in (training, measuring):
         monkeypatch.setattr(module, "load_art", lambda name, size: art)
     eye = Extractor("eye", 8, nn.Sequential(nn.Flatten(), Halved()), torch.device("cpu"))
@@ -103,7 +84,7 @@ def ending_after(steps, monkeypatch):
 
 
 def test_marks_are_the_budgets_and_ten_points_of_the_longest_minutes():
-    marks = marks_of((90,), (10, 40))
+    marks = Stage("small", "blocks", 32, "cpu", (90,), (10, 40), ()).marks()
     assert [mark.name for mark in marks if mark.full] == ["90-kimg", "10-minutes", "40-minutes"]
     points = [mark.value for mark in marks if not mark.full]
     assert points == [4, 8, 12, 16, 20, 24, 28, 32, 36]
@@ -140,27 +121,18 @@ def test_a_trial_has_a_folder_of_its_own(stage):
 
 
 def test_a_stopwatch_counts_nothing_while_it_is_paused():
-    watch = Stopwatch(torch.device("cpu"))
-    watch.start(100)
+    watch = Stopwatch(torch.device("cpu"), 100)
     with watch.paused() as seconds:
-        stopwatch.time.process_time()
-        stopwatch.time.process_time()
+        training.time.process_time()
+        training.time.process_time()
     assert seconds == pytest.approx(100.05)
     assert watch.seconds() == pytest.approx(100.1)
-
-
-def test_memory_is_that_of_the_process():
-    before = peak_memory(torch.device("cpu"))
-    assert 50e6 < before < 50e9
-    assert peak_memory(torch.device("cpu")) >= before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process starts anew")
 def test_memory_is_not_that_of_the_process_that_started_it():
     ballast = np.ones(400_000_000, dtype=np.uint8)
-    asking = (
-        "import torch; from benchmarks.quality.stopwatch import *; print(peak_memory(torch.device('cpu')))"
-    )
+    asking = "from benchmarks.quality.training import *; print(peak_memory(torch.device('cpu')))"
     child = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True)
     assert 50e6 < int(child.stdout) < ballast.nbytes + 200e6
     assert int(child.stdout) < peak_memory(torch.device("cpu")) - 200e6
@@ -170,16 +142,14 @@ def test_memory_is_not_that_of_the_process_that_started_it():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu_it_is_the_clock_and_the_memory_that_count():
     device = torch.device("cuda", 0)
-    watch = Stopwatch(device)
-    watch.start(5)
-    assert watch.exact() == 5  # the clock of the test stands still
+    assert Stopwatch(device, 5).exact() == 5  # the clock of the test stands still
     assert peak_memory(device) == torch.cuda.max_memory_allocated()
 
 
 def test_a_run_is_kept_at_each_mark_and_ends_after_the_last(job):
     assert not job.is_trained()
     assert training.train(job)
-    kept = job.track.kept()
+    kept = job.kept()
     assert set(kept) == {mark.name for mark in job.stage.marks()}
     assert (kept["0.16-kimg"].step, kept["0.16-kimg"].kimg) == (13, 0.169)  # the first step after it
     for mark in job.stage.marks():
@@ -187,7 +157,7 @@ def test_a_run_is_kept_at_each_mark_and_ends_after_the_last(job):
         assert mark.share(place.kimg, place.minutes) >= 1
         assert place.seconds / 60 < mark.value + 0.003 or mark.unit == "kimg"
         assert load_generator(job.kept_file(mark))[1].seed == 1
-    assert kept["0.02-minutes"].step == max(place.step for place in job.track.places())
+    assert kept["0.02-minutes"].step == max(place.step for place in job.places())
     assert job.share() == 1
     steps = job.run.checkpoint_file.stat().st_mtime_ns
     assert training.train(job)
@@ -201,11 +171,11 @@ def test_a_run_that_was_stopped_comes_to_the_same_pictures(job, tmp_path, monkey
     for steps in (3, 4):
         ending_after(steps, monkeypatch)
         assert not training.train(job)
-        seconds.append(job.track.places()[-1].seconds)
+        seconds.append(job.places()[-1].seconds)
     ending_after(10**6, monkeypatch)
     assert training.train(job)
-    assert job.track.kept()["0.16-kimg"].step == 13
-    assert seconds[0] < seconds[1] < seconds[2] < job.track.kept()["0.16-kimg"].seconds
+    assert job.kept()["0.16-kimg"].step == 13
+    assert seconds[0] < seconds[1] < seconds[2] < job.kept()["0.16-kimg"].seconds
     mark = job.stage.marks()[0]
     assert mark.name == "0.16-kimg"
     ours, theirs = (load_generator(each.kept_file(mark))[0].state_dict() for each in (job, whole))
@@ -215,31 +185,30 @@ def test_a_run_that_was_stopped_comes_to_the_same_pictures(job, tmp_path, monkey
 def test_a_run_killed_without_notice_takes_up_its_clock_at_the_checkpoint(job, tmp_path, monkeypatch):
     ending_after(3, monkeypatch)
     assert not training.train(job)
-    at_checkpoint = job.track.places()[-1]
-    job.track.add(Place(at_checkpoint.step + 2, 0.5, 99.0, mark="0.02-minutes"))  # after it, and lost with it
+    at_checkpoint = job.places()[-1]
+    job.note(Place(at_checkpoint.step + 2, 0.5, 99.0, mark="0.02-minutes"))  # after it, and lost with it
     ending_after(10**6, monkeypatch)
     assert training.train(job)
-    assert 1 <= job.track.kept()["0.02-minutes"].minutes / 0.02 < 1.6
+    assert 1 <= job.kept()["0.02-minutes"].minutes / 0.02 < 1.6
 
 
 def test_a_run_that_was_killed_goes_on_from_its_checkpoint(job):
-    track = Track(job.run.folder)
     job.run.folder.mkdir(parents=True)
     for step in (10, 20, 30):
-        track.add(Place(step, step / 100, step * 2.0, mark=f"{step}-steps"))
-    with track.file.open("a") as file:
+        job.note(Place(step, step / 100, step * 2.0, mark=f"{step}-steps"))
+    with job.track_file.open("a") as file:
         file.write('{"step": 40, "ki')
-    assert track.go_back(25) == Place(20, 0.2, 40.0, mark="20-steps")
-    assert set(track.kept()) == {"10-steps", "20-steps"}
-    assert track.go_back(0) == Place(0, 0.0, 0.0)
-    assert track.places() == []
+    assert job.go_back(25) == Place(20, 0.2, 40.0, mark="20-steps")
+    assert set(job.kept()) == {"10-steps", "20-steps"}
+    assert job.go_back(0) == Place(0, 0.0, 0.0)
+    assert job.places() == []
 
 
 def test_what_a_run_that_went_back_by_itself_has_paid_counts(job):
     job.run.folder.mkdir(parents=True)
     for step, seconds in ((10, 1.0), (20, 2.0), (10, 2.5)):
-        job.track.add(Place(step, 0.0, seconds))
-    assert job.track.go_back(10).seconds == 2.5
+        job.note(Place(step, 0.0, seconds))
+    assert job.go_back(10).seconds == 2.5
 
 
 def test_a_run_with_other_marks_is_not_mixed_in(job):
@@ -254,13 +223,6 @@ def test_a_run_of_another_recipe_is_not_mixed_in(job, recipe):
     changed = replace(job, system=System("modern", "narrow", lambda: replace(recipe, g_lr=1e-3)))
     with pytest.raises(GanlibError, match="belongs to another recipe: its g_lr"):
         changed.is_trained()
-
-
-def test_a_damaged_track_is_said(job):
-    job.run.folder.mkdir(parents=True)
-    job.track.file.write_text("what\n")
-    with pytest.raises(GanlibError, match=r"track.jsonl' is damaged"):
-        job.track.places()
 
 
 def figures(kid, recall, **more):
@@ -360,12 +322,9 @@ def test_the_rates_are_all_that_differs_from_modern64_made_narrow():
         assert recipes["modern"].differences(recipes[name]) == ["g_lr", "d_lr"]
 
 
-def test_a_large_picture_is_made_smaller_until_it_is_light(tmp_path):
+def test_a_large_picture_is_made_smaller_until_it_is_light():
     noise = np.random.default_rng(0).integers(0, 256, (1200, 1500, 3), dtype=np.uint8)
-    save([Image.fromarray(noise)], tmp_path / "one.png")
-    assert 1.6e6 < (tmp_path / "one.png").stat().st_size <= 2.5e6
-    save([Image.new("RGB", (1000, 800), "red")] * 2, tmp_path / "two.png")
-    assert Image.open(tmp_path / "two.png").size == (1032, 1664)
+    assert 1.6e6 < len(picture._light(Image.fromarray(noise))) <= 2.5e6
 
 
 class Inline:
@@ -404,11 +363,10 @@ def test_the_whole_comparison(stage, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith(told[told.index("blocks at") :])
     assert (tmp_path / "all.png").read_bytes() == before
     sheet = np.asarray(Image.open(tmp_path / "all.png").convert("RGB")).astype(int)
-    left, right = sheet[100:480, 20:420], sheet[100:480, 448:848]
-    assert left.std() > 5
-    assert right.std() > 5
+    left, right = sheet[100:460, 30:400], sheet[100:460, 450:820]
+    assert min(left.std(), right.std()) > 5
     assert not np.array_equal(left, right)
-    small = [sheet[1040:1200, 20 + 206 * place :][:, :180] for place in range(6)]
+    small = [sheet[1000:1150, 30 + 210 * place :][:, :150] for place in range(6)]
     assert min(grid.std() for grid in small) > 5
 
 
@@ -427,7 +385,7 @@ def test_what_was_kept_for_the_curve_alone_is_removed_once_it_is_measured(job, k
     assert full.kid == full.quality.kid.half
     assert full.step == 13
     assert (full.rate, full.flops) == (5e9, cost(job.recipe()).flops)
-    assert Result.read(job, "eye") == found
+    assert Result.read(job.run.folder / "measured-eye.json") == found
     assert gauge.measure(job) == found
     assert begun(job.stage, job.runs) == [job]
 
@@ -436,8 +394,8 @@ def test_a_mark_that_was_passed_anew_is_measured_anew(job):
     assert training.train(job)
     gauge = measuring.Gauge(job.stage, "eye")
     before = gauge.measure(job)
-    place = job.track.kept()["0.16-kimg"]
-    job.track.add(place._replace(step=14, kimg=0.185))
+    place = job.kept()["0.16-kimg"]
+    job.note(place._replace(step=14, kimg=0.185))
     after = gauge.measure(job)
     assert after.points["0.16-kimg"].kimg == 0.185
     assert after.points["0.02-minutes"] == before.points["0.02-minutes"]
@@ -466,7 +424,7 @@ def test_jobs_run_a_few_at_a_time_and_one_that_breaks_down_is_named(stage, tmp_p
         lines = "".join(
             f'{{"step": 1, "kimg": 1, "seconds": 9, "mark": "{m.name}"}}\n' for m in stage.marks()
         )
-        good = f"open({str(job.track.file)!r}, 'w').write({lines!r})"
+        good = f"open({str(job.track_file)!r}, 'w').write({lines!r})"
         return ["-c", "print('too hot'); raise SystemExit('it melted')" if job.seed == 2 else good]
 
     def measure(job):
@@ -477,7 +435,7 @@ def test_jobs_run_a_few_at_a_time_and_one_that_breaks_down_is_named(stage, tmp_p
     workers = Workers(command, 2, 1)
     broken = run_all(jobs, workers, measure)
     assert broken == [jobs[2]]
-    assert last_words(jobs[2]) == "it melted"
+    assert jobs[2].last_words() == "it melted"
     assert len(most) == 3
     assert max(most) <= 1
     assert not workers.at_work
@@ -523,6 +481,6 @@ def test_mistakes_are_one_sentence(tmp_path, capsys, monkeypatch, stage):
 
 
 def test_every_system_of_a_stage_has_a_look_of_its_own():
-    looks = [(marker, line) for _, marker, line in _STYLES]
-    assert len(set(looks)) == len({colour for colour, _, _ in _STYLES}) == len(_STYLES)
-    assert max(len(stage.systems) for stages in SIZES.values() for stage in stages) <= len(_STYLES)
+    looks = [(marker, line) for _, marker, line in picture._STYLES]
+    assert len(set(looks)) == len({colour for colour, _, _ in picture._STYLES}) == len(picture._STYLES)
+    assert max(len(stage.systems) for stages in SIZES.values() for stage in stages) <= len(picture._STYLES)

@@ -1,29 +1,27 @@
 """The benchmark of the notebooks: a tiny one is run, timed, counted and written to; estimates by hand."""
 
 import json
-from base64 import b64encode
-from dataclasses import replace
-from io import BytesIO
 from types import SimpleNamespace
 
-import imageio.v3 as iio
 import nbformat
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch.nn.functional import conv2d, leaky_relu, linear
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.notebooks import __main__ as program
-from benchmarks.notebooks import counter, cover, running, t4
-from benchmarks.notebooks.counter import Arithmetic
-from benchmarks.notebooks.cover import write_cover
-from benchmarks.notebooks.ledger import Entry, add_to_ledger, read_ledger
-from benchmarks.notebooks.t4 import Measured, shortened, stretch_of, t4_seconds, uses_a_gpu
-from benchmarks.notebooks.title import Minutes, fits, restated, rounded, stated
-from ganlib.errors import GanlibError
-from ganlib.show.figure import Figure
+from benchmarks import notebooks
+from benchmarks.arithmetic import (
+    SHORT,
+    Arithmetic,
+    Measured,
+    shortened,
+    stretch_of,
+    t4_seconds,
+    uses_a_gpu,
+    watch,
+)
+from tools.minutes import read_ledger
 
 TITLE = """# 01 A page
 
@@ -70,21 +68,21 @@ def folder(tmp_path):
 def quick(monkeypatch):
     """A CPU of a known rate, and all that was counted."""
     found = []
-    counted = running.counted
+    counted = notebooks.counted
 
     def recorded(*arguments):
         found.append(counted(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(running, "matrix_rate", lambda device, precision: RATE)
-    monkeypatch.setattr(running, "counted", recorded)
+    monkeypatch.setattr(notebooks, "matrix_rate", lambda device, precision: RATE)
+    monkeypatch.setattr(notebooks, "counted", recorded)
     return found
 
 
 def test_a_notebook_is_run_timed_counted_kept_and_written_to(folder, tmp_path, capsys, monkeypatch, quick):
     monkeypatch.setenv("GANLIB_TINY", "1")  # which must not reach the kernel
     options = ["--folder", str(folder), "--out", str(tmp_path / "out")]
-    assert program.main([*options, "01", "--write"]) == 0
+    assert notebooks.main([*options, "01", "--write"]) == 0
     assert capsys.readouterr().out.strip().split("\n")[-1].startswith("| 01_page | 25 | 8 | 0.")
     entry = read_ledger(folder / "minutes.json")["01_page"]
     (cells,) = quick
@@ -108,26 +106,26 @@ def test_a_notebook_is_run_timed_counted_kept_and_written_to(folder, tmp_path, c
 
 def test_without_being_told_to_it_writes_into_no_notebook(folder, tmp_path, monkeypatch):
     before = (folder / "01_page.ipynb").read_bytes()
-    page = nbformat.read(folder / "01_page.ipynb", as_version=4)
-    monkeypatch.setattr(program, "run", lambda *_: (page, []))
-    monkeypatch.setattr(program, "minutes_of", lambda *_: (3.3, 0.1))
-    assert program.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 0
+    monkeypatch.setattr(notebooks, "execute", lambda *_: None)
+    monkeypatch.setattr(notebooks, "_seconds", lambda _: 0.0)
+    monkeypatch.setattr(notebooks, "minutes_of", lambda *_: (3.3, 0.1))
+    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 0
     assert (folder / "01_page.ipynb").read_bytes() == before
     assert list((folder / "covers").iterdir()) == []
     assert read_ledger(folder / "minutes.json")["01_page"].cpu == 3.3
 
 
 def test_a_busy_machine_is_said():
-    assert program._busy(0.3) == []
-    assert "a load of 3.2" in program._busy(3.21)[0]
+    assert notebooks._busy(0.3) == []
+    assert "a load of 3.2" in notebooks._busy(3.21)[0]
 
 
 def test_a_title_without_minutes_is_said_before_anything_runs(folder, tmp_path, capsys, monkeypatch):
     nbformat.write(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 02")]), folder / "02.ipynb"
     )
-    monkeypatch.setattr(program, "run", lambda *_: pytest.fail("it runs"))
-    assert program.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 2
+    monkeypatch.setattr(notebooks, "execute", lambda *_: pytest.fail("it runs"))
+    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 2
     assert "02.ipynb: The first cell has 0 lines of minutes" in capsys.readouterr().err
 
 
@@ -136,10 +134,10 @@ def test_a_failing_cell_is_a_sentence(folder, tmp_path, capsys):
     page = nbformat.read(path, as_version=4)
     page.cells[1].source = "1 / 0"
     nbformat.write(page, path)
-    assert program.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 2
+    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 2
     assert "A cell of 01_page.ipynb stopped with ZeroDivisionError" in capsys.readouterr().err
     assert not (folder / "minutes.json").exists()
-    assert program.main(["--folder", str(folder), "07"]) == 2
+    assert notebooks.main(["--folder", str(folder), "07"]) == 2
     assert "No notebook is called '07...': there are 01_page." in capsys.readouterr().err
 
 
@@ -185,7 +183,7 @@ def test_views_and_nets_without_values_cost_nothing():
 def test_the_counter_begins_with_the_next_cell(tmp_path):
     hooks = {}
     shell = SimpleNamespace(events=SimpleNamespace(register=hooks.__setitem__))
-    counter.watch(shell, tmp_path / "counts")
+    watch(shell, tmp_path / "counts")
     hooks["post_run_cell"](None)
     for size in (2, 3):
         hooks["pre_run_cell"](None)
@@ -219,7 +217,7 @@ def test_timed_trainings_are_found_and_shortened():
     assert stretch_of("a.fit(minutes=5)\nb.fit(minutes=25 if gpu else 5)") == 3
     assert stretch_of("fit(minutes=3)\na.train(minutes=3)\na.fit(kimg=1)") is None
     assert stretch_of("!ls") is None
-    assert shortened("a.fit(minutes=60 if gpu else 10, kimg=5)") == f"a.fit(minutes={t4._SHORT}, kimg=5)"
+    assert shortened("a.fit(minutes=60 if gpu else 10, kimg=5)") == f"a.fit(minutes={SHORT}, kimg=5)"
     assert shortened("a.fit( kimg=5 )  # as it stands") == "a.fit( kimg=5 )  # as it stands"
 
 
@@ -228,139 +226,5 @@ def test_a_notebook_without_a_device_stays_on_the_cpu(folder, tmp_path, monkeypa
     assert uses_a_gpu(["device = ganlib.detect().device"])
     assert not uses_a_gpu(["print(ganlib.detect())", "net(x)"])
     cells = [Measured("net(x)", 90.0), Measured("1", 30.0)]
-    monkeypatch.setattr(running, "counted", lambda *_: pytest.fail("nothing there is to be counted"))
-    assert running.minutes_of(folder / "01_page.ipynb", cells, tmp_path) == (2, 2)
-
-
-def test_a_run_sees_the_checkout_and_writes_beside_it(folder):
-    (folder / "runs").mkdir()
-    (folder.parent / "README.md").write_text("all about it")
-    with running.mirror(folder) as place:
-        assert (place.parent / "README.md").read_text() == "all about it"
-        assert (place / "01_page.ipynb").exists()
-        assert not (place / "runs").exists()
-        (place / "runs").mkdir()
-        (place / "runs" / "model").write_text("")
-    assert not place.exists()
-    assert list((folder / "runs").iterdir()) == []
-    assert (folder / "01_page.ipynb").exists()
-
-
-def test_the_minutes_are_read_and_written():
-    assert stated(TITLE) == Minutes(25, 8, 1)
-    assert stated(restated(TITLE, 11.2, 0.1)) == Minutes(25, 12, 0.5)
-    assert str(Minutes(25, 1, 1)).endswith("25 to read, 1 to run on two CPU cores, 1 on a T4 (estimated).")
-    for wrong in ("", TITLE.replace("(estimated)", ""), TITLE + TITLE, TITLE.replace("two", "2")):
-        with pytest.raises(GanlibError, match="lines of minutes"):
-            stated(wrong)
-
-
-def test_minutes_are_rounded_as_one_says_them():
-    wanted = {
-        0.01: 0.5,
-        0.6: 0.5,
-        0.8: 1,
-        1.3: 1.5,
-        2.4: 2,
-        7.4: 7,
-        11.1: 12,
-        13.6: 15,
-        34: 30,
-        66: 60,
-        1000: 240,
-    }
-    assert {measured: rounded(measured) for measured in wanted} == wanted
-    assert all(fits(rounded(minutes / 10), minutes / 10) for minutes in range(4000))
-
-
-@pytest.mark.parametrize(
-    ("said", "measured", "good"),
-    [
-        (1, 1, True),
-        (2, 1, True),
-        (2.1, 1, False),
-        (1, 2, True),
-        (1, 2.1, False),
-        (0.5, 0.01, True),
-        (1, 0.01, True),
-        (1.5, 0.01, False),
-        (0, 0.01, False),
-        (0.2, 0.2, False),
-    ],
-)
-def test_a_factor_of_two(said, measured, good):
-    assert fits(said, measured) is good
-
-
-def test_the_ledger_keeps_what_was_not_measured_again(tmp_path):
-    path = tmp_path / "minutes.json"
-    assert read_ledger(path) == {}
-    old = Entry(1.5, 0.5, "a machine", "2026-01-01", "3.11", "2.6")
-    add_to_ledger(path, "02", old)
-    new = Entry.of_today(3.14159, 2)
-    add_to_ledger(path, "01", new)
-    assert list(read_ledger(path).items()) == [("01", new), ("02", old)]
-    assert (new.cpu, new.torch) == (3.14, torch.__version__)
-    add_to_ledger(path, "02", replace(old, cpu=9))
-    assert read_ledger(path)["02"].cpu == 9
-
-
-def page_with(*htmls, tags=("cover",)):
-    outputs = [nbformat.v4.new_output("display_data", {"text/html": html}) for html in htmls]
-    cell = nbformat.v4.new_code_cell("1", id="picture", metadata={"tags": list(tags)}, outputs=outputs)
-    return nbformat.v4.new_notebook(cells=[cell])
-
-
-def gif(count, size):
-    random = np.random.default_rng(0)
-    frames = [Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8)) for _ in range(count)]
-    buffer = BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0)
-    return buffer.getvalue()
-
-
-def test_the_cover_is_the_last_picture_of_its_cell(tmp_path):
-    small, blue = (Figure.from_image(Image.new("RGB", (30, 20), c), "x") for c in ("red", "blue"))
-    write_cover(page_with(small.html(), "<p>words</p>", blue.html()), tmp_path / "cover.webp")
-    picture = Image.open(tmp_path / "cover.webp")
-    assert (picture.size, picture.format) == ((30, 20), "WEBP")
-    assert picture.convert("RGB").getpixel((9, 9))[2] > 200
-    see_through = Figure.from_image(Image.new("RGBA", (30, 20), (0, 0, 0, 0)), "x")
-    write_cover(page_with(see_through.html()), tmp_path / "cover.webp")
-    assert Image.open(tmp_path / "cover.webp").convert("RGB").getpixel((9, 9)) == (255, 255, 255)
-
-
-def test_a_small_film_goes_on_moving_a_large_one_shows_its_end(tmp_path):
-    moving = Figure(gif(5, 64), "five frames of noise", "image/gif")
-    write_cover(page_with(moving.html()), tmp_path / "cover.webp")
-    film = Image.open(tmp_path / "cover.webp")
-    assert (film.n_frames, film.info["loop"]) == (5, 0)
-    film.seek(1)
-    film.load()
-    assert film.info["duration"] == 80
-    large = Figure(gif(4, 400), "four frames of noise", "image/gif")
-    write_cover(page_with(large.html()), tmp_path / "cover.webp")
-    assert Image.open(tmp_path / "cover.webp").n_frames == 1
-
-
-def test_an_mp4_becomes_a_film(tmp_path):
-    frames = np.stack([np.full((64, 96, 3), 40 * shade, np.uint8) for shade in range(6)])
-    iio.imwrite(tmp_path / "film.mp4", frames, fps=20)
-    data = b64encode((tmp_path / "film.mp4").read_bytes()).decode()
-    html = f'<video src="data:video/mp4;base64,{data}" aria-label="six shades of grey"></video>'
-    write_cover(page_with(html), tmp_path / "cover.webp")
-    film = Image.open(tmp_path / "cover.webp")
-    assert (film.n_frames, film.size) == (6, (96, 64))
-
-
-@pytest.mark.parametrize(
-    ("page", "message"),
-    [
-        (page_with(tags=()), "0 cells have the tag"),
-        (page_with("<p>words</p>"), "'picture' has the tag 'cover' but shows no picture"),
-    ],
-)
-def test_no_cover_is_a_sentence(page, message, tmp_path):
-    with pytest.raises(GanlibError, match=message):
-        write_cover(page, tmp_path / "cover.webp")
-    assert cover.TAG == "cover"
+    monkeypatch.setattr(notebooks, "counted", lambda *_: pytest.fail("nothing there is to be counted"))
+    assert notebooks.minutes_of(folder / "01_page.ipynb", cells, tmp_path) == (2, 2)

@@ -23,27 +23,34 @@ and those of gradient penalties; what other processes compute does not.
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
 
-from benchmarks.machine import describe
-from benchmarks.notebooks.cover import write_cover
-from benchmarks.notebooks.keeping import keep
-from benchmarks.notebooks.ledger import Entry, add_to_ledger
-from benchmarks.notebooks.running import minutes_of, run
-from benchmarks.notebooks.title import Minutes, restated, stated
+from benchmarks.arithmetic import Measured, shortened, t4_seconds, uses_a_gpu
+from benchmarks.machine import describe, matrix_rate, table
 from ganlib.errors import GanlibError
+from tools.covers import write_cover
+from tools.minutes import Entry, Minutes, add_to_ledger, restated, stated
+from tools.running import code_cells, execute, keep
 
-_FOLDER = Path(__file__).parents[2] / "notebooks"
+_ROOT = Path(__file__).parents[1]
 _USER_MISTAKE = 2
 _IDLE = 0.5  # processes that want to compute, on average over the last minute
 _COLUMNS = ("notebook", "to read", "CPU, stated", "CPU, measured", "T4, stated", "T4, estimated")
-_HEAD = f"| {' | '.join(_COLUMNS)} |\n{'|---' * len(_COLUMNS)}|"
+_WATCH = """
+import sys
+sys.path.append({root!r})
+from pathlib import Path
+from benchmarks.arithmetic import watch
+watch(get_ipython(), Path({path!r}))
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         paths = _chosen(options.folder, options.numbers)
-        print(describe("cpu"), *_busy(os.getloadavg()[0]), "", _HEAD, sep="\n", flush=True)
+        print(describe("cpu"), *_busy(os.getloadavg()[0]), "", sep="\n", flush=True)
         with TemporaryDirectory(prefix="notebooks-cache-") as cache:
-            for line in _measure(paths, Path(cache), options):
+            for line in table(_COLUMNS, _measure(paths, Path(cache), options)):
                 print(line, flush=True)
     except GanlibError as error:
         print(error, file=sys.stderr)
@@ -75,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("numbers", nargs="*", metavar="NUMBER", help="such as 02 or 02_gan_theory (all)")
     add("--out", type=Path, default=Path("runs/notebooks"), help="for the executed pages (runs/notebooks)")
     add("--write", action="store_true", help="put minutes and pictures into the notebooks")
-    add("--folder", type=Path, default=_FOLDER, help="where the notebooks are (those of the course)")
+    add("--folder", type=Path, default=_ROOT / "notebooks", help="where they are (those of the course)")
     return parser
 
 
@@ -89,36 +96,63 @@ def _chosen(folder: Path, numbers: Sequence[str]) -> list[Path]:
     return [path for path in paths if not numbers or path.stem.startswith(tuple(numbers))]
 
 
-def _measure(paths: list[Path], cache: Path, options: argparse.Namespace) -> Iterator[str]:
-    """A line of the table for each notebook, when it is done."""
+def _measure(paths: list[Path], cache: Path, options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
+    """A row of the table for each notebook, when it is done."""
     told = {path: _said(path) for path in paths}  # before anything runs for minutes
     for path, said in told.items():
-        page, cells = run(path, cache)
+        page = _read(path)
+        execute(page, path, cache)
+        cells = [Measured(cell.source, _seconds(cell)) for cell in code_cells(page)]
         cpu, t4 = minutes_of(path, cells, cache)
         add_to_ledger(path.parent / "minutes.json", path.stem, Entry.of_today(cpu, t4))
         if options.write:
             write_cover(page, path.parent / "covers" / f"{path.stem}.webp")
-            _retitle(path, cpu, t4)
-            page.cells[0].source = restated(_title(page), cpu, t4)
+            kept = _read(path)
+            kept.cells[0].source = page.cells[0].source = restated(page.cells[0].source, cpu, t4)
+            nbformat.write(kept, path)
         keep(page, path, options.out)
-        yield f"| {path.stem} | {said.read:g} | {said.cpu:g} | {cpu:.2f} | {said.t4:g} | {t4:.2f} |"
+        yield path.stem, f"{said.read:g}", f"{said.cpu:g}", f"{cpu:.2f}", f"{said.t4:g}", f"{t4:.2f}"
 
 
 def _said(path: Path) -> Minutes:
     try:
-        return stated(_title(nbformat.read(path, as_version=4)))
+        return stated(_read(path).cells[0].source)
     except GanlibError as error:
         raise GanlibError(f"{path.name}: {error}") from error
 
 
-def _title(page: nbformat.NotebookNode) -> str:
-    return page.cells[0].source
+def _read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
 
 
-def _retitle(path: Path, cpu: float, t4: float) -> None:
-    page = nbformat.read(path, as_version=4)
-    page.cells[0].source = restated(_title(page), cpu, t4)
-    nbformat.write(page, path)
+def _seconds(cell: nbformat.NotebookNode) -> float:
+    names = ("iopub.execute_input", "shell.execute_reply")
+    began, ended = (datetime.fromisoformat(cell.metadata.execution[name]) for name in names)
+    return (ended - began).total_seconds()
+
+
+def minutes_of(path: Path, cells: list[Measured], cache: Path) -> tuple[float, float]:
+    """Add up the minutes of the cells on this CPU, and estimate those on a T4."""
+    cpu = sum(cell.seconds for cell in cells) / 60
+    if not uses_a_gpu(cell.source for cell in cells):
+        return cpu, cpu
+    rate = matrix_rate("cpu", "no")
+    return cpu, sum(t4_seconds(cell, rate) for cell in counted(path, cells, cache)) / 60
+
+
+def counted(path: Path, cells: list[Measured], cache: Path) -> list[Measured]:
+    """Count the arithmetic of the cells in a second run, in which timed trainings are short."""
+    page = _read(path)
+    for cell in code_cells(page):
+        cell.source = shortened(cell.source)
+    with TemporaryDirectory() as name:
+        counts = Path(name) / "counts.jsonl"
+        source = _WATCH.format(root=str(_ROOT), path=str(counts))
+        page.cells.insert(0, nbformat.v4.new_code_cell(source, id="watch"))
+        execute(page, path, cache, "counting")
+        lines = counts.read_text(encoding="utf-8").splitlines()
+    pairs = zip(cells, lines, strict=True)
+    return [Measured(cell.source, cell.seconds, *json.loads(line)) for cell, line in pairs]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Discriminator": "ganlib.nets.dcgan",
     "GanlibError": "ganlib.errors",

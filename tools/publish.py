@@ -1,7 +1,7 @@
 """Write the project's address into badges, setup cells, links and README, or see that it stands there.
 
-pyproject.toml is where it is kept: `Repository` under [project.urls], and the tag is its version. What names
-the address is written from there: `python -m tools.publish` does it, `--repo owner/name` sets it first,
+pyproject.toml is where it is kept: `Repository` under [project.urls]; the tag is the version in
+ganlib/__init__.py. What names the address is written from there: `python -m tools.publish` does it, `--repo owner/name` sets it first,
 `--repo none` takes it out, and `--check` changes nothing but says what differs. Links from a notebook to what
 is no notebook lead to the published page, as Colab opens a notebook alone; until there is one they stay
 inside the project.
@@ -71,9 +71,11 @@ class Address:
 
 
 def read_address(root: Path) -> Address:
-    """The address in pyproject.toml."""
+    """Read the address in pyproject.toml, and the version of ganlib."""
     facts = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return Address(facts.get("urls", {}).get("Repository", ""), f"v{facts['version']}")
+    source = (root / "ganlib" / "__init__.py").read_text(encoding="utf-8")
+    (version,) = re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE)
+    return Address(facts.get("urls", {}).get("Repository", ""), f"v{version}")
 
 
 def with_repo(pyproject: str, repo: str) -> str:

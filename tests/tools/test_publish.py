@@ -20,8 +20,10 @@ PAGES = "https://github.com/somebody/gan-art/blob/v0.1.0"
 @pytest.fixture
 def project(tmp_path):
     """What names the address, and what is linked from there."""
-    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "ganlib").mkdir()
+    shutil.copy(ROOT / "ganlib" / "__init__.py", tmp_path / "ganlib")
     for name in ("notebooks", "docs", "data", "benchmarks"):
         shutil.copytree(
             ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "patchwork")
@@ -103,10 +105,8 @@ def test_a_stored_output_and_a_changed_setup_cell_are_differences(project):
 
 def test_a_version_is_a_tag(project):
     publish.main(["--repo", "somebody/gan-art"], project)
-    pyproject = project / "pyproject.toml"
-    pyproject.write_text(
-        pyproject.read_text("utf-8").replace('version = "0.1.0"', 'version = "1.2.0"'), "utf-8"
-    )
+    package = project / "ganlib" / "__init__.py"
+    package.write_text(package.read_text("utf-8").replace('"0.1.0"', '"1.2.0"'), "utf-8")
     assert len(publish.differing(project)) == 11
     publish.main([], project)
     assert 'TAG = "https://github.com/somebody/gan-art", "v1.2.0"' in source(project, "01_dataset", "setup")

@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ganlib import __version__
 from ganlib.errors import GanlibError
 from ganlib.places import drive_hint, is_kaggle
 
@@ -78,15 +77,16 @@ def _install(wanted: Mapping[str, str], host: str) -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
     except (subprocess.SubprocessError, OSError):
         print(
-            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: {', '.join(wanted)}. "
-            "What needs them will not run."
+            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: "
+            f"{', '.join(wanted)}. What needs them will not run."
         )
     invalidate_caches()
 
 
 def _versions() -> str:
-    packages = (f"{name} {version(name).partition('+')[0]}" for name in ("torch", "ipywidgets"))
-    return ", ".join([f"Python {platform.python_version()}", f"ganlib {__version__}", *packages])
+    names = ("ganlib", "torch", "ipywidgets")
+    packages = (f"{name} {version(name).partition('+')[0]}" for name in names if _is_installed(name))
+    return ", ".join([f"Python {platform.python_version()}", *packages])
 
 
 def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json") -> list[str]:

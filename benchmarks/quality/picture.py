@@ -23,7 +23,7 @@ from ganlib.show.grids import grid_image
 
 _DPI = 100
 _LARGE, _SMALL = 4.2, 2.1  # inches of a grid; the small ones are of another seed or budget
-_TITLE = 0.7  # inches above a grid
+_TITLE = 0.9  # inches above a grid
 _CURVES = 4.3  # inches of height
 _IN_A_ROW = 5  # large grids
 _LETTERS_AN_INCH = 13
@@ -113,7 +113,7 @@ def _show(part: Any, grids: Sequence[_Grid], columns: int, inches: float) -> Non
         job, point = grid.job, grid.point
         when = f"seed {job.seed}, {job.stage.budget(grid.mark)} ({point.kimg:.0f} kimg)"
         title = f"{job.system.title}\n{when}\nhalf-size KID {point.kid.mean:,.0f}"
-        axes.set_title(title, loc="left", fontsize=11 if inches == _LARGE else 7)
+        axes.set_title(title, loc="left", fontsize=10 if inches == _LARGE else 7)
         axes.imshow(np.asarray(_grid_image(job, grid.mark, inches)), interpolation="antialiased")
 
 

@@ -1,7 +1,7 @@
 """Build the environment of the notebooks' lane in Colab: `python -m tests.colab.building FOLDER`.
 
-What Colab has is installed in its versions; what it lacks lies beside it as wheels, for the setup cell to install
-without a network. Any Python 3.11 runs this, as it needs no package.
+What Colab has is installed in its versions; what it lacks lies beside it as wheels, for the setup cell to
+install without a network. A Python that has nothing installed runs this.
 """
 
 import shutil

@@ -3,8 +3,8 @@
 pyproject.toml is where it is kept: `Repository` under [project.urls]; the tag is the version in
 ganlib/__init__.py. What names the address is written from there: `python -m tools.publish` does it, `--repo
 owner/name` sets it first, `--repo none` takes it out, and `--check` changes nothing but says what differs.
-Links from a notebook to what is no notebook lead to the published page, as Colab opens a notebook alone; until
-there is one they stay inside the project.
+Links from a notebook to what is no notebook lead to the published page, as Colab opens a notebook alone;
+until there is one they stay inside the project.
 """
 
 import argparse

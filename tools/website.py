@@ -35,6 +35,7 @@ _TEXTS = (
     "LICENSE",
     "benchmarks/RESULTS.md",
     "data/README.md",
+    "data/weights/portraits.json",
     "notebooks/glossary.md",
 )
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -122,7 +123,7 @@ def gather(paths: Sequence[Path], executed: Path, source: Path, pictures: Path) 
     shutil.copytree(_ROOT / "notebooks" / "covers", source / "notebooks" / "covers")
     measured = (str(path.relative_to(_ROOT)) for path in (_ROOT / "benchmarks").glob("*.png"))
     for text in (*_TEXTS, *measured):
-        (source / text).parent.mkdir(exist_ok=True)
+        (source / text).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / text, source / text)
     start = [path.read_text(encoding="utf-8") for path in (_ROOT / "README.md", _SETTINGS / "contents.md")]
     (source / "index.md").write_text("\n".join(start), encoding="utf-8")

@@ -9,8 +9,10 @@ project = "Learn how a GAN paints"
 html_title = project
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
-autodoc_typehints = "description"
+autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+default_role = "code"  # of `names` in docstrings
+python_maximum_signature_line_length = 100
 root_doc = "index"
 exclude_patterns = [".built"]
 

@@ -10,7 +10,15 @@ from tests.colab.origin import bare_repository
 from tools.publish import SETUP_CELL, Address, setup
 
 CELL = SETUP_CELL.read_text(encoding="utf-8")
-LIBRARY = '__version__ = "0.1.0"\nfrom pathlib import Path\n\ndef set_up():\n    print(Path(__file__).resolve().parents[1])\n'
+LIBRARY = """
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+
+def set_up():
+    print(Path(__file__).resolve().parents[1])
+"""
 NOWHERE = Address("file:///no/such/repository", "v0.1.0")
 LONGEST = 40  # lines
 

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import ganlib
 from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure
 from tests.notebooks.lesson import NOTEBOOKS
@@ -89,6 +90,14 @@ def test_the_pictures_of_the_results_are_there(tmp_path):
     named = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     assert len(named) >= 3
     assert all((page.parent / name).is_file() for name in named)
+
+
+def test_every_public_name_has_its_place_on_the_page_of_the_library():
+    classes, _, functions = website.library().partition("\nFunctions\n")
+    assert ".. autoclass:: Trainer\n   :members:" in classes
+    assert ".. autofunction:: load_art\n" in functions
+    named = re.findall(r"^\.\. auto(?:class|function):: (\w+)$", classes + functions, re.MULTILINE)
+    assert sorted(named) == sorted(ganlib.__all__)
 
 
 @pytest.mark.parametrize("name", ["photos", "photos/one.jpg"])

@@ -2,10 +2,15 @@
 
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+# Processes and kernels that a test starts elsewhere find this checkout, whether ganlib is installed or not.
+_PATH = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATH))
 
 LESSONS = "notebook                 this test   stated: CPU, T4   measured: CPU, T4   where and when"
 

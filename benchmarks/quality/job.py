@@ -104,12 +104,6 @@ class Job:
         self.run.check(self.recipe())
         return {mark.name for mark in self.stage.marks()} <= set(self.kept())
 
-    def share(self) -> float:
-        """Return how much of it is done, from 0 to 1."""
-        last = self.places()[-1:]
-        shares = [mark.share(place.kimg, place.minutes) for mark in self.stage.marks() for place in last]
-        return min(1.0, *shares) if shares else 0.0
-
     def last_words(self) -> str:
         """Return the last line that its process has said."""
         lines = self.said_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()

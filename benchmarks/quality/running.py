@@ -78,7 +78,7 @@ def run_all(jobs: Sequence[Job], workers: Workers, measure: Measure) -> list[Job
     for job in jobs:
         if job not in waiting:
             measure(job)
-    with tqdm(desc="training", total=len(jobs), unit="run", disable=None) as shown:
+    with tqdm(desc="training", total=len(waiting), unit="run", disable=None) as shown:
         try:
             while waiting or workers.at_work:
                 while waiting and len(workers.at_work) < workers.parallel:
@@ -86,8 +86,7 @@ def run_all(jobs: Sequence[Job], workers: Workers, measure: Measure) -> list[Job
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
                 for job in workers.ended():
                     broken += [] if _finish(job, measure, shown.write) else [job]
-                shown.n = round(sum(job.share() for job in jobs), 2)
-                shown.set_postfix_str(", ".join(f"{job.name} {job.share():.0%}" for job in workers.at_work))
+                    shown.update()
         finally:
             workers.stop()
     return broken

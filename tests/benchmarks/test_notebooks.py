@@ -104,31 +104,6 @@ def test_a_notebook_is_run_timed_counted_kept_and_written_to(folder, tmp_path, c
     assert 'alt="a red field' in html
 
 
-def test_without_being_told_to_it_writes_into_no_notebook(folder, tmp_path, monkeypatch):
-    before = (folder / "01_page.ipynb").read_bytes()
-    monkeypatch.setattr(notebooks, "execute", lambda *_: None)
-    monkeypatch.setattr(notebooks, "_seconds", lambda _: 0.0)
-    monkeypatch.setattr(notebooks, "minutes_of", lambda *_: (3.3, 0.1))
-    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 0
-    assert (folder / "01_page.ipynb").read_bytes() == before
-    assert list((folder / "covers").iterdir()) == []
-    assert read_ledger(folder / "minutes.json")["01_page"].cpu == 3.3
-
-
-def test_a_busy_machine_is_said():
-    assert notebooks._busy(0.3) == []
-    assert "a load of 3.2" in notebooks._busy(3.21)[0]
-
-
-def test_a_title_without_minutes_is_said_before_anything_runs(folder, tmp_path, capsys, monkeypatch):
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 02")]), folder / "02.ipynb"
-    )
-    monkeypatch.setattr(notebooks, "execute", lambda *_: pytest.fail("it runs"))
-    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 2
-    assert "02.ipynb: The first cell has 0 lines of minutes" in capsys.readouterr().err
-
-
 def test_a_failing_cell_is_a_sentence(folder, tmp_path, capsys):
     path = folder / "01_page.ipynb"
     page = nbformat.read(path, as_version=4)

@@ -2,10 +2,7 @@
 
 import itertools
 import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,13 +18,11 @@ from benchmarks.quality.measuring import Point, Result
 from benchmarks.quality.running import Workers, run_all
 from benchmarks.quality.systems import SIZES, Mark, Stage, System
 from benchmarks.quality.table import report
-from benchmarks.quality.training import Stopwatch, peak_memory
 from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, Spread
 from ganlib.evaluation.scores import BySize, Figures, Quality
-from ganlib.machine import detect
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.run import load_generator
 
@@ -36,13 +31,6 @@ from ganlib.run import load_generator
 def known_rate(monkeypatch):
     """Of what matrix products reach."""
     monkeypatch.setattr(training, "_rate", lambda machine: {"cpu": 5e9}[machine.device.type])
-
-
-def test_matrix_products_are_timed_where_they_are_the_measure(monkeypatch):
-    monkeypatch.setattr(training, "matrix_rate", lambda *words: {("mps", "no"): 7e9}[words])
-    here = detect("cpu")
-    assert training._rate(here) == 0.0
-    assert training._rate(replace(here, device=torch.device("mps"))) == 7e9
 
 
 @pytest.fixture
@@ -120,32 +108,6 @@ def test_a_trial_has_a_folder_of_its_own(stage):
         stage.system("other")
 
 
-def test_a_stopwatch_counts_nothing_while_it_is_paused():
-    watch = Stopwatch(torch.device("cpu"), 100)
-    with watch.paused() as seconds:
-        training.time.process_time()
-        training.time.process_time()
-    assert seconds == pytest.approx(100.05)
-    assert watch.seconds() == pytest.approx(100.1)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process starts anew")
-def test_memory_is_not_that_of_the_process_that_started_it():
-    ballast = np.ones(400_000_000, dtype=np.uint8)
-    asking = "from benchmarks.quality.training import *; print(peak_memory(torch.device('cpu')))"
-    child = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True)
-    assert 50e6 < int(child.stdout) < ballast.nbytes + 200e6
-    assert int(child.stdout) < peak_memory(torch.device("cpu")) - 200e6
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_on_a_gpu_it_is_the_clock_and_the_memory_that_count():
-    device = torch.device("cuda", 0)
-    assert Stopwatch(device, 5).exact() == 5  # the clock of the test stands still
-    assert peak_memory(device) == torch.cuda.max_memory_allocated()
-
-
 def test_a_run_is_kept_at_each_mark_and_ends_after_the_last(job):
     assert not job.is_trained()
     assert training.train(job)
@@ -158,7 +120,6 @@ def test_a_run_is_kept_at_each_mark_and_ends_after_the_last(job):
         assert place.seconds / 60 < mark.value + 0.003 or mark.unit == "kimg"
         assert load_generator(job.kept_file(mark))[1].seed == 1
     assert kept["0.02-minutes"].step == max(place.step for place in job.places())
-    assert job.share() == 1
     steps = job.run.checkpoint_file.stat().st_mtime_ns
     assert training.train(job)
     assert job.run.checkpoint_file.stat().st_mtime_ns == steps
@@ -182,16 +143,6 @@ def test_a_run_that_was_stopped_comes_to_the_same_pictures(job, tmp_path, monkey
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
-def test_a_run_killed_without_notice_takes_up_its_clock_at_the_checkpoint(job, tmp_path, monkeypatch):
-    ending_after(3, monkeypatch)
-    assert not training.train(job)
-    at_checkpoint = job.places()[-1]
-    job.note(Place(at_checkpoint.step + 2, 0.5, 99.0, mark="0.02-minutes"))  # after it, and lost with it
-    ending_after(10**6, monkeypatch)
-    assert training.train(job)
-    assert 1 <= job.kept()["0.02-minutes"].minutes / 0.02 < 1.6
-
-
 def test_a_run_that_was_killed_goes_on_from_its_checkpoint(job):
     job.run.folder.mkdir(parents=True)
     for step in (10, 20, 30):
@@ -204,25 +155,11 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint(job):
     assert job.places() == []
 
 
-def test_what_a_run_that_went_back_by_itself_has_paid_counts(job):
-    job.run.folder.mkdir(parents=True)
-    for step, seconds in ((10, 1.0), (20, 2.0), (10, 2.5)):
-        job.note(Place(step, 0.0, seconds))
-    assert job.go_back(10).seconds == 2.5
-
-
 def test_a_run_with_other_marks_is_not_mixed_in(job):
     assert training.train(job)
     other = replace(job, stage=replace(job.stage, kimg=(0.08,)))
     with pytest.raises(GanlibError, match=r"is past 0.08 kimg and has kept nothing there"):
         training.train(other)
-
-
-def test_a_run_of_another_recipe_is_not_mixed_in(job, recipe):
-    assert training.train(job)
-    changed = replace(job, system=System("modern", "narrow", lambda: replace(recipe, g_lr=1e-3)))
-    with pytest.raises(GanlibError, match="belongs to another recipe: its g_lr"):
-        changed.is_trained()
 
 
 def figures(kid, recall, **more):
@@ -322,11 +259,6 @@ def test_the_rates_are_all_that_differs_from_modern64_made_narrow():
         assert recipes["modern"].differences(recipes[name]) == ["g_lr", "d_lr"]
 
 
-def test_a_large_picture_is_made_smaller_until_it_is_light():
-    noise = np.random.default_rng(0).integers(0, 256, (1200, 1500, 3), dtype=np.uint8)
-    assert 1.6e6 < len(picture._light(Image.fromarray(noise))) <= 2.5e6
-
-
 class Inline:
     """A process that has done its work as soon as it is started, in this process."""
 
@@ -388,32 +320,6 @@ def test_what_was_kept_for_the_curve_alone_is_removed_once_it_is_measured(job, k
     assert Result.read(job.run.folder / "measured-eye.json") == found
     assert gauge.measure(job) == found
     assert begun(job.stage, job.runs) == [job]
-
-
-def test_a_mark_that_was_passed_anew_is_measured_anew(job):
-    assert training.train(job)
-    gauge = measuring.Gauge(job.stage, "eye")
-    before = gauge.measure(job)
-    place = job.kept()["0.16-kimg"]
-    job.note(place._replace(step=14, kimg=0.185))
-    after = gauge.measure(job)
-    assert after.points["0.16-kimg"].kimg == 0.185
-    assert after.points["0.02-minutes"] == before.points["0.02-minutes"]
-
-
-@pytest.mark.parametrize(
-    ("words", "place"),
-    [
-        ([], "benchmarks/quality-cpu.png"),
-        (["--size", "gpu", "--runs", "away"], "benchmarks/quality-gpu.png"),
-        (["--minutes", "0.1", "--runs", "away"], "away/quality-cpu.png"),
-        (["--kimg", "1", "--out", "mine.png"], "mine.png"),
-    ],
-)
-def test_a_trial_does_not_replace_the_picture_of_the_real_thing(words, place):
-    path = program._picture_file(program._parser().parse_args(words))
-    root = Path(program.__file__).parents[2]
-    assert path == (root / place if place.startswith("benchmarks") else Path(place))
 
 
 def test_jobs_run_a_few_at_a_time_and_one_that_breaks_down_is_named(stage, tmp_path, monkeypatch):

@@ -44,24 +44,6 @@ def test_all_loops_train_on_the_same_folder(tmp_path, full_length, narrow):
         assert all(rate > 0 for rate in rates)
 
 
-def test_an_epoch_ends_once_where_the_generator_plays_on_alone(tmp_path, full_length, recipe, monkeypatch):
-    alternating = replace(recipe, g_steps=3)
-    monkeypatch.setattr(throughput, "get_recipe", lambda _: alternating)
-    make_jpegs(tmp_path / "jpegs", 24)
-    assert len(rates_of("ganlib", tmp_path / "jpegs", Race(epochs=3))) == 3
-
-
-def test_the_compiled_loop_is_asked_to_compile(tmp_path, full_length, narrow, monkeypatch):
-    asked = []
-    monkeypatch.setattr("ganlib.training.trainer.check_compiler", lambda device: asked.append(device.type))
-    monkeypatch.setattr("ganlib.training.trainer.compile_nets", lambda state: asked.append(state.recipe))
-    make_jpegs(tmp_path / "jpegs", 24)
-    rates_of("ganlib", tmp_path / "jpegs", Race(epochs=1))
-    assert asked == []
-    rates_of("ganlib, compiled", tmp_path / "jpegs", Race(epochs=1))
-    assert asked == ["cpu", narrow]
-
-
 def test_a_checkpoint_is_weighed(tmp_path, full_length, recipe, art, monkeypatch):
     monkeypatch.setattr(checkpoints, "get_recipe", lambda _: recipe)
     monkeypatch.setattr(checkpoints, "load_art", lambda *_: art)
@@ -145,13 +127,6 @@ def test_matrix_products_are_timed_and_leave_the_precision_as_it_was():
     assert torch.get_float32_matmul_precision() == before
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_tutorial_loop_trains_on_a_gpu(recipe):
-    batch = torch.rand(8, 3, 32, 32)
-    assert len(epoch_rates([(batch, batch)], recipe, "cuda", epochs=2)) == 2
-
-
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_both_layouts_train_in_pairs_and_with_penalties_too(recipe, layout, precision):
@@ -173,8 +148,8 @@ def test_recipes_are_put_side_by_side(tmp_path, monkeypatch, full_length):
     monkeypatch.setattr(recipes, "get_recipe", narrow)
     runs = [recipes.train(name, tmp_path, 2.0, 5, "cpu") for name in ("portraits64", "artgan64")]
     sheet = recipes.picture(runs)
-    assert sheet.width == 2 * 480 + 3 * 20
-    left, right = (np.asarray(sheet.crop((x, 54, x + 480, 534))) for x in (20, 520))
+    left, right = (np.asarray(sheet.crop((x, 100, x + 300, 400)).convert("RGB")) for x in (80, 560))
+    assert left.std() > 5
     assert not np.array_equal(left, right)
     assert recipes.row(runs[1])[0] == "artgan64"
     written = (tmp_path / "artgan64" / "log.jsonl").read_text()

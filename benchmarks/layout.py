@@ -40,7 +40,7 @@ class Players:
         self.real = torch.rand(shape, device=self.device).to(memory_format=layout) * 2 - 1
 
     def seconds(self, step: int) -> float:
-        """What one step takes, with R1 and R2 if the recipe has them in this one; no scaler of gradients."""
+        """Time one step, with R1 and R2 if the recipe has them in this one; no scaler of gradients."""
         began = time.perf_counter()
         loss = self.recipe.adversarial_loss()
         fake = self._paint()

@@ -68,14 +68,14 @@ _HEADINGS = (
 
 
 def measured(code: str, *arguments: object) -> list[float]:
-    """The numbers that a program of its own prints."""
+    """Return the numbers that a program of its own prints."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [float(number) for number in done.stdout.split()]
 
 
 def linked(files: list[Path], folder: Path, count: int) -> Path:
-    """A folder of `count` names for the same few files."""
+    """Make a folder of `count` names for the same few files."""
     folder.mkdir()
     for index in range(count):
         (folder / f"{index:06d}{files[0].suffix}").hardlink_to(files[index % len(files)])
@@ -83,7 +83,7 @@ def linked(files: list[Path], folder: Path, count: int) -> Path:
 
 
 def against_image_folder(folder: Path, size: int, rounds: int, place: Path) -> tuple[float, float]:
-    """Pictures a second of ganlib and of `ImageFolder`, the median of rounds in which they take turns."""
+    """Measure pictures a second of ganlib and `ImageFolder`, the median of rounds in which they take turns."""
     count, cores = len(list((folder / "art").iterdir())), os.cpu_count() or 1
     ours, theirs = [], []
     for turn in range(rounds):
@@ -94,7 +94,7 @@ def against_image_folder(folder: Path, size: int, rounds: int, place: Path) -> t
 
 
 def jpegs(place: Path, grain: int, quality: int) -> Path:
-    """A class folder of 2,048 names for 512 JPEGs of 1000x1200 px."""
+    """Make a class folder of 2,048 names for 512 JPEGs of 1000x1200 px."""
     make_jpegs(place / f"grain-{grain}-{quality}-few", 512, grain, quality)
     folder = place / f"grain-{grain}-{quality}"
     folder.mkdir()
@@ -126,7 +126,7 @@ def memory_rows(place: Path) -> Iterator[list[str]]:
 
 
 def small_pictures(folder: Path, count: int) -> Path:
-    """A folder of different JPEGs of 96x96 px, as a data set of thumbnails has them."""
+    """Make a folder of different JPEGs of 96x96 px, as a data set of thumbnails has them."""
     random = np.random.default_rng(1)
     folder.mkdir()
     for index in range(count):
@@ -150,7 +150,7 @@ def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
 
 
 def epoch_rates(storage: Storage, images: ImageSet) -> list[float]:
-    """GB/s of three epochs in shuffled batches of 64."""
+    """Measure GB/s of three epochs in shuffled batches of 64."""
     count, rates = len(images.train), []
     for epoch in range(3):
         storage.begin(torch.randperm(count, generator=torch.Generator().manual_seed(epoch)))
@@ -162,7 +162,7 @@ def epoch_rates(storage: Storage, images: ImageSet) -> list[float]:
 
 
 def copy_rates(rows: torch.Tensor) -> list[float]:
-    """GB/s of three copies of (N, bytes)."""
+    """Measure GB/s of three copies of (N, bytes)."""
     rates = []
     for _ in range(3):
         begin = time.perf_counter()

@@ -61,7 +61,7 @@ class Use(NamedTuple):
 
 
 def read_glossary(text: str) -> list[Word]:
-    """The entries of a glossary, in their order."""
+    """List the entries of a glossary, in their order."""
     return [_entry(part) for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]]
 
 
@@ -80,7 +80,7 @@ def _listed(name: str, text: str) -> list[str]:
 
 
 def unlinked_terms(page: nbformat.NotebookNode, glossary: list[Word]) -> dict[str, Use]:
-    """Where each word is used for the first time without a link, and with none before; by word."""
+    """Find where each word is first used without a link, and with none before; by word."""
     bare, linked = _bare_uses(page, glossary), _first_links(page)
     anchors = {entry.word: entry.anchor for entry in glossary}
     return {

@@ -14,7 +14,7 @@ _CODE = re.compile(r"```.*?```|`[^`\n]*`|\$[^$\n]*\$", re.DOTALL)
 
 
 def local(text: str) -> str:
-    """A notebook's text as it is inside the project: links to any published page of it made relative."""
+    """Make the links of a notebook's text to any published page of the project relative, as inside it."""
 
     def inside(match: re.Match[str]) -> str:
         bang, name, target = match.groups()
@@ -34,18 +34,18 @@ def _from_notebooks(file: str) -> str:
 
 
 def pages(root: Path) -> list[Path]:
-    """The files of the project at `root` in which links are followed."""
+    """List the files of the project at `root` in which links are followed."""
     return [path for place in _PLACES for path in sorted(root.glob(place))]
 
 
 def targets(path: Path) -> list[str]:
-    """Where the links of a file lead among files; published pages count as the files that they show."""
+    """List where the links of a file lead among files; published pages count as the files that they show."""
     found = _LEADS_TO.findall(_CODE.sub("", _text(path)))
     return [target for target in found if not target.startswith(("http://", "https://", "mailto:"))]
 
 
 def lost(path: Path) -> list[str]:
-    """The links of a file that lead nowhere."""
+    """List the links of a file that lead nowhere."""
     return [target for target in targets(path) if not _leads(path, target)]
 
 

@@ -52,19 +52,19 @@ class Address:
         return self.url.removeprefix(GITHUB)
 
     def shown(self, file: str) -> str:
-        """The page of a file."""
+        """Return the page of a file."""
         return f"{self.url}/blob/{self.tag}/{file}"
 
     def raw(self, file: str) -> str:
-        """Where the bytes of a file are."""
+        """Return where the bytes of a file are."""
         return f"{RAW}{self.repo}/{self.tag}/{file}"
 
     def in_colab(self, page: str) -> str:
-        """What opens a notebook in Colab."""
+        """Return what opens a notebook in Colab."""
         return f"{_COLAB}/github/{self.repo}/blob/{self.tag}/notebooks/{page}.ipynb"
 
     def badge(self, page: str) -> str:
-        """A picture of a button that opens a notebook in Colab."""
+        """Return the picture of a button that opens a notebook in Colab."""
         return (
             f"[![Open this notebook in Google Colab]({_COLAB}/assets/colab-badge.svg)]({self.in_colab(page)})"
         )
@@ -79,7 +79,7 @@ def read_address(root: Path) -> Address:
 
 
 def with_repo(pyproject: str, repo: str) -> str:
-    """The text of pyproject.toml with another address, or none for "none".
+    """Put another address into the text of pyproject.toml, or none for "none".
 
     Raises:
         ValueError: it is no owner/name.
@@ -94,7 +94,7 @@ def with_repo(pyproject: str, repo: str) -> str:
 
 
 def outward(text: str, address: Address) -> str:
-    """A notebook's text with links to what is no notebook as they are once the project is published."""
+    """Make the links of a notebook's text to what is no notebook lead to the published pages."""
 
     def outside(match: re.Match[str]) -> str:
         bang, name, target = match.groups()
@@ -109,20 +109,20 @@ def outward(text: str, address: Address) -> str:
 
 
 def title(text: str, page: str, address: Address) -> str:
-    """A notebook's first cell with its badge, or the line that stands in its place."""
+    """Give a notebook's first cell its badge, or the line that stands in its place."""
     line = address.badge(page) if address else _NO_BADGE
     return _BADGE.sub(lambda _: line, text.replace(_NO_BADGE, line))
 
 
 def setup(address: Address) -> str:
-    """The setup cell with the address it fetches the project from."""
+    """Return the setup cell with the address it fetches the project from."""
     line = f'ADDRESS, TAG = "{address.url}", "{address.tag}"'
     template = SETUP_CELL.read_text(encoding="utf-8")
     return (_SETUP_LINE.sub(line, template) if address else template).rstrip("\n")
 
 
 def notebook(path: Path, address: Address) -> str:
-    """The notebook as it is to be: badge, setup cell and links written, only compared outputs stored."""
+    """Write badge, setup cell and links into a notebook, and keep only the outputs that are compared."""
     page = nbformat.read(path, as_version=4)
     for cell in page.cells:
         if cell.cell_type == "markdown":
@@ -135,7 +135,7 @@ def notebook(path: Path, address: Address) -> str:
 
 
 def readme(text: str, address: Address) -> str:
-    """The README with a badge in each row of its table, and the command that clones the project."""
+    """Give the README a badge in each row of its table, and the command that clones the project."""
     rows = re.compile(r"^(\| \[[^\]]*\]\(notebooks/(\w+)\.ipynb\) \|.*\|) [^|]* \|$", re.MULTILINE)
     text = rows.sub(
         lambda row: f"{row[1]} {address.badge(row[2]) if address else _NO_BADGE_IN_TABLE} |", text
@@ -146,7 +146,7 @@ def readme(text: str, address: Address) -> str:
 
 
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:
-    """Every file that names the address, and what it is to hold."""
+    """Yield every file that names the address, and what it is to hold."""
     address = read_address(root)
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         yield path, notebook(path, address)
@@ -155,12 +155,12 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def differing(root: Path) -> list[Path]:
-    """The files that do not hold what follows from pyproject.toml."""
+    """List the files that do not hold what follows from pyproject.toml."""
     return [path for path, text in wanted(root) if path.read_text(encoding="utf-8") != text]
 
 
 def main(arguments: list[str] | None = None, root: Path = _ROOT) -> int:
-    """Publish, or check; the exit status."""
+    """Publish, or check, and return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -33,7 +33,7 @@ def refresh(path: Path) -> None:
 
 
 def strip(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The page as the repository keeps it."""
+    """Drop from a page what the repository does not keep."""
     for cell in page.cells:
         _strip(cell)
     page.metadata = nbformat.from_dict(METADATA)

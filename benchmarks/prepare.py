@@ -83,7 +83,7 @@ def linked(files: list[Path], folder: Path, count: int) -> Path:
 
 
 def against_image_folder(folder: Path, size: int, rounds: int, place: Path) -> tuple[float, float]:
-    """Measure pictures a second of ganlib and `ImageFolder`, the median of rounds in which they take turns."""
+    """Measure pictures a second of ganlib and `ImageFolder`, the median of rounds, in turn."""
     count, cores = len(list((folder / "art").iterdir())), os.cpu_count() or 1
     ours, theirs = [], []
     for turn in range(rounds):

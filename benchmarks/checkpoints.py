@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.machine import describe, table
-from ganlib.data.art import load_art
-from ganlib.machine import detect
+from ganlib.data.dataset import load_art
+from ganlib.runtime.device import detect
 from ganlib.recipes import get_recipe, recipe_names
 from ganlib.training.checkpoint import read_checkpoint, save_checkpoint
 from ganlib.training.trainer import Trainer

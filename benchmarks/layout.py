@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.machine import TYPES, describe, table
 from ganlib.augment import Augment
 from ganlib.losses import gradient_penalty
-from ganlib.machine import PRECISIONS, Machine, detect
+from ganlib.runtime.device import PRECISIONS, Machine, detect
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.training.steps import discriminator_step, generator_step
 
@@ -29,7 +29,7 @@ class Players:
         """Nets and one batch of pictures, on the device."""
         self.recipe = recipe
         self.device = machine.device
-        self.augment = Augment(recipe.augment, recipe.augment_chance[1])
+        self.augment = Augment(recipe.augment, recipe.augment_p[1])
         self.generator = recipe.generator().to(self.device).to(memory_format=layout)
         self.discriminator = recipe.discriminator().to(self.device).to(memory_format=layout)
         for net in (self.generator, self.discriminator):

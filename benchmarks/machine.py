@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
 
 TYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SIDE = {"cuda": 8192}

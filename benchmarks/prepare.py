@@ -21,8 +21,8 @@ from PIL import Image
 
 from benchmarks.machine import describe, table
 from benchmarks.throughput import make_jpegs
-from ganlib.data.imageset import ImageSet
-from ganlib.data.storage import OnDevice, ReadAhead, Storage
+from ganlib.data.dataset import ImageDataset
+from ganlib.data.loader import OnDevice, ReadAhead, Storage
 
 _IMAGE_FOLDER = """
 import sys, time
@@ -52,9 +52,9 @@ print(seconds, again, int(peak.split()[1]) * 1.024 / 1000)
 _OPEN = """
 import sys, time
 from pathlib import Path
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 begin = time.perf_counter()
-art = ImageSet.open(Path(sys.argv[1]))
+art = ImageDataset.open(Path(sys.argv[1]))
 art.images[len(art) // 2].sum()
 print(1000 * (time.perf_counter() - begin))
 """
@@ -137,7 +137,7 @@ def small_pictures(folder: Path, count: int) -> Path:
 
 def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
     """Measure the gigabytes a second that an epoch reads, and that a plain copy of memory reaches."""
-    images = ImageSet.open(place / "set-100000")
+    images = ImageDataset.open(place / "set-100000")
     storages: dict[str, Storage] = {
         "on the device": OnDevice(images, device),
         "read ahead": ReadAhead(images, device),
@@ -149,7 +149,7 @@ def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
     yield ["a copy of the same bytes, 64 rows at a time", f"{statistics.median(copy_rates(rows)):.2f}"]
 
 
-def epoch_rates(storage: Storage, images: ImageSet) -> list[float]:
+def epoch_rates(storage: Storage, images: ImageDataset) -> list[float]:
     """Measure GB/s of three epochs in shuffled batches of 64."""
     count, rates = len(images.train), []
     for epoch in range(3):

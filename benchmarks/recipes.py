@@ -12,8 +12,8 @@ from PIL import Image
 
 from benchmarks.machine import describe, table
 from ganlib.costs import cost
-from ganlib.data.art import load_art
-from ganlib.machine import detect
+from ganlib.data.dataset import load_art
+from ganlib.runtime.device import detect
 from ganlib.recipes import get_recipe
 from ganlib.run import Run
 from ganlib.show.curves import curves

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from benchmarks.machine import describe, spread, table
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
 from ganlib.recipes import get_recipe
 from ganlib.run import load_generator, save_generator
-from ganlib.show.widgets import LatentStudio
+from ganlib.studio.app import LatentStudio
 
 _LARGE = "gallery512"
 _AT_ONCE = 300.0  # milliseconds

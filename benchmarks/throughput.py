@@ -27,10 +27,10 @@ from tqdm import tqdm
 
 from benchmarks.machine import describe, matrix_rate, spread, table
 from ganlib.costs import cost
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
-from ganlib.machine import PRECISIONS, detect
+from ganlib.runtime.device import PRECISIONS, detect
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
@@ -150,7 +150,7 @@ def rates_of(loop: str, folder: Path, race: Race) -> list[float]:
     if loop == "tutorial":
         few = min(race.epochs, _EPOCHS_OF_DECODING)
         return epoch_rates(decoding_loader(folder, recipe), recipe, race.device, few)
-    images = ImageSet.open(prepare(folder, Settings(recipe.size, at_least=1), folder.parent / "prepared"))
+    images = ImageDataset.open(prepare(folder, Settings(recipe.size, at_least=1), folder.parent / "prepared"))
     if loop in {"ganlib", COMPILED}:
         return _rates_of_ganlib(recipe, images, folder, race, loop == COMPILED)
     batches = images.tensor().to(memory_format=torch.contiguous_format).split(recipe.batch_size)
@@ -158,7 +158,7 @@ def rates_of(loop: str, folder: Path, race: Race) -> list[float]:
 
 
 def _rates_of_ganlib(
-    recipe: Recipe, images: ImageSet, folder: Path, race: Race, compiled: bool
+    recipe: Recipe, images: ImageDataset, folder: Path, race: Race, compiled: bool
 ) -> list[float]:
     with tempfile.TemporaryDirectory(dir=folder.parent) as run:
         clock = EpochClock()

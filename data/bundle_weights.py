@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.evaluation.quality import measure_quality
-from ganlib.evaluation.scores import Figures
-from ganlib.machine import detect
+from ganlib.evaluation.quality import Figures
+from ganlib.runtime.device import detect
 from ganlib.recipes import get_recipe
 from ganlib.run import Run, kimg_of, load_generator, save_generator
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.recipes import Recipe
 
 
@@ -68,11 +68,11 @@ def full_length(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def art() -> ImageSet:
+def art() -> ImageDataset:
     """Sixty soft random pictures of 32 px."""
     random = np.random.default_rng(0)
     coarse = random.integers(0, 256, (60, 4, 4, 3), dtype=np.uint8)
-    return ImageSet(coarse.repeat(8, 1).repeat(8, 2), "blocks")
+    return ImageDataset(coarse.repeat(8, 1).repeat(8, 2), "blocks")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ganlib
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 
 _NEEDS_MORE = {"ganlib.__main__"}  # runs the command line
 
@@ -22,7 +22,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = ganlib.Trainer(recipe, art, Path(folder) / "run", device="cpu").fit(kimg=0.16)
         generator, _ = ganlib.load_generator(run.folder)
-        pictures = ganlib.paint(generator, ganlib.sample_latent(4, recipe.latent_dim))
+        pictures = ganlib.generate(generator, ganlib.sample_latent(4, recipe.latent_dim))
         ganlib.grid(pictures).html()
         ganlib.animate(run)
         ganlib.LatentStudio(run.folder)

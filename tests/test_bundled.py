@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.assets import bundled_folder
+from ganlib.runtime.files import bundled_folder
 from ganlib.cli import _parser
-from ganlib.data.art import load_art
-from ganlib.data.imageset import to_bytes
-from ganlib.latent import paint, sample_latent
+from ganlib.data.dataset import load_art
+from ganlib.data.dataset import to_bytes
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe, get_recipe, override
 from ganlib.run import load_generator
 
@@ -41,7 +41,7 @@ def test_they_are_small_and_documented(path):
 
 def test_they_paint_varied_portraits_with_the_colours_of_the_real_ones():
     generator, recipe = load_generator("portraits")
-    painted = to_bytes(paint(generator, sample_latent(64, recipe.latent_dim))).numpy().astype(float)
+    painted = to_bytes(generate(generator, sample_latent(64, recipe.latent_dim))).numpy().astype(float)
     real = load_art("portraits").images[:500].astype(float)
     assert np.abs(painted.mean((0, 1, 2)) - real.mean((0, 1, 2))).max() < 25
     variety = painted.std(0).mean() / real.std(0).mean()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ganlib.cli import main
-from ganlib.evaluation.scores import Quality
+from ganlib.evaluation.quality import Quality
 from ganlib.recipes import Recipe
 from ganlib.run import Run, save_generator
 

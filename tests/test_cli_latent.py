@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from ganlib.cli import main
-from ganlib.data.imageset import to_bytes
-from ganlib.latent import paint, sample_latent, walk
-from ganlib.latent_file import save_latent
+from ganlib.data.dataset import to_bytes
+from ganlib.latent.sampling import generate, sample_latent, walk
+from ganlib.latent.sampling import save_latent
 from ganlib.run import load_generator, save_generator
 from ganlib.show.grids import enlarge
 
@@ -27,7 +27,7 @@ def weights(recipe, tmp_path):
 
 
 def painted(weights, z):
-    return to_bytes(paint(load_generator(weights)[0], z)).numpy().astype(int)
+    return to_bytes(generate(load_generator(weights)[0], z)).numpy().astype(int)
 
 
 def test_sample_writes_one_file_a_picture_named_by_its_seed(weights, tmp_path, capsys):
@@ -49,7 +49,7 @@ def test_sample_writes_files_of_other_formats_and_sizes(kind, name, weights, tmp
 
 
 def test_files_are_enlarged_by_squares_or_smoothly(weights, tmp_path):
-    pictures = paint(load_generator(weights)[0], sample_latent(1, 8))
+    pictures = generate(load_generator(weights)[0], sample_latent(1, 8))
     for option, smooth in (([], False), (["--smooth"], True)):
         command = ["sample", str(weights), "--files", "--count", "1", "--upscale", "3", *option]
         assert main([*command, "--out", str(tmp_path / str(smooth))]) == 0

@@ -4,19 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.directions import factorised_directions, fitted_direction, pca_directions, set_apart
+from ganlib.latent.directions import sefa_directions, fitted_direction, ganspace_directions, orthogonalise
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent
-from ganlib.nets.dcgan import Generator
-from ganlib.nets.players import Painter
+from ganlib.latent.sampling import sample_latent
+from ganlib.nets.dcgan import DCGANGenerator
+from ganlib.nets.base import Generator
 from ganlib.nets.resize import ResizeGenerator
 
 FAMILIES = {
-    "dcgan": lambda: Generator(32, 8, 4),
-    "no norm": lambda: Generator(32, 8, 4, "none", init="default"),
+    "dcgan": lambda: DCGANGenerator(32, 8, 4),
+    "no norm": lambda: DCGANGenerator(32, 8, 4, "none", init="default"),
     "resize": lambda: ResizeGenerator(32, 8, 2),
 }
-EACH_WAY = pytest.mark.parametrize("find", [factorised_directions, pca_directions])
+EACH_WAY = pytest.mark.parametrize("find", [sefa_directions, ganspace_directions])
 
 
 @pytest.fixture(params=FAMILIES)
@@ -43,7 +43,7 @@ def before_first_activation(generator, z):
 
 
 def test_factorised_directions_are_those_of_the_jacobian(generator):
-    found = factorised_directions(generator, 8)
+    found = sefa_directions(generator, 8)
     generator.eval().double()
     jacobian = torch.autograd.functional.jacobian(
         lambda z: before_first_activation(generator, z), torch.randn(8).double()
@@ -56,10 +56,10 @@ def test_factorised_directions_are_those_of_the_jacobian(generator):
 
 
 def test_factorised_directions_are_at_right_angles_and_explain_everything_together(generator):
-    found = factorised_directions(generator, 8)
+    found = sefa_directions(generator, 8)
     assert torch.allclose(found.vectors @ found.vectors.T, torch.eye(8), atol=1e-5)
     assert found.shares.sum().item() == pytest.approx(1, abs=1e-5)
-    assert factorised_directions(generator, 3).shares.sum() < 0.99
+    assert sefa_directions(generator, 3).shares.sum() < 0.99
 
 
 @EACH_WAY
@@ -96,7 +96,7 @@ def planted(strengths, basis):
         first.weight.copy_(strengths[:, None] * basis)
         first.bias.fill_(50.0)  # so that ReLU lets all of it through
     layers = [nn.Flatten(), first, nn.ReLU(), nn.Unflatten(1, (len(basis), 1, 1)), nn.ReLU(), nn.Tanh()]
-    return Painter(len(basis), nn.Sequential(*layers))
+    return Generator(len(basis), nn.Sequential(*layers))
 
 
 @EACH_WAY
@@ -110,10 +110,10 @@ def test_planted_directions_are_found_with_their_shares(find):
 
 
 def test_components_need_samples_and_depth_counts_activations():
-    generator = Generator(32, 8, 4)
+    generator = DCGANGenerator(32, 8, 4)
     with pytest.raises(GanlibError, match="more than 8 samples"):
-        pca_directions(generator, 2, samples=8)
-    one, two = (pca_directions(generator, 2, samples=64, depth=depth) for depth in (1, 2))
+        ganspace_directions(generator, 2, samples=8)
+    one, two = (ganspace_directions(generator, 2, samples=64, depth=depth) for depth in (1, 2))
     assert not torch.allclose(one.vectors, two.vectors, atol=1e-2)
 
 
@@ -121,14 +121,14 @@ def test_components_need_samples_and_depth_counts_activations():
 @pytest.mark.parametrize("count", [0, 9, -1])
 def test_a_count_out_of_range_is_refused(find, count):
     with pytest.raises(GanlibError, match="1 to 8 directions"):
-        find(Generator(32, 8, 4), count)
+        find(DCGANGenerator(32, 8, 4), count)
 
 
 def test_a_generator_of_zeros_has_no_share_of_anything():
-    generator = Generator(32, 8, 4, "none")
+    generator = DCGANGenerator(32, 8, 4, "none")
     nn.init.zeros_(generator.main[0].weight)
-    assert factorised_directions(generator, 2).shares.tolist() == [0, 0]
-    assert pca_directions(generator, 2).vectors.isfinite().all()
+    assert sefa_directions(generator, 2).shares.tolist() == [0, 0]
+    assert ganspace_directions(generator, 2).vectors.isfinite().all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -180,15 +180,15 @@ def test_groups_that_show_no_way_are_refused(one, other, message):
 
 def test_a_direction_set_apart_leaves_the_others_alone_and_goes_as_far_as_it_can():
     direction, *others = torch.randn(4, 20)
-    left = set_apart(direction, torch.stack(others))
+    left = orthogonalise(direction, torch.stack(others))
     assert left.norm().item() == pytest.approx(1, abs=1e-5)
     assert max(abs(left @ other).item() for other in others) < 1e-5
     assert (left @ direction) > 0
-    assert torch.allclose(set_apart(left, torch.stack(others)), left, atol=1e-6)
+    assert torch.allclose(orthogonalise(left, torch.stack(others)), left, atol=1e-6)
     twice = torch.stack([others[0], 2 * others[0]])
-    assert torch.allclose(set_apart(direction, twice), set_apart(direction, others[0][None]), atol=1e-5)
+    assert torch.allclose(orthogonalise(direction, twice), orthogonalise(direction, others[0][None]), atol=1e-5)
 
 
 def test_nothing_is_left_of_a_direction_that_the_others_hold():
     with pytest.raises(GanlibError, match="Nothing is left"):
-        set_apart(torch.tensor([1.0, 1.0, 0.0]), torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]))
+        orthogonalise(torch.tensor([1.0, 1.0, 0.0]), torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganlib.errors import GanlibError
-from ganlib.files import is_part, make_folder, write_atomically
+from ganlib.runtime.files import is_part, make_folder, write_atomically
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -48,7 +48,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_lost(tmp_path):
 import resource
 from pathlib import Path
 from ganlib.errors import GanlibError
-from ganlib.files import write_atomically
+from ganlib.runtime.files import write_atomically
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_atomically(Path({str(path)!r}), lambda part: part.write_bytes(bytes(5000)))

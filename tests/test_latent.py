@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from ganlib.data.imageset import to_bytes
+from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
-from ganlib.latent import check_latent, in_eval, lerp, mix, paint, sample_latent, slerp, truncate, walk
-from ganlib.nets.dcgan import Generator
+from ganlib.latent.sampling import check_latent, in_eval, lerp, mix, generate, sample_latent, slerp, truncate, walk
+from ganlib.nets.dcgan import DCGANGenerator
 
 WAYS = pytest.mark.parametrize("way", [lerp, slerp])
 
@@ -24,27 +24,27 @@ def test_latents_are_standard_normal():
 
 
 def test_one_seed_is_one_picture_whatever_the_batch():
-    generator = Generator(32, 8, 4)
+    generator = DCGANGenerator(32, 8, 4)
     for _ in range(50):
         generator(torch.randn(16, 8))  # BatchNorm learns its statistics, so that pictures have contrast
     z = sample_latent(9, 8)
-    together = to_bytes(paint(generator, z)).int()
-    apart = to_bytes(paint(generator, z, batch_size=2)).int()
+    together = to_bytes(generate(generator, z)).int()
+    apart = to_bytes(generate(generator, z, batch_size=2)).int()
     assert (together - apart).abs().max() <= 1
     assert together.float().std() > 1
 
 
 def test_painting_leaves_the_generator_as_it_was():
-    generator = Generator(32, 8, 4).train()
+    generator = DCGANGenerator(32, 8, 4).train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    images = paint(generator, sample_latent(3, 8))
+    images = generate(generator, sample_latent(3, 8))
     assert generator.training
     assert not images.requires_grad
     assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
 
 
 def test_every_layer_returns_to_the_mode_that_it_was_in():
-    generator = Generator(32, 8, 4).train()
+    generator = DCGANGenerator(32, 8, 4).train()
     generator.main[1].eval()
     before = [layer.training for layer in generator.modules()]
     with pytest.raises(RuntimeError), in_eval(generator):

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent
-from ganlib.latent_file import fingerprint, latent_from_json, latent_to_json, load_latent, save_latent
-from ganlib.nets.players import Painter
+from ganlib.latent.sampling import sample_latent
+from ganlib.latent.sampling import fingerprint, latent_from_json, latent_to_json, load_latent, save_latent
+from ganlib.nets.base import Generator
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_fingerprint_knows_the_same_numbers_in_another_shape():
     flat, tall = (nn.Linear(*shape, bias=False) for shape in ((2, 3), (3, 2)))
     nn.init.zeros_(flat.weight)
     nn.init.zeros_(tall.weight)
-    assert fingerprint(Painter(2, nn.Sequential(flat))) != fingerprint(Painter(3, nn.Sequential(tall)))
+    assert fingerprint(Generator(2, nn.Sequential(flat))) != fingerprint(Generator(3, nn.Sequential(tall)))
 
 
 @pytest.mark.parametrize(

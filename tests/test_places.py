@@ -7,8 +7,8 @@ from PIL import Image
 
 import ganlib
 from ganlib.data.prepare import Settings, prepare
-from ganlib.files import cache_folder
-from ganlib.places import drive_hint, prepared_folder, workspace
+from ganlib.runtime.files import cache_folder
+from ganlib.runtime.files import drive_hint, prepared_folder, workspace
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from ganlib.errors import GanlibError
-from ganlib.latent import paint, sample_latent
-from ganlib.nets.dcgan import Generator
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.nets.dcgan import DCGANGenerator
 from ganlib.nets.resize import ResizeGenerator
-from ganlib.projection import project
+from ganlib.latent.projection import project
 
-FAMILIES = {"dcgan": lambda: Generator(32, 8, 4, init="default"), "resize": lambda: ResizeGenerator(32, 8, 2)}
+FAMILIES = {"dcgan": lambda: DCGANGenerator(32, 8, 4, init="default"), "resize": lambda: ResizeGenerator(32, 8, 2)}
 
 
 @pytest.fixture(params=FAMILIES)
@@ -23,14 +23,14 @@ def generator(request):
 
 def test_a_picture_that_the_generator_painted_is_found_again(generator):
     wanted = sample_latent(1, 8, seed=5)
-    picture = paint(generator, wanted)[0]
+    picture = generate(generator, wanted)[0]
     found = project(generator, picture, shown=False)
     off = 127.5 * (found.picture - picture).square().mean().sqrt().item()
     assert found.error == pytest.approx(off, rel=1e-3)
     assert 0 < found.error < 0.1 * found.nearest_drawn
     assert found.nearest_drawn < found.typical
     assert torch.nn.functional.cosine_similarity(found.z, wanted[0], dim=0) > 0.95
-    assert torch.equal(paint(generator, found.z[None])[0], found.picture)
+    assert torch.equal(generate(generator, found.z[None])[0], found.picture)
 
 
 def test_a_picture_that_it_cannot_paint_is_met_half_way(generator):
@@ -47,7 +47,7 @@ def test_it_stays_where_drawn_z_lie(generator):
 
 
 def test_the_same_picture_gives_the_same_z(generator):
-    picture = paint(generator, sample_latent(1, 8, seed=5))[0]
+    picture = generate(generator, sample_latent(1, 8, seed=5))[0]
     one, other = (project(generator, picture, steps=10, shown=False) for _ in range(2))
     assert torch.equal(one.z, other.z)
     assert str(one) == str(other)
@@ -72,7 +72,7 @@ def test_the_net_its_gradients_and_chance_are_left_as_they_were(generator):
 
 
 def test_it_works_where_gradients_are_switched_off():
-    generator = Generator(32, 8, 4)
+    generator = DCGANGenerator(32, 8, 4)
     wanted = project(generator, torch.zeros(3, 32, 32), steps=3, shown=False)
     with torch.no_grad():
         assert torch.equal(project(generator, torch.zeros(3, 32, 32), steps=3, shown=False).z, wanted.z)
@@ -81,7 +81,7 @@ def test_it_works_where_gradients_are_switched_off():
 
 
 def test_more_starts_come_no_further_off_and_each_step_is_told(generator):
-    picture = paint(generator, sample_latent(1, 8, seed=9))[0]
+    picture = generate(generator, sample_latent(1, 8, seed=9))[0]
     told = []
     few = project(generator, picture, starts=1, steps=40, shown=False, on_step=told.append)
     many = project(generator, picture, starts=8, steps=40, shown=False)
@@ -91,8 +91,8 @@ def test_more_starts_come_no_further_off_and_each_step_is_told(generator):
 
 def test_a_bar_is_shown_only_if_wanted(monkeypatch):
     shown = []
-    monkeypatch.setattr("ganlib.projection.progress", lambda items, *words: shown.append(words) or items)
-    generator = Generator(32, 8, 4)
+    monkeypatch.setattr("ganlib.latent.projection.progress", lambda items, *words: shown.append(words) or items)
+    generator = DCGANGenerator(32, 8, 4)
     project(generator, torch.zeros(3, 32, 32), steps=2)
     assert shown == [("projecting", "step", 2)]
     project(generator, torch.zeros(3, 32, 32), steps=2, shown=False)
@@ -113,4 +113,4 @@ def test_a_bar_is_shown_only_if_wanted(monkeypatch):
 )
 def test_what_cannot_be_projected_is_named(picture, settings, message):
     with pytest.raises(GanlibError, match=message):
-        project(Generator(32, 8, 4), picture, shown=False, **settings)
+        project(DCGANGenerator(32, 8, 4), picture, shown=False, **settings)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ganlib.ramp import cosine
+from ganlib.recipes.schedule import cosine
 from ganlib.recipes import Recipe
 
 
@@ -30,7 +30,7 @@ def test_all_that_a_recipe_changes_follows_it():
         lr_end=0.25,
         penalty=(2.0, 0.2),
         augment=("flip",),
-        augment_chance=(0.0, 0.3),
+        augment_p=(0.0, 0.3),
         ramp_kimg=100,
         ema_kimg=40,
         ema_start=0.5,
@@ -39,7 +39,7 @@ def test_all_that_a_recipe_changes_follows_it():
     assert recipe.adam_at(50) == pytest.approx((0.625, 0.945))
     assert recipe.adam_at(300) == pytest.approx((0.25, 0.99))
     assert [recipe.penalty_at(kimg) for kimg in (0, 50, 100)] == pytest.approx([2.0, 1.1, 0.2])
-    assert [recipe.augment_chance_at(kimg) for kimg in (0, 50, 100)] == pytest.approx([0.0, 0.15, 0.3])
+    assert [recipe.augment_p_at(kimg) for kimg in (0, 50, 100)] == pytest.approx([0.0, 0.15, 0.3])
     assert [recipe.ema_at(kimg) for kimg in (0, 50, 100)] == pytest.approx([20, 30, 40])
 
 

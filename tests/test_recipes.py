@@ -52,7 +52,7 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 def test_settings_are_put_in_with_the_type_of_their_field():
-    settings = ["width=16", "g_lr=1", "betas=[0, 0.9]", "augment=flip,colour", "loss=hinge", "mirror=True"]
+    settings = ["width=16", "g_lr=1", "betas=[0, 0.9]", "augment=flip,colour", "loss=hinge", "hflip=True"]
     recipe = override(get_recipe("portraits64"), settings)
     assert (recipe.width, recipe.g_lr, recipe.betas) == (16, 1.0, (0.0, 0.9))
     assert all(isinstance(value, float) for value in (recipe.g_lr, *recipe.betas))

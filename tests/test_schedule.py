@@ -1,7 +1,7 @@
 import pytest
 
 from ganlib.recipes import Recipe
-from ganlib.schedule import Schedule
+from ganlib.recipes.schedule import Schedule
 
 WHO = {(True, True): "B", (True, False): "D", (False, True): "G"}
 

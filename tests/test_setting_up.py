@@ -10,7 +10,7 @@ import torch
 
 import ganlib
 from ganlib import setting_up
-from ganlib.setting_up import advice, set_up
+from ganlib.course.setup import advice, set_up
 
 MISSING = "torch-fidelity"
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganlib.threads import one_thread
+from ganlib.runtime.device import one_thread
 
 
 @pytest.fixture(autouse=True)

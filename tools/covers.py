@@ -9,7 +9,7 @@ import nbformat
 from PIL import Image, ImageSequence
 
 from ganlib.errors import GanlibError
-from ganlib.files import write_atomically
+from ganlib.runtime.files import write_atomically
 
 TAG = "cover"
 _WIDEST = 900  # px

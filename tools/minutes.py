@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from ganlib.errors import GanlibError
-from ganlib.files import write_atomically
-from ganlib.machine import detect
+from ganlib.runtime.files import write_atomically
+from ganlib.runtime.device import detect
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _LINE = re.compile(

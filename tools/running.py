@@ -15,8 +15,8 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
 from ganlib.errors import GanlibError
-from ganlib.files import make_folder, write_atomically
-from ganlib.progress import bar
+from ganlib.runtime.files import make_folder, write_atomically
+from ganlib.runtime.progress import bar
 
 _PICTURE = re.compile(r"\]\((covers/[\w.-]+\.webp)\)")
 

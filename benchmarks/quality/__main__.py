@@ -31,8 +31,8 @@ from benchmarks.quality.systems import SIZES, Stage
 from benchmarks.quality.table import report
 from benchmarks.quality.training import train
 from ganlib.errors import GanlibError
-from ganlib.files import expand_home
-from ganlib.machine import detect
+from ganlib.runtime.files import expand_home
+from ganlib.runtime.device import detect
 
 _USER_MISTAKE = 2
 _UNFINISHED = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.quality.systems import Mark, Stage, System
-from ganlib.files import write_atomically
+from ganlib.runtime.files import write_atomically
 from ganlib.recipes import Recipe
 from ganlib.run import Run
 

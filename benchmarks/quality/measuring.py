@@ -13,14 +13,14 @@ from benchmarks.machine import describe
 from benchmarks.quality.job import Job, Place
 from benchmarks.quality.systems import Mark, Stage
 from ganlib.costs import cost
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.evaluation.features import get_extractor
 from ganlib.evaluation.metrics import Spread
 from ganlib.evaluation.quality import Reference
-from ganlib.evaluation.scores import Quality
-from ganlib.files import write_atomically
-from ganlib.latent import paint, sample_latent
-from ganlib.machine import detect
+from ganlib.evaluation.quality import Quality
+from ganlib.runtime.files import write_atomically
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.runtime.device import detect
 from ganlib.recipes import Recipe
 from ganlib.run import load_generator
 
@@ -147,7 +147,7 @@ class Gauge:
         generator, recipe = load_generator(job.kept_file(mark))
         count = self._reference.count if mark.full else FOR_A_CURVE
         z = sample_latent(count, recipe.latent_dim)
-        parts = (paint(generator.to(self._device), part) for part in z.split(_AT_ONCE))
+        parts = (generate(generator.to(self._device), part) for part in z.split(_AT_ONCE))
         quality = self._reference.quality(parts) if mark.full else None
         kid = quality.kid.half if quality else self._reference.kid(torch.cat(list(parts)), _HALF)
         costs = place.step, place.kimg, place.minutes, place.memory

@@ -15,8 +15,8 @@ from benchmarks.quality.job import Job
 from benchmarks.quality.measuring import FOR_A_CURVE, Point, Result
 from benchmarks.quality.systems import Mark, Stage
 from benchmarks.quality.table import measured_with
-from ganlib.files import write_atomically
-from ganlib.latent import paint, sample_latent
+from ganlib.runtime.files import write_atomically
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import load_generator
 from ganlib.show.figure import Figure
 from ganlib.show.grids import grid_image
@@ -122,7 +122,7 @@ def _grid_image(job: Job, mark: Mark, inches: float) -> Image.Image:
     generator, recipe = load_generator(job.kept_file(mark))
     most = _MANY if recipe.size <= _LARGEST_OF_MANY else _FEW
     side = most if inches == _LARGE else round(most * 2 / 3)
-    pictures = paint(generator, sample_latent(side**2, recipe.latent_dim))
+    pictures = generate(generator, sample_latent(side**2, recipe.latent_dim))
     return grid_image(pictures, side, scale=ceil(inches * _DPI / (side * recipe.size + 1)))
 
 

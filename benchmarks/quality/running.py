@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from benchmarks.quality.job import Job
 from benchmarks.quality.measuring import Result
-from ganlib.files import make_folder
+from ganlib.runtime.files import make_folder
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _ROOT = Path(__file__).parents[2]

@@ -143,7 +143,7 @@ _PARTS = (
     System("before", "portraits64-cpu", _with("portraits64-cpu")),
     System("single", "cross-entropy, no pairs", _with("modern64-cpu", loss="bce")),
     System("spectral", "spectral norm, no penalty", _with("modern64-cpu", **_SPECTRAL)),
-    System("blind", "no batch spread", _with("modern64-cpu", d_spread=False)),
+    System("blind", "no batch spread", _with("modern64-cpu", minibatch_stddev=False)),
     System("slow", "half the rates", _with("modern64-cpu", g_lr=4e-4, d_lr=4e-4)),
     System("large", "batches of 32", _with("modern64-cpu", batch_size=32)),
     System("wide", "width 48", _with("modern64-cpu", width=48)),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.machine import table
 from benchmarks.quality.measuring import Point, Result
 from benchmarks.quality.systems import Mark, Stage
-from ganlib.evaluation.scores import Figures
+from ganlib.evaluation.quality import Figures
 
 _GIB = 2**30
 _A_QUARTER = 0.25

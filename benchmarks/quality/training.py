@@ -14,12 +14,12 @@ from filelock import FileLock
 from benchmarks.machine import matrix_rate
 from benchmarks.quality.job import Job, Place
 from benchmarks.quality.systems import Mark
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.errors import GanlibError
-from ganlib.files import make_folder
-from ganlib.machine import Machine
+from ganlib.runtime.files import make_folder
+from ganlib.runtime.device import Machine
 from ganlib.training.callbacks import Callback
-from ganlib.training.findings import Finding
+from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.trainer import Trainer
 
 _ENDLESS = 1e9  # kimg: what ends a run is its last mark
@@ -117,7 +117,7 @@ class Keeper(Callback):
         if not self._missing or os.getppid() != self._parent:
             signal.raise_signal(signal.SIGINT)  # as the stop button does
 
-    def on_warning(self, trainer: Trainer, _finding: Finding) -> None:
+    def on_warning(self, trainer: Trainer, _finding: Diagnostic) -> None:
         """Note where the run is: it may have gone back."""
         self._note(trainer, self._watch.seconds())
 
@@ -130,7 +130,7 @@ class Keeper(Callback):
 
     def _keep(self, trainer: Trainer, mark: Mark, seconds: float) -> None:
         kimg, memory = trainer.state.kimg, peak_memory(trainer.machine.device)
-        trainer.run.save_generator(trainer.state.average.generator, kimg, self._job.kept_file(mark))
+        trainer.run.save_generator(trainer.state.ema.generator, kimg, self._job.kept_file(mark))
         self._job.note(Place(trainer.state.step, kimg, seconds, memory, mark.name, self._rate))
         self._missing.remove(mark)
 

@@ -43,7 +43,7 @@ class Trainer:
 
 folder = ganlib.run_folder("tiny")
 folder.mkdir(parents=True)
-assert not ganlib.machine.is_tiny()
+assert not ganlib.runtime.device.is_tiny()
 Trainer().fit(minutes=2 if device.type == "cuda" else 1)""",
     "draw": """
 from PIL import Image

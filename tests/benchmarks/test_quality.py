@@ -22,7 +22,7 @@ from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, Spread
-from ganlib.evaluation.scores import BySize, Figures, Quality
+from ganlib.evaluation.quality import BySize, Figures, Quality
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.run import load_generator
 
@@ -248,7 +248,7 @@ def test_each_part_differs_from_the_whole_in_what_its_title_says():
     changed = [whole.differences(part) for part in parts]
     assert changed[1] == ["loss"]
     assert changed[2] == ["init", "d_norm", "penalty"]
-    assert changed[3:7] == [["d_spread"], ["g_lr", "d_lr"], ["batch_size"], ["width"]]
+    assert changed[3:7] == [["minibatch_stddev"], ["g_lr", "d_lr"], ["batch_size"], ["width"]]
     assert whole.name == "modern64-cpu"
 
 

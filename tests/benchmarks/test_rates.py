@@ -23,9 +23,9 @@ from benchmarks.throughput import (
     report,
     verdict,
 )
-from ganlib.data.imageset import ImageSet
-from ganlib.data.storage import OnDevice
-from ganlib.machine import detect
+from ganlib.data.dataset import ImageDataset
+from ganlib.data.loader import OnDevice
+from ganlib.runtime.device import detect
 from ganlib.recipes import get_recipe
 
 
@@ -166,7 +166,7 @@ def test_preparing_is_measured(tmp_path):
     assert seconds > 0
     assert again > 0
     assert 20 < peak < 400
-    images = ImageSet.open(tmp_path / "set")
+    images = ImageDataset.open(tmp_path / "set")
     assert len(images) == 70
     assert all(rate > 0 for rate in prepare.epoch_rates(OnDevice(images, torch.device("cpu")), images))
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 import ganlib
-from ganlib.show.pairs import Pairs
+from ganlib.course.real_or_fake import Pairs
 from tests.browser.serving import serve_lab
 from tests.browser.studio_page import LabPage
 from tests.notebooks.lesson import NOTEBOOKS

@@ -55,7 +55,7 @@ def test_a_training_in_the_plane_is_seen_while_it_runs_and_can_be_looked_back_at
     lab.click("train")
     steps = float(str(lab.knob("look-back").get_attribute("aria-valuemax")))  # of the whole training
     ended = lab.until(lambda: told(lab), lambda said: said.startswith(f"{steps:.0f} steps"))
-    assert "of the eight heaps found" in ended
+    assert "of the eight Gaussians found" in ended
     after = lab.until(lambda: picture_beside(lab, "Look back"), lambda now: now != before)
     lab.press("look-back", "Home")
     lab.until(lambda: told(lab), lambda said: said.startswith("0 steps"))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ganlib.data import archive as module
-from ganlib.data.archive import open_archive
-from ganlib.data.imageset import ImageSet
+from ganlib.data.readers import open_archive
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings, read_manifest
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
@@ -42,7 +42,7 @@ def tarred(path, files, mode="w"):
 
 def prepared(path):
     out = prepare(open_archive(path), FEW)
-    return ImageSet.open(out), {entry.path: entry.reason for entry in read_manifest(out).refused()}
+    return ImageDataset.open(out), {entry.path: entry.reason for entry in read_manifest(out).refused()}
 
 
 FILES = [(name, png(seed)) for seed, name in enumerate(NAMES)]

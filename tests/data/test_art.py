@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.assets import bundled_folder
-from ganlib.data.art import load_art
+from ganlib.runtime.files import bundled_folder
+from ganlib.data.dataset import load_art
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError

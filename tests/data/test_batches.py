@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet, to_float
-from ganlib.data.share import Share
+from ganlib.data.loader import Batches
+from ganlib.data.dataset import ImageDataset, to_float
+from ganlib.runtime.distributed import Share
 from ganlib.errors import GanlibError
 
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def test_a_place_in_the_data_is_found_again(art):
 
 def test_mirror_turns_some_pictures_round(art):
     plain = Batches(art, len(art.train), CPU).next()
-    mirrored = Batches(art, len(art.train), CPU, mirror=True).next()
+    mirrored = Batches(art, len(art.train), CPU, hflip=True).next()
     turned = [
         torch.equal(m, p.flip(2)) and not torch.equal(m, p) for m, p in zip(mirrored, plain, strict=True)
     ]
@@ -54,7 +54,7 @@ def test_a_batch_larger_than_the_set_is_refused(art):
     with pytest.raises(GanlibError, match=f"A batch of {count + 1} is larger than the {count} pictures"):
         Batches(art, count + 1, CPU)
     with pytest.raises(GanlibError, match="larger than the 0"):
-        Batches(ImageSet(np.zeros((0, 32, 32, 3), np.uint8), "empty"), 1, CPU)
+        Batches(ImageDataset(np.zeros((0, 32, 32, 3), np.uint8), "empty"), 1, CPU)
 
 
 @pytest.mark.parametrize(("size", "mirror"), [(3, False), (3, True), (17, True)])

@@ -369,7 +369,7 @@ def test_lab_becomes_rgb_with_signs_in_the_right_place(lab):
 
 
 def test_a_picture_in_hsv_becomes_rgb():
-    from ganlib.data.colour import to_plain, to_srgb
+    from ganlib.data.decode import to_plain, to_srgb
 
     picture = painting(40, 40)
     back = np.asarray(to_srgb(to_plain(picture.convert("HSV")), None), dtype=int)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from ganlib.data.duplicates import look_at, near_duplicates
 from tests.data.pictures import noise
 

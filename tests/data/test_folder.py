@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from ganlib.data.folder import FolderPictures
+from ganlib.data.readers import FolderPictures
 from tests.data.pictures import fill
 
 
@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_opened_is_met_with_its_reason(folder, monkeypat
             raise PermissionError(13, "Permission denied")
         return scan(path)
 
-    monkeypatch.setattr("ganlib.data.folder.os.scandir", closed)
+    monkeypatch.setattr("ganlib.data.readers.os.scandir", closed)
     met = {found.path: found.problem for found in FolderPictures(folder)}
     assert met["deep/deeper"] == "cannot be opened: Permission denied"
     assert len(met) == 4

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.art import load_art
-from ganlib.data.imageset import ImageSet, to_bytes, to_float
+from ganlib.data.dataset import load_art
+from ganlib.data.dataset import ImageDataset, to_bytes, to_float
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
@@ -16,7 +16,7 @@ def test_the_split_follows_the_rule_and_nothing_else(art):
     held_out = [i for i, image in enumerate(art.images) if zlib.crc32(image.tobytes()) % 20 < 3]
     assert art.held_out.tolist() == held_out
     assert sorted([*art.train, *art.held_out]) == list(range(len(art)))
-    backwards = ImageSet(art.images[::-1], "backwards")
+    backwards = ImageDataset(art.images[::-1], "backwards")
     assert sorted(len(art) - 1 - backwards.held_out) == held_out
 
 
@@ -34,13 +34,13 @@ def test_bytes_to_floats_and_back_loses_nothing():
 
 
 def test_a_set_says_what_it_is(art):
-    assert repr(art) == "ImageSet 'blocks': 60 pictures of 32 px, 51 to train on, 9 held out"
+    assert repr(art) == "ImageDataset 'blocks': 60 pictures of 32 px, 51 to train on, 9 held out"
     assert art.tensor(np.array([3])).shape == (1, 3, 32, 32)
 
 
 def test_a_set_opens_from_its_folder_without_reading_the_pictures(tmp_path):
     out = prepare(fill(tmp_path / "art", 3), Settings(32, at_least=1))
-    art = ImageSet.open(out, "three")
+    art = ImageDataset.open(out, "three")
     assert isinstance(art.images, np.memmap)
     assert (art.name, len(art), art.folder) == ("three", 3, out)
     assert [entry.index for entry in art.manifest.used()] == [0, 1, 2]
@@ -51,12 +51,12 @@ def test_a_damaged_set_is_a_sentence(tmp_path):
     out = prepare(fill(tmp_path / "art", 3), Settings(32, at_least=1))
     (out / "images.npy").write_bytes((out / "images.npy").read_bytes()[:-1])
     with pytest.raises(GanlibError, match="damaged: remove it"):
-        ImageSet.open(out)
+        ImageDataset.open(out)
 
 
 def test_the_content_hash_sees_every_bit_and_the_order(art):
     changed = art.images.copy()
     changed[7, 3, 2, 1] ^= 1
-    hashes = {ImageSet(images, "x").content_hash for images in (art.images, changed, art.images[::-1])}
+    hashes = {ImageDataset(images, "x").content_hash for images in (art.images, changed, art.images[::-1])}
     assert len(hashes) == 3
-    assert art.content_hash == ImageSet(art.images.copy(), "other name").content_hash
+    assert art.content_hash == ImageDataset(art.images.copy(), "other name").content_hash

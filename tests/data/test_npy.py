@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ganlib.data.npy import NpyWriter, select_rows
+from ganlib.data.prepare import NpyWriter, select_rows
 
 
 def write(path, count):

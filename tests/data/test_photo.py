@@ -4,7 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.photo import read_photo
+from ganlib.data.dataset import read_photo
 from ganlib.errors import GanlibError
 
 RED = (255, 0, 0)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from ganlib.data import prepare as module
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings, read_manifest
-from ganlib.data.pictures import Found
+from ganlib.data.readers import Found
 from ganlib.data.prepare import default_place, prepare
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill, noise
@@ -62,7 +62,7 @@ def test_a_long_or_odd_name_makes_a_short_place(tmp_path):
     assert place.parent == default_place("art", "there", FEW).parent
     assert len(place.name.encode()) < 120
     folder = fill(tmp_path / ("x" * 250), 2)
-    assert len(ImageSet.open(prepare(folder, FEW))) == 2
+    assert len(ImageDataset.open(prepare(folder, FEW))) == 2
 
 
 def test_the_content_hash_is_that_of_the_pictures(folder):
@@ -70,8 +70,8 @@ def test_the_content_hash_is_that_of_the_pictures(folder):
     digests = [hashlib.sha256(image.tobytes()).digest() for image in np.load(out / "images.npy")]
     expected = hashlib.sha256(b"".join(digests)).hexdigest()
     assert read_manifest(out).content_hash == expected
-    assert ImageSet(np.load(out / "images.npy"), "in memory").content_hash == expected
-    assert ImageSet.open(out).content_hash == expected
+    assert ImageDataset(np.load(out / "images.npy"), "in memory").content_hash == expected
+    assert ImageDataset.open(out).content_hash == expected
 
 
 def test_the_same_files_give_the_same_bytes_on_any_number_of_cores(folder, tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_prepared_set_is_opened_again_until_something_changes(folder, monkeypa
     prepare(folder, Settings(32, at_least=2))
     assert len(made) == 1
     noise(50).save(folder / "new.png")
-    assert len(ImageSet.open(prepare(folder, FEW))) == 6
+    assert len(ImageDataset.open(prepare(folder, FEW))) == 6
     noise(51).save(folder / "new.png")
     before = (out / "images.npy").read_bytes()
     prepare(folder, FEW)
@@ -100,7 +100,7 @@ def test_a_prepared_set_is_opened_again_until_something_changes(folder, monkeypa
     (folder / "new.png").rename(folder / "newer.png")
     prepare(folder, FEW)
     (folder / "newer.png").unlink()
-    assert len(ImageSet.open(prepare(folder, FEW))) == 5
+    assert len(ImageDataset.open(prepare(folder, FEW))) == 5
     assert len(made) == 5
 
 
@@ -138,7 +138,7 @@ def test_half_a_set_is_never_taken_for_whole(folder, damage):
     whole = files_of(out)
     (out / damage).unlink()
     with pytest.raises(GanlibError, match="damaged"):
-        ImageSet.open(out)
+        ImageDataset.open(out)
     assert files_of(prepare(folder, FEW)) == whole
 
 
@@ -202,7 +202,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(folder, tmp_path, m
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ganlib.data.npy.NpyWriter.append", full)
+    monkeypatch.setattr("ganlib.data.prepare.NpyWriter.append", full)
     with pytest.raises(GanlibError, match="The disk is full"):
         prepare(folder, FEW, out)
     assert files_of(out) == before
@@ -223,7 +223,7 @@ def test_two_who_prepare_the_same_set_take_turns(folder, tmp_path, monkeypatch):
     for one in people:
         one.join()
     assert len(made) == 1
-    assert len(ImageSet.open(tmp_path / "out")) == 5
+    assert len(ImageDataset.open(tmp_path / "out")) == 5
 
 
 def test_a_set_within_the_folder_is_not_a_source_of_itself(folder):
@@ -241,7 +241,7 @@ def test_exact_duplicates_are_named_and_dropped_when_asked(folder):
     assert repeated == {"zcopy.png": "001.png", "zsame-pixels.tif": "002.png"}
     assert kept.duplicates() == 2
     out = prepare(folder, Settings(32, drop_duplicates=True, at_least=1))
-    assert len(ImageSet.open(out)) == 5
+    assert len(ImageDataset.open(out)) == 5
     reasons = {entry.path: entry.reason for entry in read_manifest(out).refused()}
     assert reasons["zcopy.png"] == "exact duplicate of '001.png'"
     assert read_manifest(out).tally()["exact duplicate"] == 2
@@ -262,7 +262,7 @@ def test_near_duplicates_are_named_and_dropped_when_asked(folder):
     rest = np.delete(whole, 1, 0) if kept.files[1].path == "0015-near.jpg" else np.delete(whole, 2, 0)
     assert np.array_equal(np.load(out / "images.npy"), rest)
     assert [entry.index for entry in manifest.used()] == list(range(len(rest)))
-    assert manifest.content_hash == ImageSet(rest, "rest").content_hash
+    assert manifest.content_hash == ImageDataset(rest, "rest").content_hash
 
 
 def test_tiles_are_many_pictures_of_one_file(tmp_path):
@@ -272,7 +272,7 @@ def test_tiles_are_many_pictures_of_one_file(tmp_path):
     facts = json.loads((out / "manifest.json").read_text())["files"]
     assert facts[0] == {"path": "a.png", "index": 0, "count": 4, "width": 100, "height": 70}
     assert facts[1] == {"path": "b.png", "index": 4, "width": 32, "height": 32}
-    assert len(ImageSet.open(out)) == 5
+    assert len(ImageDataset.open(out)) == 5
 
 
 def test_too_few_pictures_say_so_again_and_again(tmp_path):
@@ -286,7 +286,7 @@ def test_too_few_pictures_say_so_again_and_again(tmp_path):
     with pytest.raises(GanlibError, match=r"Refused: 1 not a picture\."):
         prepare(folder, Settings(32))
     noise(63).save(folder / "one-more.png")
-    assert len(ImageSet.open(prepare(folder, Settings(32)))) == 64
+    assert len(ImageDataset.open(prepare(folder, Settings(32)))) == 64
 
 
 @pytest.mark.parametrize("content", ["nothing", "text"])

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.assets import bundled_folder
-from ganlib.data.archive import ZipPictures
-from ganlib.data.folder import FolderPictures
+from ganlib.runtime.files import bundled_folder
+from ganlib.data.readers import ZipPictures
+from ganlib.data.readers import FolderPictures
 from ganlib.data.online import kaggle
-from ganlib.data.sources import find_pictures
+from ganlib.data.dataset import find_pictures
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from ganlib.data import storage as module
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet
-from ganlib.data.storage import OnDevice, ReadAhead, choose_storage
-from ganlib.machine import free_memory
+from ganlib.data.loader import Batches
+from ganlib.data.dataset import ImageDataset
+from ganlib.data.loader import OnDevice, ReadAhead, choose_storage
+from ganlib.runtime.device import free_memory
 
 CPU = torch.device("cpu")
 
@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def mapped(art, tmp_path):
     np.save(tmp_path / "images.npy", art.images)
-    return ImageSet(np.load(tmp_path / "images.npy", mmap_mode="r"), "mapped")
+    return ImageDataset(np.load(tmp_path / "images.npy", mmap_mode="r"), "mapped")
 
 
 @pytest.mark.parametrize("kind", [OnDevice, ReadAhead])

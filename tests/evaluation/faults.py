@@ -6,15 +6,15 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 
 COUNT = 120
 
 
 @cache
-def some_portraits() -> ImageSet:
+def some_portraits() -> ImageDataset:
     """880 bundled portraits, of which 119 are held out."""
-    return ImageSet(ganlib.load_art("portraits").images[:880], "portraits")
+    return ImageDataset(ganlib.load_art("portraits").images[:880], "portraits")
 
 
 def faulty() -> dict[str, torch.Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.evaluation.diversity import Diversity
+from ganlib.evaluation.scores import Diversity
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_grain_does_not_count(diversity, portraits):
 def test_the_bundled_generator_is_as_varied_as_its_pictures():
     art = ganlib.load_art("portraits")
     generator, recipe = ganlib.load_generator("portraits")
-    painted = ganlib.paint(generator, ganlib.sample_latent(36, recipe.latent_dim))
+    painted = ganlib.generate(generator, ganlib.sample_latent(36, recipe.latent_dim))
     assert 0.9 < Diversity(art.tensor(art.held_out[:256]))(painted) < 1.25
 
 

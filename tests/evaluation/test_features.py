@@ -16,7 +16,7 @@ from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 import ganlib
-from ganlib.data.imageset import to_float
+from ganlib.data.dataset import to_float
 from ganlib.errors import GanlibError
 from ganlib.evaluation import lite0
 from ganlib.evaluation.features import get_extractor

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
 from ganlib.evaluation.features import get_extractor
@@ -64,9 +64,9 @@ def found(reference):
 def random_art(count, held_out):
     """Pictures of 32 px, `held_out` of them held out."""
     random = np.random.default_rng(0)
-    art = ImageSet(random.integers(0, 256, (20 * count, 8, 8, 3), np.uint8).repeat(4, 1).repeat(4, 2), "art")
+    art = ImageDataset(random.integers(0, 256, (20 * count, 8, 8, 3), np.uint8).repeat(4, 1).repeat(4, 2), "art")
     chosen = np.concatenate([art.train[: count - held_out], art.held_out[:held_out]])
-    return ImageSet(art.images[np.sort(chosen)], "art")
+    return ImageDataset(art.images[np.sort(chosen)], "art")
 
 
 def test_real_pictures_are_as_good_as_real_pictures(found):
@@ -195,7 +195,7 @@ def test_kid_alone_looks_at_one_size_and_at_real_pictures_once():
     quality = reference.quality(samples)
     assert first == quality.kid.half
     assert reference.kid(samples, scale=4) == quality.kid.quarter
-    assert reference.floor_kid(4) == quality.floor.kid.quarter
+    assert reference.baseline_kid(4) == quality.floor.kid.quarter
 
 
 def test_whoever_watches_is_told_of_all_that_is_yet_to_see():
@@ -253,7 +253,7 @@ def test_a_generator_is_measured_and_left_as_it_was(generator, full_length, caps
     quality = measure_quality(generator, art, extractor=look, seed=3)
     assert generator.training
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
-    samples = ganlib.paint(generator, ganlib.sample_latent(70, 8, 3))
+    samples = ganlib.generate(generator, ganlib.sample_latent(70, 8, 3))
     assert quality == Reference.of(art, look).quality(samples, seed=3)
     assert measure_quality(generator, art, extractor=look, seed=3, progress=False) == quality
     assert measure_quality(generator, art, extractor=look, count=33, seed=3).count == 33

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 import ganlib
-from ganlib.evaluation.sliced import SlicedWasserstein, _descriptors, _Part, _patches, _pyramid
+from ganlib.evaluation.scores import SlicedWasserstein, _descriptors, _Part, _patches, _pyramid
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def distance(portraits):
 def painted():
     """What the bundled generator paints, (256, 3, 64, 64)."""
     generator, recipe = ganlib.load_generator("portraits")
-    return ganlib.paint(generator, ganlib.sample_latent(256, recipe.latent_dim))
+    return ganlib.generate(generator, ganlib.sample_latent(256, recipe.latent_dim))
 
 
 def noise(count=256, size=64):

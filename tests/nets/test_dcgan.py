@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.dcgan import Discriminator, Generator, channels_by_resolution
-from ganlib.sizes import SIZES
+from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator, channels_by_resolution
+from ganlib.nets.base import SIZES
 
 
 def count(net: nn.Module) -> int:
@@ -12,13 +12,13 @@ def count(net: nn.Module) -> int:
 
 
 def test_the_parameters_at_64_px_are_those_of_the_reference():
-    assert count(Generator()) == 3_576_704
-    assert count(Discriminator()) == 2_765_568
+    assert count(DCGANGenerator()) == 3_576_704
+    assert count(DCGANDiscriminator()) == 2_765_568
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_paints_and_judges(size):
-    generator, discriminator = Generator(size, 10, 2), Discriminator(size, 2)
+    generator, discriminator = DCGANGenerator(size, 10, 2), DCGANDiscriminator(size, 2)
     images = generator(torch.randn(3, 10))
     assert images.shape == (3, 3, size, size)
     assert -1 <= images.min() < images.max() <= 1
@@ -32,7 +32,7 @@ def test_layers_widen_to_eight_times_and_no_further():
 
 
 def test_z_may_be_flat_or_have_sides_of_one():
-    generator = Generator(32, 10, 4).eval()
+    generator = DCGANGenerator(32, 10, 4).eval()
     z = torch.randn(2, 10)
     assert torch.equal(generator(z), generator(z[:, :, None, None]))
 
@@ -40,33 +40,33 @@ def test_z_may_be_flat_or_have_sides_of_one():
 @pytest.mark.parametrize("shape", [(10,), (2, 9), (2, 10, 1), (2, 10, 2, 2), (2, 1, 10)])
 def test_any_other_z_is_told_what_is_wanted(shape):
     with pytest.raises(GanlibError, match=r"\(N, 10\) or \(N, 10, 1, 1\)"):
-        Generator(32, 10, 4)(torch.randn(shape))
+        DCGANGenerator(32, 10, 4)(torch.randn(shape))
 
 
 def test_a_discriminator_refuses_pictures_of_another_size():
     with pytest.raises(GanlibError, match=r"\(N, 3, 32, 32\), not \(2, 3, 64, 64\)"):
-        Discriminator(32, 4)(torch.zeros(2, 3, 64, 64))
+        DCGANDiscriminator(32, 4)(torch.zeros(2, 3, 64, 64))
 
 
 @pytest.mark.parametrize("size", [0, 16, 48, 63, 100, 1024])
 def test_other_sizes_are_refused(size):
     with pytest.raises(GanlibError, match="power of two from 32 to 512"):
-        Generator(size)
+        DCGANGenerator(size)
 
 
 def test_an_unknown_norm_is_refused():
     with pytest.raises(GanlibError, match="batch, spectral, none"):
-        Discriminator(norm="layer")
+        DCGANDiscriminator(norm="layer")
 
 
 def test_probability_is_the_sigmoid_of_the_logits():
-    discriminator = Discriminator(32, 4).eval()
+    discriminator = DCGANDiscriminator(32, 4).eval()
     images = torch.rand(5, 3, 32, 32) * 2 - 1
     assert torch.equal(discriminator.probability(images), discriminator(images).sigmoid())
 
 
 def test_initial_weights_are_drawn_as_the_paper_says():
-    generator = Generator()
+    generator = DCGANGenerator()
     convolution, norm = generator.main[3], generator.main[4]
     assert convolution.weight.mean().item() == pytest.approx(0, abs=2e-4)
     assert convolution.weight.std().item() == pytest.approx(0.02, rel=0.01)
@@ -76,10 +76,10 @@ def test_initial_weights_are_drawn_as_the_paper_says():
 
 
 def test_the_discriminator_leaves_the_first_and_last_layer_without_batchnorm():
-    kinds = [type(layer) for layer in Discriminator().main]
+    kinds = [type(layer) for layer in DCGANDiscriminator().main]
     middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU] * 3
     assert kinds == [nn.Conv2d, nn.LeakyReLU, *middle, nn.Conv2d]
-    assert {layer.negative_slope for layer in Discriminator().main if isinstance(layer, nn.LeakyReLU)} == {
+    assert {layer.negative_slope for layer in DCGANDiscriminator().main if isinstance(layer, nn.LeakyReLU)} == {
         0.2
     }
 
@@ -90,23 +90,23 @@ def kinds(net: nn.Module) -> list[type]:
 
 def test_the_first_layer_may_have_a_batchnorm_too():
     first, middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU], [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU] * 3
-    discriminator = Discriminator(width=4, norm_first=True)
+    discriminator = DCGANDiscriminator(width=4, norm_first=True)
     assert kinds(discriminator) == [*first, *middle, nn.Conv2d]
-    assert count(discriminator) == count(Discriminator(width=4)) + 2 * 4
+    assert count(discriminator) == count(DCGANDiscriminator(width=4)) + 2 * 4
     assert discriminator.main[0].bias is None
 
 
 def test_dropout_follows_the_middle_layers_alone():
     middle = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU, nn.Dropout] * 3
-    discriminator = Discriminator(width=4, dropout=0.2)
+    discriminator = DCGANDiscriminator(width=4, dropout=0.2)
     assert kinds(discriminator) == [nn.Conv2d, nn.LeakyReLU, *middle, nn.Conv2d]
     assert {layer.p for layer in discriminator.main if isinstance(layer, nn.Dropout)} == {0.2}
-    assert count(discriminator) == count(Discriminator(width=4))
-    assert nn.Dropout not in kinds(Discriminator(width=4))
+    assert count(discriminator) == count(DCGANDiscriminator(width=4))
+    assert nn.Dropout not in kinds(DCGANDiscriminator(width=4))
 
 
 def test_dropout_acts_in_training_only_and_keeps_the_mean():
-    discriminator = Discriminator(width=4, dropout=0.2, norm="none")
+    discriminator = DCGANDiscriminator(width=4, dropout=0.2, norm="none")
     images = torch.randn(2, 3, 64, 64)
     assert not torch.equal(discriminator(images), discriminator(images))
     discriminator.eval()
@@ -117,7 +117,7 @@ def test_dropout_acts_in_training_only_and_keeps_the_mean():
 
 
 def test_there_are_eight_stages_at_512_px():
-    generator, discriminator = Generator(512, 256, 2), Discriminator(512, 2, norm_first=True)
+    generator, discriminator = DCGANGenerator(512, 256, 2), DCGANDiscriminator(512, 2, norm_first=True)
     assert kinds(generator).count(nn.ConvTranspose2d) == 8
     assert kinds(discriminator).count(nn.Conv2d) == 8
     assert kinds(discriminator).count(nn.BatchNorm2d) == 7
@@ -127,14 +127,14 @@ def test_there_are_eight_stages_at_512_px():
 
 
 def test_a_batch_of_one_trains():
-    generator, discriminator = Generator(32, 8, 2), Discriminator(32, 2, norm_first=True)
+    generator, discriminator = DCGANGenerator(32, 8, 2), DCGANDiscriminator(32, 2, norm_first=True)
     discriminator(generator(torch.randn(1, 8))).sum().backward()
     for net in (generator, discriminator):
         assert all(weights.grad.isfinite().all() for weights in net.parameters())
 
 
 def test_spectral_norm_holds_every_layer_at_one():
-    discriminator = Discriminator(32, 4, norm="spectral")
+    discriminator = DCGANDiscriminator(32, 4, norm="spectral")
     for _ in range(200):
         discriminator(torch.randn(2, 3, 32, 32))
     for layer in discriminator.main:
@@ -167,7 +167,7 @@ def test_weights_of_the_official_example_load_unchanged(tmp_path):
     }
     saved = example_state_dict(shapes, {1: 512, 4: 256, 7: 128, 10: 64})
     torch.save(saved, tmp_path / "netG_epoch_24.pth")
-    generator = Generator(64, 100, 64)
+    generator = DCGANGenerator(64, 100, 64)
     generator.load_state_dict(torch.load(tmp_path / "netG_epoch_24.pth", weights_only=True))
     assert all(torch.equal(saved[name], tensor) for name, tensor in generator.state_dict().items())
 
@@ -179,13 +179,13 @@ def test_weights_of_the_official_example_load_unchanged(tmp_path):
         11: (1, 512, 4, 4),
     }
     saved = example_state_dict(shapes, {3: 128, 6: 256, 9: 512})
-    discriminator = Discriminator(64, 64)
+    discriminator = DCGANDiscriminator(64, 64)
     discriminator.load_state_dict(saved)
     assert all(torch.equal(saved[name], tensor) for name, tensor in discriminator.state_dict().items())
 
 
 def test_a_generator_without_batchnorm_has_biases_instead():
-    plain = Generator(32, 8, 2, "none", init="default")
+    plain = DCGANGenerator(32, 8, 2, "none", init="default")
     kinds = [type(layer) for layer in plain.main]
     assert nn.BatchNorm2d not in kinds
     assert [layer.bias is not None for layer in plain.main if hasattr(layer, "kernel_size")] == [
@@ -197,4 +197,4 @@ def test_a_generator_without_batchnorm_has_biases_instead():
     one, two = plain(torch.ones(1, 8)), plain(torch.ones(2, 8))
     torch.testing.assert_close(two, one.expand(2, -1, -1, -1))  # what is beside a picture changes nothing
     with pytest.raises(GanlibError, match="batch, none"):
-        Generator(32, 8, 2, "spectral")
+        DCGANGenerator(32, 8, 2, "spectral")

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.dcgan import Discriminator, Generator
-from ganlib.nets.initial import INITIAL_WEIGHTS, draw_normal, initial_weights, leave_as_built
+from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganlib.nets.layers import INITIAL_WEIGHTS, draw_normal, initial_weights, leave_as_built
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
 NETS = [
-    lambda init: Generator(32, 64, 16, init=init),
-    lambda init: Discriminator(32, 32, norm_first=True, init=init),
+    lambda init: DCGANGenerator(32, 64, 16, init=init),
+    lambda init: DCGANDiscriminator(32, 32, norm_first=True, init=init),
     lambda init: ResizeGenerator(32, 64, 8, init=init),
     lambda init: ResizeDiscriminator(32, 32, init=init),
 ]

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.dcgan import Discriminator, Generator
-from ganlib.nets.players import Judge, Painter
+from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
 
@@ -18,7 +18,7 @@ class Keep(nn.Module):
 
 def test_a_painter_gives_its_net_z_with_sides_of_one():
     keep = Keep()
-    painter = Painter(5, nn.Sequential(keep))
+    painter = Generator(5, nn.Sequential(keep))
     z = torch.randn(3, 5)
     for given in (z, z[:, :, None, None]):
         painter(given)
@@ -26,7 +26,7 @@ def test_a_painter_gives_its_net_z_with_sides_of_one():
 
 
 def test_a_judge_gives_one_number_a_picture_even_for_one_picture():
-    judge = Judge(32, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 1, 1)))
+    judge = Discriminator(32, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 1, 1)))
     for count in (1, 4):
         images = torch.randn(count, 3, 32, 32)
         logits = judge(images)
@@ -35,7 +35,7 @@ def test_a_judge_gives_one_number_a_picture_even_for_one_picture():
 
 
 @pytest.mark.parametrize(
-    "painter", [Generator(32, 10, 2), ResizeGenerator(32, 10, 2)], ids=["dcgan", "resize"]
+    "painter", [DCGANGenerator(32, 10, 2), ResizeGenerator(32, 10, 2)], ids=["dcgan", "resize"]
 )
 @pytest.mark.parametrize("shape", [(10,), (2, 9), (2, 10, 1), (2, 10, 2, 2), (2, 1, 10)])
 def test_a_z_of_another_shape_is_told_what_is_wanted(painter, shape):
@@ -43,7 +43,7 @@ def test_a_z_of_another_shape_is_told_what_is_wanted(painter, shape):
         painter(torch.randn(shape))
 
 
-@pytest.mark.parametrize("judge", [Discriminator(32, 2), ResizeDiscriminator(32, 2)], ids=["dcgan", "resize"])
+@pytest.mark.parametrize("judge", [DCGANDiscriminator(32, 2), ResizeDiscriminator(32, 2)], ids=["dcgan", "resize"])
 @pytest.mark.parametrize("shape", [(2, 3, 64, 64), (2, 1, 32, 32), (3, 32, 32), (2, 3, 32, 16)])
 def test_pictures_of_another_shape_are_told_what_is_wanted(judge, shape):
     with pytest.raises(GanlibError, match=r"\(N, 3, 32, 32\), not"):
@@ -51,7 +51,7 @@ def test_pictures_of_another_shape_are_told_what_is_wanted(judge, shape):
 
 
 def test_every_net_is_a_player():
-    assert issubclass(Generator, Painter)
-    assert issubclass(ResizeGenerator, Painter)
-    assert issubclass(Discriminator, Judge)
-    assert issubclass(ResizeDiscriminator, Judge)
+    assert issubclass(DCGANGenerator, Generator)
+    assert issubclass(ResizeGenerator, Generator)
+    assert issubclass(DCGANDiscriminator, Discriminator)
+    assert issubclass(ResizeDiscriminator, Discriminator)

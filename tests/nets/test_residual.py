@@ -11,7 +11,7 @@ from ganlib.nets.residual import (
     Resize,
     channels_by_side,
 )
-from ganlib.sizes import SIZES
+from ganlib.nets.base import SIZES
 
 
 def count(net: nn.Module) -> int:

@@ -4,7 +4,7 @@ from torch import nn
 
 from ganlib.errors import GanlibError
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
-from ganlib.sizes import SIZES
+from ganlib.nets.base import SIZES
 
 
 def count(net: nn.Module) -> int:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganlib.data.duplicates import look_at, near_duplicates
-from ganlib.data.imageset import ImageSet, to_bytes, to_float
+from ganlib.data.dataset import ImageDataset, to_bytes, to_float
 from tests.notebooks.lesson import cells_of, names_of, said_of
 
 PAGE = cells_of("01_dataset")
@@ -72,7 +72,7 @@ def test_near_duplicates_are_those_of_the_library(lesson):
 
 
 def test_the_held_out_rule_is_that_of_the_library(lesson):
-    art = ImageSet(soft_pictures(), "soft")
+    art = ImageDataset(soft_pictures(), "soft")
     by_hand = [index for index, picture in enumerate(art.images) if lesson["is_held_out"](picture)]
     assert 0 < len(by_hand) < len(art)
     assert by_hand == art.held_out.tolist()

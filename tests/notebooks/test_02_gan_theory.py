@@ -9,7 +9,7 @@ from torch.distributions import Normal
 
 from ganlib import losses
 from ganlib.training import plane
-from ganlib.training.plane import PlaneGame, PlaneSettings
+from ganlib.course.toy import ToyGAN, ToySettings
 from tests.notebooks.lesson import cells_of, names_in_tiny
 
 PAGE = {name: cell.source for name, cell in cells_of("02_gan_theory").items()}
@@ -42,9 +42,9 @@ def lesson():
 
 @pytest.mark.parametrize("shape", plane.SHAPES)
 def test_the_game_by_hand_is_that_of_the_library_to_the_bit(lesson, shape):
-    draw, places = plane.plane_shape(shape)
-    by_hand = lesson["play"](lesson["ring"] if shape == "eight heaps" else draw, places, 20, 10)
-    game = PlaneGame(PlaneSettings(shape=shape))
+    draw, places = plane.toy_distribution(shape)
+    by_hand = lesson["play"](lesson["ring"] if shape == "eight Gaussians" else draw, places, 20, 10)
+    game = ToyGAN(ToySettings(shape=shape))
     seen = [game.moment(), *game.watch(10, 2)]
     for ours, theirs in zip(by_hand, seen, strict=True):
         assert ours.step == theirs.step
@@ -55,7 +55,7 @@ def test_the_game_by_hand_is_that_of_the_library_to_the_bit(lesson, shape):
 
 
 def test_the_networks_by_hand_are_those_of_the_library(lesson):
-    game = PlaneGame(PlaneSettings())
+    game = ToyGAN(ToySettings())
     for ours, theirs in zip(lesson["two_networks"](), (game.generator, game.discriminator), strict=True):
         assert str(ours) == str(theirs)
         assert all(torch.equal(*pair) for pair in zip(ours.parameters(), theirs.parameters(), strict=True))
@@ -104,10 +104,10 @@ def test_steps_at_once_go_outwards_and_steps_in_turns_go_round(lesson):
 
 @pytest.mark.usefixtures("full_length")
 def test_a_hasty_generator_collapses_and_is_cured_by_answers():
-    hasty = PlaneGame(PlaneSettings(g_steps=10))
+    hasty = ToyGAN(ToySettings(g_steps=10))
     heaps = [moment.found for moment in hasty.watch(20, 5)]
     assert max(heaps) <= 1
-    answered = PlaneGame(PlaneSettings(g_steps=10, d_steps=10))
+    answered = ToyGAN(ToySettings(g_steps=10, d_steps=10))
     answered.play(100)
     assert 6 <= answered.moment().found <= 8
 

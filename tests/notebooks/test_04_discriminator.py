@@ -29,7 +29,7 @@ def built(lesson, seed=0):
     torch.manual_seed(seed)
     ours = lesson["build_discriminator"]().apply(lesson["init_weights"])
     torch.manual_seed(seed)
-    return ours, ganlib.Discriminator(size=64, width=64, norm="batch")
+    return ours, ganlib.DCGANDiscriminator(size=64, width=64, norm="batch")
 
 
 def test_the_net_starts_from_the_weights_of_the_library(lesson):
@@ -91,7 +91,7 @@ def shifted(lesson, critic):
 
 
 def test_a_batchnorm_first_hides_a_tint_but_for_the_frame_of_zeros(lesson):
-    raw, hidden = (ganlib.Discriminator(width=16, norm_first=first) for first in (False, True))
+    raw, hidden = (ganlib.DCGANDiscriminator(width=16, norm_first=first) for first in (False, True))
     assert 0.2 < shifted(lesson, raw) < 0.6
     assert 0.02 < shifted(lesson, hidden) < 0.12
     hidden.main[0].padding_mode = "replicate"  # the frame becomes warmer, too
@@ -101,7 +101,7 @@ def test_a_batchnorm_first_hides_a_tint_but_for_the_frame_of_zeros(lesson):
 def test_a_batchnorm_first_learns_a_tint_late_and_a_paler_batch_never(lesson):
     def loss(change, **options):
         torch.manual_seed(0)
-        critic = ganlib.Discriminator(width=16, **options).to(lesson["device"])
+        critic = ganlib.DCGANDiscriminator(width=16, **options).to(lesson["device"])
         return sum(lesson["losses_of"](critic, lesson[change], 22)[-5:]) / 5
 
     assert 0 < loss("warmer") < 0.4

@@ -17,7 +17,7 @@ from ganlib.losses import (
     relativistic_generator_loss,
 )
 from ganlib.training import steps
-from ganlib.training.ema import GeneratorAverage
+from ganlib.training.state import GeneratorEMA
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_in_tiny, names_of
 
@@ -51,7 +51,7 @@ def lesson():
 
 def players(norm="batch"):
     torch.manual_seed(3)
-    return ganlib.Generator(size=32, latent_dim=8, width=4), ganlib.Discriminator(32, width=4, norm=norm)
+    return ganlib.DCGANGenerator(size=32, latent_dim=8, width=4), ganlib.DCGANDiscriminator(32, width=4, norm=norm)
 
 
 @pytest.mark.parametrize("loss", ["bce", "hinge"])
@@ -174,7 +174,7 @@ def test_the_quick_game_hands_on_what_it_was_given(lesson):
     assert seen == [False, True] * lesson["rounds"]
     for settings in ({"d_lr": 2e-3}, {"beta1": 0.9}, {"seed": 1}, {"rules": adversarial_loss("hinge")}):
         assert not torch.equal(lesson["play"](**settings).log, plain.log)
-    average = GeneratorAverage(plain.generator, 1).generator
+    average = GeneratorEMA(plain.generator, 1).generator
     assert not torch.equal(average.main[0].weight, plain.average.main[0].weight)
 
 

@@ -65,11 +65,11 @@ def test_the_loop_by_hand_is_the_walk_of_the_library_and_closes(lesson):
 def test_a_seed_is_one_picture_among_any_others_and_its_number_is_its_address(lesson):
     generator = lesson["generator"]
     among = ganlib.sample_latent(40, 100, seed=0)
-    painted = ganlib.paint(generator, among)
+    painted = ganlib.generate(generator, among)
     for seed in (0, 12, 39):
         alone = ganlib.sample_latent(1, 100, seed)
         assert torch.equal(alone[0], among[seed])
-        assert 127.5 * (ganlib.paint(generator, alone)[0] - painted[seed]).abs().max() < 0.5
+        assert 127.5 * (ganlib.generate(generator, alone)[0] - painted[seed]).abs().max() < 0.5
     assert (painted[1] - painted[0]).abs().max() > 0.5
 
 
@@ -90,7 +90,7 @@ def test_variety_grows_with_the_volume_and_falls_with_the_limit(lesson):
     many = lesson["many"]
 
     def variety(z):
-        return 127.5 * ganlib.paint(lesson["generator"], z).std(0).mean().item()
+        return 127.5 * ganlib.generate(lesson["generator"], z).std(0).mean().item()
 
     by_scale = [variety(scale * many) for scale in lesson["scales"]]
     assert by_scale == sorted(by_scale)
@@ -124,11 +124,11 @@ def test_weights_of_the_example_paint_its_pictures_here(lesson, tmp_path):
     torch.save({f"main.{name}": value for name, value in theirs.state_dict().items()}, tmp_path / "netG.pth")
     weights = torch.load(tmp_path / "netG.pth", weights_only=True)
     assert list(weights) == list(lesson["weights"])
-    here = ganlib.Generator(size=64, latent_dim=100, width=64)
+    here = ganlib.DCGANGenerator(size=64, latent_dim=100, width=64)
     here.load_state_dict(weights)
     z = ganlib.sample_latent(3, 100)
     with torch.no_grad():
-        assert torch.equal(ganlib.paint(here, z), theirs.eval()(z[:, :, None, None]))
+        assert torch.equal(ganlib.generate(here, z), theirs.eval()(z[:, :, None, None]))
 
 
 def test_weights_read_as_the_lesson_reads_them_run_no_code(tmp_path):

@@ -60,11 +60,11 @@ def test_a_hundred_numbers_are_ten_long(lesson):
 
 
 def test_the_directions_by_hand_are_those_of_the_library(lesson):
-    theirs = ganlib.factorised_directions(lesson["generator"], 10)
+    theirs = ganlib.sefa_directions(lesson["generator"], 10)
     assert ((lesson["sefa"][:10] * theirs.vectors).sum(1).abs() > 0.9999).all()
     shares = lesson["strengths"].flip(0)[:10] / lesson["strengths"].sum()
     assert shares.tolist() == pytest.approx(theirs.shares.tolist(), rel=1e-3)
-    components = ganlib.pca_directions(lesson["generator"], 6, samples=lesson["count"])
+    components = ganlib.ganspace_directions(lesson["generator"], 6, samples=lesson["count"])
     assert ((lesson["pca"] * components.vectors).sum(1).abs() > 0.999).all()
 
 
@@ -100,12 +100,12 @@ def test_each_direction_moves_its_own_value_most_and_set_apart_drags_less(lesson
 
 def test_what_is_set_apart_by_hand_is_what_the_library_sets_apart(lesson):
     v, u = torch.nn.functional.normalize(torch.randn(2, 100), dim=1)
-    assert torch.allclose(lesson["without"](v, u), ganlib.set_apart(v, u[None]), atol=1e-5)
+    assert torch.allclose(lesson["without"](v, u), ganlib.orthogonalise(v, u[None]), atol=1e-5)
 
 
 def test_the_picks_lead_to_more_hair(lesson):
     people = ganlib.sample_latent(64, 100, 70_000)
-    less, more = (ganlib.paint(lesson["generator"], people + way * lesson["picked"]) for way in (-4, 4))
+    less, more = (ganlib.generate(lesson["generator"], people + way * lesson["picked"]) for way in (-4, 4))
     assert 1.6 < (lesson["hair"](more).mean() / lesson["hair"](less).mean()).item() < 5
 
 
@@ -138,7 +138,7 @@ def test_forty_numbers_are_enough_and_the_other_sixty_say_next_to_nothing(lesson
     people, strangers = ganlib.sample_latent(32, 100, 3000), ganlib.sample_latent(32, 100, 4000)
     swapped = heard(people, first) + strangers - heard(strangers, first)
     of_people, of_strangers, mixed = (
-        ganlib.paint(lesson["generator"], z) for z in (people, strangers, swapped)
+        ganlib.generate(lesson["generator"], z) for z in (people, strangers, swapped)
     )
     apart = [127.5 * (mixed - pictures).square().mean().sqrt() for pictures in (of_people, of_strangers)]
     assert 15 < apart[0] < 27
@@ -222,8 +222,8 @@ def test_right_angles_alone_are_not_enough(lesson):
     ("check", "function"),
     [
         ("check_heard", lambda z, v: sum((z @ d)[:, None] * d for d in v)),
-        ("check_without_both", lambda v, *others: ganlib.set_apart(v, torch.stack(others))),
-        ("check_without_both", lambda v, *others: -ganlib.set_apart(-v, torch.stack(others))),
+        ("check_without_both", lambda v, *others: ganlib.orthogonalise(v, torch.stack(others))),
+        ("check_without_both", lambda v, *others: -ganlib.orthogonalise(-v, torch.stack(others))),
         ("check_off_by", lambda x, y: float(((127.5 * (x - y)) ** 2).mean() ** 0.5)),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganlib.evaluation import metrics
-from ganlib.show.pairs import luck
+from ganlib.course.real_or_fake import luck
 from tests.notebooks.lesson import cells_of, names_in_tiny, names_of
 
 PAGE = {name: cell.source for name, cell in cells_of("08_evaluation").items()}

@@ -8,7 +8,7 @@ import torch
 from accelerate.state import AcceleratorState
 
 import ganlib
-from ganlib.schedule import Schedule
+from ganlib.recipes.schedule import Schedule
 from tests.notebooks.lesson import cells_of, names_of, said_of
 
 CELLS = {name: cell.source for name, cell in cells_of("09_when_training_fails").items()}

@@ -61,14 +61,14 @@ def test_the_memory_is_that_of_the_library(lesson, batch, mixed):
 def test_parts_of_a_batch_make_the_whole_only_without_batchnorm(lesson):
     images = torch.rand(12, 3, 64, 64)
     for norm, equal in (("none", True), ("batch", False)):
-        net = ganlib.Discriminator(size=64, width=8, norm=norm)
+        net = ganlib.DCGANDiscriminator(size=64, width=8, norm=norm)
         whole, parts = lesson["gradients"](net, images, parts=1), lesson["gradients"](net, images, parts=3)
         assert torch.allclose(whole, parts, atol=1e-6) is equal
 
 
 @pytest.mark.parametrize(("size", "width"), [(64, 8), (512, 4)])
 def test_every_field_is_as_wide_as_the_gradient_says(lesson, size, width):
-    net = ganlib.Discriminator(size, width).eval()
+    net = ganlib.DCGANDiscriminator(size, width).eval()
     ends = [place + 1 for place, layer in enumerate(net.main) if isinstance(layer, nn.Conv2d)]
     for field, end in zip(lesson["receptive_fields"](net), ends, strict=True):
         look = lesson["attention"](net.main[:end], size)
@@ -81,7 +81,7 @@ def test_the_ways_to_enlarge_are_those_of_the_nets(lesson):
     weights = torch.randn(8, 8, 4, 4)
     transposed = next(
         layer
-        for layer in ganlib.Generator(width=8).main
+        for layer in ganlib.DCGANGenerator(width=8).main
         if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)
     )
     transposed = nn.ConvTranspose2d(8, 8, transposed.kernel_size, 2, transposed.padding, bias=False)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.art import load_art
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import load_art
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.training.callbacks import Callback
@@ -23,12 +23,12 @@ def tiny(name: str, **changes) -> Recipe:
     return replace(get_recipe(name), width=2, **changes)
 
 
-def some(count: int, size: int) -> ImageSet:
+def some(count: int, size: int) -> ImageDataset:
     """So many soft random pictures to train on, and none held out."""
     coarse = np.random.default_rng(2).integers(0, 256, (count + 12, 8, 8, 3), dtype=np.uint8)
-    more = ImageSet(coarse.repeat(size // 8, 1).repeat(size // 8, 2), "blocks")
+    more = ImageDataset(coarse.repeat(size // 8, 1).repeat(size // 8, 2), "blocks")
     assert len(more.train) >= count
-    return ImageSet(more.images[more.train[:count]], "blocks")
+    return ImageDataset(more.images[more.train[:count]], "blocks")
 
 
 class Sizes(Callback):
@@ -41,16 +41,16 @@ class Sizes(Callback):
         self.shown.append(trainer.state.images - sum(self.shown))
 
 
-def train(recipe: Recipe, art: ImageSet, folder: Path, kimg: float) -> list[int]:
+def train(recipe: Recipe, art: ImageDataset, folder: Path, kimg: float) -> list[int]:
     """Train, see that all is finite, and return how many pictures each step had."""
     sizes = Sizes()
     trainer = Trainer(recipe, art, folder, device="cpu", callbacks=[sizes])
     trainer.fit(kimg=kimg)
     state = trainer.state
-    for net in (state.generator, state.discriminator, state.average.generator):
+    for net in (state.generator, state.discriminator, state.ema.generator):
         assert all(tensor.isfinite().all() for tensor in net.state_dict().values())
     with torch.no_grad():
-        painted = state.average.generator(torch.randn(2, recipe.latent_dim))
+        painted = state.ema.generator(torch.randn(2, recipe.latent_dim))
     assert painted.isfinite().all()
     return sizes.shown
 
@@ -115,8 +115,8 @@ def test_odd_folders_train(name, odd, tmp_path):
 
 def test_equal_pictures_that_are_all_held_out_are_a_sentence(tmp_path):
     held_out = next(
-        level for level in range(256) if len(ImageSet(np.full((1, 64, 64, 3), level, np.uint8), "").held_out)
+        level for level in range(256) if len(ImageDataset(np.full((1, 64, 64, 3), level, np.uint8), "").held_out)
     )
-    art = ImageSet(np.full((9, 64, 64, 3), held_out, np.uint8), "one colour")
+    art = ImageDataset(np.full((9, 64, 64, 3), held_out, np.uint8), "one colour")
     with pytest.raises(GanlibError, match="larger than the 0 pictures to train on in 'one colour'"):
         Trainer(tiny("portraits64", batch_size=2), art, tmp_path / "run", device="cpu")

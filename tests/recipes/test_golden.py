@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.recipes import get_recipe
 from ganlib.training.callbacks import Callback
-from ganlib.training.streams import RandomStreams
+from ganlib.training.rng import RunRng
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -164,10 +164,10 @@ class Record(Callback):
         self.losses.append(trainer.last_losses())
 
 
-def ten_pictures(size: int) -> ImageSet:
+def ten_pictures(size: int) -> ImageDataset:
     coarse = np.random.default_rng(1).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
-    pictures = ImageSet(coarse.repeat(size // 8, 1).repeat(size // 8, 2), "blocks")
-    return ImageSet(pictures.images[pictures.train[:PICTURES]], "ten")
+    pictures = ImageDataset(coarse.repeat(size // 8, 1).repeat(size // 8, 2), "blocks")
+    return ImageDataset(pictures.images[pictures.train[:PICTURES]], "ten")
 
 
 def with_weights_of(plain: nn.Module, ours: nn.Module) -> nn.Module:
@@ -193,7 +193,7 @@ def losses(name: str, tmp_path, **changes) -> tuple[list[tuple[float, float]], l
     draw = trainer.state.batches.next
     trainer.state.batches.next = lambda: batches.append(draw()) or batches[-1]
 
-    trainer.state.streams = RandomStreams(torch.device("cpu"), SEED)
+    trainer.state.rng = RunRng(torch.device("cpu"), SEED)
     trainer.fit(epochs=1)
     torch.manual_seed(SEED)
     return record.losses, list(loop(plain_g, plain_d, batches))

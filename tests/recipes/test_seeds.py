@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.assets import bundled_folder
-from ganlib.data.art import load_art
-from ganlib.data.imageset import ImageSet
+from ganlib.runtime.files import bundled_folder
+from ganlib.data.dataset import load_art
+from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.recipes import Recipe, get_recipe
@@ -28,10 +28,10 @@ HARD = {"real_labels": (1.0, 1.0), "fake_labels": (0.0, 0.0), "generator_labels"
 ONE_TO_ONE = {"d_steps": 1, "g_steps": 1, "steps_in": "batches"}
 PLAIN = {
     "augment": (),
-    "augment_chance": (1.0, 1.0),
+    "augment_p": (1.0, 1.0),
     "mirror": False,
 }  # none of the four changes its pictures
-UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "d_spread": False}
+UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "minibatch_stddev": False}
 STEADY = {
     "lr_end": 1.0,
     "beta2_end": 0.999,
@@ -265,15 +265,15 @@ def test_the_first_weights_are_drawn_as_stated(name):
 
 
 @pytest.fixture(scope="module")
-def some_art(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ImageSet]:
+def some_art(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ImageDataset]:
     """Bundled art for two steps of each recipe: portraits at 64 px, and patchwork at 512 px."""
     folder = tmp_path_factory.mktemp("patchwork")
     for picture in sorted((bundled_folder() / "patchwork").iterdir())[:6]:
         copyfile(picture, folder / picture.name)
     portraits = load_art("portraits", 64)
     return {
-        "portraits": ImageSet(portraits.images[:400], "portraits"),
-        "patchwork": ImageSet.open(prepare(folder, Settings(512, at_least=4), folder / "prepared")),
+        "portraits": ImageDataset(portraits.images[:400], "portraits"),
+        "patchwork": ImageDataset.open(prepare(folder, Settings(512, at_least=4), folder / "prepared")),
     }
 
 

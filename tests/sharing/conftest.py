@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.run import Run
 from tests.sharing.hub_stand_in import serving
 
@@ -16,7 +16,7 @@ from tests.sharing.hub_stand_in import serving
 def art():
     """Sixty random pictures of 32 px."""
     random = np.random.default_rng(0)
-    return ImageSet(random.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8), "noise")
+    return ImageDataset(random.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8), "noise")
 
 
 @pytest.fixture(scope="session")

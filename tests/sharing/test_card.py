@@ -11,7 +11,7 @@ import yaml
 
 import ganlib
 from ganlib.errors import GanlibError
-from ganlib.sharing.home import home
+from ganlib.hub.hub import home
 
 
 def card_of(run, **told):
@@ -101,17 +101,17 @@ def test_the_snippet_paints(run, monkeypatch, tmp_path):
 
 
 def test_it_says_where_ganlib_is(run, monkeypatch):
-    monkeypatch.setattr("ganlib.sharing.card.home", lambda: "https://example.org/ganlib")
+    monkeypatch.setattr("ganlib.hub.card.home", lambda: "https://example.org/ganlib")
     assert "`pip install git+https://example.org/ganlib`" in card_of(run)
-    monkeypatch.setattr("ganlib.sharing.card.home", lambda: "")
+    monkeypatch.setattr("ganlib.hub.card.home", lambda: "")
     assert "pip install" not in card_of(run)
 
 
 def test_home_is_what_pyproject_or_an_installed_package_says(tmp_path, monkeypatch):
     place = tmp_path / "ganlib" / "sharing" / "home.py"
-    monkeypatch.setattr("ganlib.sharing.home.__file__", str(place))
+    monkeypatch.setattr("ganlib.hub.hub.__file__", str(place))
     monkeypatch.setattr(
-        "ganlib.sharing.home.metadata",
+        "ganlib.hub.hub.metadata",
         lambda name: {"ganlib": Lines("Issues, https://e.org/i", "Repository, https://e.org/a")}[name],
     )
     assert home() == "https://e.org/a"
@@ -242,7 +242,7 @@ def test_a_damaged_checkpoint_costs_what_it_says_of_the_pictures_and_no_more(run
     for path in run.checkpoints:
         path.write_bytes(b"torn")
     assert "| trained on | not stated |" in card_of(run)
-    assert torch.isfinite(ganlib.paint(ganlib.load(run.folder)[0], torch.zeros(1, 8))).all()
+    assert torch.isfinite(ganlib.generate(ganlib.load(run.folder)[0], torch.zeros(1, 8))).all()
 
 
 def test_odd_names_break_neither_heading_nor_table(run, tmp_path):

@@ -14,7 +14,7 @@ NAME = "somebody/portraits"
 
 def painted(source):
     generator, recipe = ganlib.load(source)
-    return ganlib.paint(generator, ganlib.sample_latent(3, recipe.latent_dim, 0))
+    return ganlib.generate(generator, ganlib.sample_latent(3, recipe.latent_dim, 0))
 
 
 @pytest.mark.parametrize("private", [True, False])

@@ -12,7 +12,7 @@ from torch.nn import Conv2d, ConvTranspose2d
 
 import ganlib
 from ganlib.errors import GanlibError
-from ganlib.recipes.families import FAMILIES
+from ganlib.nets.registry import FAMILIES
 from ganlib.run import save_generator
 
 SMALL = {"size": 32, "latent_dim": 8, "width": 4}
@@ -43,7 +43,7 @@ def as_if_trained(recipe):
         elif values.is_floating_point():
             values.add_(torch.randn_like(values), alpha=0.1)
     *_, last = (layer for layer in generator.modules() if isinstance(layer, (Conv2d, ConvTranspose2d)))
-    spread = ganlib.paint(generator, ganlib.sample_latent(5, recipe.latent_dim)).atanh().std()
+    spread = ganlib.generate(generator, ganlib.sample_latent(5, recipe.latent_dim)).atanh().std()
     for values in last.parameters():
         values.data.mul_(1 / spread)  # before tanh, pictures are in proportion to these
     return generator
@@ -62,7 +62,7 @@ def test_each_family_paints_the_same(recipe, tmp_path):
         z = ganlib.sample_latent(count, recipe.latent_dim, 5)
         pictures = painted(path, z)
         assert pictures.shape == (count, 3, recipe.size, recipe.size)
-        assert np.abs(pictures - ganlib.paint(generator, z).numpy()).max() < 1e-3
+        assert np.abs(pictures - ganlib.generate(generator, z).numpy()).max() < 1e-3
         assert 0.1 < pictures.std() < 0.9
 
 
@@ -79,7 +79,7 @@ def test_the_bundled_portraits_as_other_programs_see_them(tmp_path):
     assert (taken.name, shape(taken)) == ("z", ["pictures", 100])
     assert (given.name, shape(given)) == ("pictures", ["pictures", 3, 64, 64])
     z = ganlib.sample_latent(3, 100, 7)
-    assert np.abs(painted(path, z) - ganlib.paint(ganlib.load("portraits")[0], z).numpy()).max() < 1e-3
+    assert np.abs(painted(path, z) - ganlib.generate(ganlib.load("portraits")[0], z).numpy()).max() < 1e-3
 
 
 def shape(value):

@@ -16,7 +16,7 @@ FILES = ["README.md", "generator.safetensors", "recipe.json", "samples.png"]
 
 def painted(source):
     generator, recipe = ganlib.load(source)
-    return ganlib.paint(generator, ganlib.sample_latent(3, recipe.latent_dim, 0))
+    return ganlib.generate(generator, ganlib.sample_latent(3, recipe.latent_dim, 0))
 
 
 def names(folder):
@@ -36,7 +36,7 @@ def test_the_folder_has_all_that_is_needed_and_comes_back(run, tmp_path):
 def test_the_samples_are_the_first_seeds(run):
     picture = Image.open(ganlib.share(run) / "samples.png")
     generator, recipe = ganlib.load(run.folder)
-    first = ganlib.paint(generator, ganlib.sample_latent(36, recipe.latent_dim, 0))
+    first = ganlib.generate(generator, ganlib.sample_latent(36, recipe.latent_dim, 0))
     assert picture.tobytes() == grid_image(first, scale=4).tobytes()
     assert picture.width == 6 * 4 * 34 + 8
 

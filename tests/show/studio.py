@@ -6,7 +6,7 @@ import torch
 
 from ganlib.recipes import Recipe
 from ganlib.run import save_generator
-from ganlib.show.widgets import LatentStudio
+from ganlib.studio.app import LatentStudio
 
 RECIPE = Recipe("tiny", size=32, latent_dim=25, width=4)
 

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent, walk
+from ganlib.latent.sampling import sample_latent, walk
 from ganlib.show.film import check_film, film, film_of_path
 from ganlib.show.grids import enlarge, grid_image
 

@@ -13,10 +13,10 @@ import ganlib.show.live as live
 from ganlib.errors import GanlibError
 from ganlib.show.live import LiveView
 from ganlib.training.callbacks import Callback, ProgressBar
-from ganlib.training.findings import Finding
+from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.trainer import Trainer
 
-WINS = Finding("discriminator wins", "D(x) is <0.98>.", "Try d_lr=1e-4.")
+WINS = Diagnostic("discriminator wins", "D(x) is <0.98>.", "Try d_lr=1e-4.")
 
 
 class Clock:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.imageset import ImageSet, to_bytes
+from ganlib.data.dataset import ImageDataset, to_bytes
 from ganlib.errors import GanlibError
-from ganlib.show.pairs import Pairs, RealOrPainted, luck
+from ganlib.course.real_or_fake import Pairs, RealOrFake, luck
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def generator(recipe):
 
 @pytest.fixture
 def test(generator, art):
-    return RealOrPainted(generator, art, seed=5)
+    return RealOrFake(generator, art, seed=5)
 
 
 def widgets_of(box):
@@ -133,10 +133,10 @@ def test_a_page_without_a_kernel_shows_a_still_pair(test):
 
 def test_what_would_give_it_away_or_is_missing_is_refused(generator, art, monkeypatch):
     with pytest.raises(GanlibError, match="size=32"):
-        RealOrPainted(generator, ImageSet(art.images.repeat(2, 1).repeat(2, 2), "large"))
+        RealOrFake(generator, ImageDataset(art.images.repeat(2, 1).repeat(2, 2), "large"))
     with pytest.raises(GanlibError, match="held out"):
-        RealOrPainted(generator, ImageSet(art.images[art.train], "all of them shown"))
+        RealOrFake(generator, ImageDataset(art.images[art.train], "all of them shown"))
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    monkeypatch.setattr("ganlib.show.pairs.find_spec", lambda _: None)
+    monkeypatch.setattr("ganlib.course.real_or_fake.find_spec", lambda _: None)
     with pytest.raises(GanlibError, match="pip install ipywidgets"):
-        RealOrPainted(generator, art)
+        RealOrFake(generator, art)

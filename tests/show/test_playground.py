@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from ganlib.errors import GanlibError
-from ganlib.show.plane import describe, draw_moment, plane_figure, real_sample, tell
-from ganlib.show.playground import Playground
-from ganlib.training.plane import PlaneGame, PlaneSettings, plane_shape
+from ganlib.course.toy import describe, draw_moment, plane_figure, real_sample, tell
+from ganlib.course.playground import Playground
+from ganlib.course.toy import ToyGAN, ToySettings, toy_distribution
 
 OTHERS = {
     "shape": "spiral",
@@ -54,16 +54,16 @@ def pixels(data):
 
 def test_before_training_the_beginning_is_shown(playground):
     assert steps(playground) == [0]
-    assert playground.settings == PlaneSettings()
-    assert repr(playground).startswith("0 steps: 0 of 8 places of the eight heaps found")
+    assert playground.settings == ToySettings()
+    assert repr(playground).startswith("0 steps: 0 of 8 places of the eight Gaussians found")
 
 
 def test_every_slider_has_its_say(playground):
     for name, value in OTHERS.items():
         part(playground, name.replace("_", "-")).value = value
-    assert playground.settings == PlaneSettings(**OTHERS)
+    assert playground.settings == ToySettings(**OTHERS)
     part(playground, "train").click()
-    game = PlaneGame(PlaneSettings(**OTHERS))
+    game = ToyGAN(ToySettings(**OTHERS))
     game.play(6)
     assert steps(playground) == [0, 2, 4, 6]
     assert torch.equal(playground.moments[-1].points, game.moment().points)
@@ -71,7 +71,7 @@ def test_every_slider_has_its_say(playground):
 
 
 def test_it_begins_with_the_settings_that_it_is_given():
-    assert Playground(PlaneSettings(**OTHERS)).settings == PlaneSettings(**OTHERS)
+    assert Playground(ToySettings(**OTHERS)).settings == ToySettings(**OTHERS)
 
 
 def test_going_on_keeps_what_was_played_and_training_begins_anew(playground):
@@ -140,7 +140,7 @@ def test_an_interruption_is_said_and_one_can_go_on(playground, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(PlaneGame, "play", interrupted)
+        patch.setattr(ToyGAN, "play", interrupted)
         playground.train()
     assert "Interrupted" in repr(playground)
     playground.go_on()
@@ -157,11 +157,11 @@ def test_a_page_without_a_kernel_shows_a_still_picture(playground):
 
 def test_what_is_not_on_the_sliders_is_refused(monkeypatch):
     with pytest.raises(GanlibError, match=r"g_lr of 0\.3"):
-        Playground(PlaneSettings(g_lr=0.3))
+        Playground(ToySettings(g_lr=0.3))
     for wrong in ({"moments": 0}, {"moments": 101}, {"every": 0}):
         with pytest.raises(GanlibError, match="cannot be drawn"):
             Playground(**wrong)
-    monkeypatch.setattr("ganlib.show.playground.find_spec", lambda _: None)
+    monkeypatch.setattr("ganlib.course.playground.find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(GanlibError, match="pip install ipywidgets"):
         Playground()
@@ -169,11 +169,11 @@ def test_what_is_not_on_the_sliders_is_refused(monkeypatch):
 
 def picture_of(moment):
     """The middle part of a picture, as (H, W, 3), without frame and legend."""
-    return pixels(plane_figure(moment, PlaneSettings()).data)[40:400, 40:420]
+    return pixels(plane_figure(moment, ToySettings()).data)[40:400, 40:420]
 
 
 def test_the_ground_is_blue_where_d_says_real_and_orange_where_it_says_painted():
-    moment = PlaneGame(PlaneSettings()).moment()
+    moment = ToyGAN(ToySettings()).moment()
     real, painted, split = (moment._replace(field=torch.full((61, 61), value)) for value in (1.0, 0.0, 0.0))
     split.field[:, 31:] = 1
     red_minus_blue = [np.median(picture_of(one)[..., 0] - picture_of(one)[..., 2]) for one in (real, painted)]
@@ -187,7 +187,7 @@ def test_the_ground_is_blue_where_d_says_real_and_orange_where_it_says_painted()
 def test_a_line_is_drawn_where_d_cannot_tell_and_none_where_there_is_none():
     from matplotlib.figure import Figure as Canvas
 
-    moment = PlaneGame(PlaneSettings()).moment()
+    moment = ToyGAN(ToySettings()).moment()
     drawn = []
     for field in (torch.linspace(0, 1, 61).repeat(61, 1), torch.full((61, 61), 0.2)):
         axes = Canvas().subplots()
@@ -203,12 +203,12 @@ def test_real_points_to_look_at_are_always_the_same_and_disturb_no_luck():
     torch.manual_seed(3)
     assert torch.equal(real_sample("spiral"), real_sample("spiral"))
     assert torch.equal(torch.randn(2), expected)
-    assert torch.cdist(real_sample("spiral"), plane_shape("spiral").places).min(1).values.max() < 0.7
+    assert torch.cdist(real_sample("spiral"), toy_distribution("spiral").places).min(1).values.max() < 0.7
 
 
 def test_a_moment_is_told_in_figures():
-    settings = replace(PlaneSettings(), shape="spiral")
-    moment = PlaneGame(settings).moment()._replace(step=40, found=30, near=0.876)
+    settings = replace(ToySettings(), shape="spiral")
+    moment = ToyGAN(settings).moment()._replace(step=40, found=30, near=0.876)
     assert tell(moment, settings) == (
         "40 steps: 30 of 32 places of the spiral found, 88 % of the painted points near one."
     )

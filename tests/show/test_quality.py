@@ -3,11 +3,11 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.evaluation.metrics import Manifold, Spread
-from ganlib.evaluation.scores import BySize, Figures, Pair, Quality
+from ganlib.evaluation.quality import BySize, Figures, Pair, Quality
 from ganlib.show.quality import quality_page
-from ganlib.show.quality_figure import quality_figure
+from ganlib.show.quality import quality_figure
 
 REAL = Figures(
     count=30,
@@ -138,7 +138,7 @@ def test_real_pictures_in_the_place_of_painted_ones_can_be_drawn(generator, art)
 
 def test_few_pictures_can_be_drawn(generator):
     pictures = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
-    art = ImageSet(pictures, "few")
+    art = ImageDataset(pictures, "few")
     few = quality(count=11, closest=(Pair(0, 0, 0.2),))
     assert quality_figure(few, generator, art, "x").image().size == (1200, 1320)
     assert torch.get_default_dtype() == torch.float32

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ganlib.errors import GanlibError
 from ganlib.run import Run
-from ganlib.show.comparison import compare, find_run
+from ganlib.show.runs import compare, find_run
 from ganlib.show.runs import find_runs, runs_table
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.imageset import to_bytes
+from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
-from ganlib.show.animation import animate
+from ganlib.show.film import animate
 from ganlib.show.curves import curves, loss_scale, time_axis
 from ganlib.show.grids import before_after, check_grid, grid
-from ganlib.show.summary import show_run
+from ganlib.show.runs import show_run
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from ganlib.errors import GanlibError
 from ganlib.show import stamps
-from ganlib.show.stamps import StampCalculator, Stamping, stamping_figure
+from ganlib.course.checkerboard import StampCalculator, Stamping, stamping_figure
 
 ALL = list(itertools.product((1, 2, 5, 8), range(1, 9), range(1, 5), range(4)))
 

@@ -8,9 +8,9 @@ import pytest
 
 from ganlib.cli import main
 from ganlib.errors import GanlibError
-from ganlib.files import cache_folder
+from ganlib.runtime.files import cache_folder
 from ganlib.show import explore
-from ganlib.show.widgets import LatentStudio
+from ganlib.studio.app import LatentStudio
 from tests.show.studio import save_weights
 
 
@@ -79,7 +79,7 @@ def test_the_notebook_opens_the_studio_wherever_it_lies(tmp_path, monkeypatch):
     scope = {}
     exec(page.cells[1].source.replace("ganlib.Latent", "studio = ganlib.Latent"), scope)
     assert isinstance(scope["studio"], LatentStudio)
-    assert scope["studio"]._easel.folder == tmp_path / "studio"
+    assert scope["studio"]._renderer.folder == tmp_path / "studio"
 
 
 def test_a_run_keeps_what_is_saved(tmp_path):

@@ -1,11 +1,11 @@
 import asyncio
 
-from ganlib.show.studio.later import Later
+from ganlib.studio.widgets import Debounce
 
 
 def test_without_a_loop_the_work_is_done_at_once():
     done = []
-    later = Later(lambda: done.append(len(done)), seconds=60)
+    later = Debounce(lambda: done.append(len(done)), seconds=60)
     later.ask()
     later.ask()
     assert done == [0, 1]
@@ -15,7 +15,7 @@ def test_in_a_loop_what_was_overtaken_is_left_out():
     newest, done = [0], []
 
     async def drag():
-        later = Later(lambda: done.append(newest[0]), seconds=0)
+        later = Debounce(lambda: done.append(newest[0]), seconds=0)
         for move in range(200):
             newest[0] = move
             later.ask()
@@ -40,7 +40,7 @@ def test_work_that_fails_is_asked_for_again():
 
     async def twice():
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        later = Later(work, seconds=0)
+        later = Debounce(work, seconds=0)
         later.ask()
         await asyncio.sleep(0.01)
         later.ask()

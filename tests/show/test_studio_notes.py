@@ -3,9 +3,9 @@ import json
 import pytest
 import torch
 
-from ganlib.directions import Directions
+from ganlib.latent.directions import Directions
 from ganlib.errors import GanlibError
-from ganlib.show.studio.notes import Notes, read_notes, write_notes
+from ganlib.studio.notes import Notes, read_notes, write_notes
 
 AXES = torch.eye(4)
 

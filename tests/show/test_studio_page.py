@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 import ganlib
-from ganlib.directions import Directions
+from ganlib.latent.directions import Directions
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent
+from ganlib.latent.sampling import sample_latent
 from ganlib.run import Run
-from ganlib.show.studio.upload import received
-from ganlib.show.widgets import LatentStudio
+from ganlib.studio.panels import received
+from ganlib.studio.app import LatentStudio
 from tests.show.studio import RECIPE, Driver, save_weights
 
 
@@ -201,8 +201,8 @@ def test_from_a_to_b(driver):
 
 def test_neighbours_are_painted_when_their_panel_is_open(driver):
     painted = []
-    paint = driver.studio._easel.paint
-    driver.studio._easel.paint = lambda z: (painted.append(len(z)), paint(z))[1]
+    paint = driver.studio._renderer.generate
+    driver.studio._renderer.generate = lambda z: (painted.append(len(z)), generate(z))[1]
     driver.click("next")
     assert painted == [1]
     driver.open("Neighbours")
@@ -237,11 +237,11 @@ def test_favourites_are_kept_for_the_next_time(driver, weights):
     assert [z.tolist() for z in again.studio.favourites] == [seeded(1).tolist(), seeded(2).tolist()]
     again.open("Favourites")
     sheet = again["favourite-image"].value
-    again.studio._easel.thumbnails = None  # not needed again
+    again.studio._renderer.thumbnails = None  # not needed again
     again.click("favourite-2")
     assert again["favourite-image"].value == sheet
     assert torch.equal(again.studio.z, seeded(2))
-    del again.studio._easel.thumbnails
+    del again.studio._renderer.thumbnails
     again.click("unpin")
     assert again["favourite-image"].value != sheet
     assert len(Driver(LatentStudio(weights)).studio.favourites) == 1
@@ -310,7 +310,7 @@ def test_a_run_folder_without_weights_is_a_sentence(tmp_path):
 
 
 def test_without_ipywidgets_it_is_a_sentence(weights, monkeypatch):
-    monkeypatch.setattr("ganlib.show.widgets.find_spec", lambda _: None)
+    monkeypatch.setattr("ganlib.studio.app.find_spec", lambda _: None)
     with pytest.raises(GanlibError, match="pip install ipywidgets"):
         LatentStudio(weights)
 
@@ -319,7 +319,7 @@ def test_an_interrupted_search_is_said(driver, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ganlib.show.studio.files.project", interrupted)
+    monkeypatch.setattr("ganlib.studio.files.project", interrupted)
     driver.studio._page.panels[-1]._receive("photo.png", photo(40, 40))
     assert "Interrupted" in driver.message
     assert driver["progress"].layout.display == "none"
@@ -334,7 +334,7 @@ def photo(width, height):
 
 @pytest.mark.parametrize("size", [(32, 32), (300, 170), (9, 5)])
 def test_a_photo_of_any_size_is_projected(driver, monkeypatch, size):
-    monkeypatch.setattr("ganlib.show.studio.files._SEARCH", (2, 5))
+    monkeypatch.setattr("ganlib.studio.files._SEARCH", (2, 5))
     before = driver.picture
     upload(driver["upload"], "me & you.png", photo(*size))
     assert "projection of me &amp; you.png" in driver.status

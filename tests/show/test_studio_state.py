@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 
-from ganlib.directions import Directions
+from ganlib.latent.directions import Directions
 from ganlib.errors import GanlibError
-from ganlib.latent import sample_latent, slerp
-from ganlib.show.studio.state import StudioState
+from ganlib.latent.sampling import sample_latent, slerp
+from ganlib.studio.state import StudioState
 
 DIM = 6
 

@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 from PIL import Image
 from traitlets.config import Config
 
-from ganlib.show.widgets import LatentStudio
+from ganlib.studio.app import LatentStudio
 from tests.show.studio import save_weights
 from tools.refresh import refresh
 

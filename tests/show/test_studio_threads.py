@@ -5,8 +5,8 @@ from threading import Event, Thread
 import pytest
 import torch
 
-from ganlib.latent import sample_latent
-from ganlib.show.widgets import LatentStudio
+from ganlib.latent.sampling import sample_latent
+from ganlib.studio.app import LatentStudio
 from tests.show.studio import RECIPE, Driver, save_weights
 
 A_MOMENT = 0.2  # seconds for a thread that does not wait for its turn
@@ -19,16 +19,16 @@ def driver(tmp_path):
 
 def click_next_and_meanwhile_set(driver, monkeypatch, handle, value):
     """One thread clicks and is stopped while it paints; another sets a value; then the first goes on."""
-    easel = driver.studio._easel
+    renderer = driver.studio._renderer
     is_painting, go_on = Event(), Event()
-    png = easel.png
+    png = renderer.png
 
     def slow(z):
         is_painting.set()
         go_on.wait()
         return png(z)
 
-    monkeypatch.setattr(easel, "png", slow)
+    monkeypatch.setattr(renderer, "png", slow)
     one = Thread(target=driver.click, args=("next",), daemon=True)
     other = Thread(target=driver.set, args=(handle, value), daemon=True)
     one.start()

@@ -144,7 +144,7 @@ def test_only_what_has_changed_is_executed(tmp_path, monkeypatch, capsys):
 
 def test_the_still_of_a_box_of_ones_own_says_what_it_shows():
     widgets = pytest.importorskip("ipywidgets")
-    from ganlib.show.still import Interactive
+    from ganlib.show.figure import Interactive
 
     slider = widgets.IntSlider(3)
     shown = Interactive(slider, lambda: Figure(PICTURE, f"<{slider.value}> on the slider"))

@@ -19,7 +19,7 @@ import torch
 import torch._dynamo
 import torchvision.utils  # noqa: F401 (imported here, once for all processes)
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
 from ganlib.training import checkpoint, trainer
@@ -27,12 +27,12 @@ from ganlib.training.callbacks import Callback
 
 PROCESSES = 30
 KIMG = 2.2
-RECIPE = Recipe("test", size=32, latent_dim=8, width=2, batch_size=16, mirror=True)
+RECIPE = Recipe("test", size=32, latent_dim=8, width=2, batch_size=16, hflip=True)
 
 
-def pictures() -> ImageSet:
+def pictures() -> ImageDataset:
     coarse = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 3), dtype=np.uint8)
-    return ImageSet(coarse.repeat(8, 1).repeat(8, 2), "blocks")
+    return ImageDataset(coarse.repeat(8, 1).repeat(8, 2), "blocks")
 
 
 class Moments(Callback):

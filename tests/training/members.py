@@ -13,12 +13,12 @@ from accelerate import notebook_launcher
 from torch import nn
 
 from ganlib.cli import main
-from ganlib.data.batches import Batches
-from ganlib.data.imageset import ImageSet
+from ganlib.data.loader import Batches
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
 from ganlib.recipes import Recipe
-from ganlib.training.team import Team
+from ganlib.runtime.distributed import Distributed
 from ganlib.training.trainer import Trainer
 
 NO_NORM = Recipe(
@@ -29,21 +29,21 @@ NO_NORM = Recipe(
     d_norm="spectral",
     g_norm="none",
     init="default",  # DCGAN's small weights without BatchNorm make gradients of which rounding decides
-    mirror=True,
+    hflip=True,
     batch_size=100,
 )
 FIRST, LAST = 0.7, 1.3  # kimg
 
 
-def pictures(seed: int = 0) -> ImageSet:
+def pictures(seed: int = 0) -> ImageDataset:
     """An even number of soft random pictures to train on, so that two can share every epoch whole."""
     coarse = np.random.default_rng(seed).integers(0, 256, (460, 4, 4, 3), dtype=np.uint8)
-    art = ImageSet(coarse.repeat(8, 1).repeat(8, 2), "blocks")
+    art = ImageDataset(coarse.repeat(8, 1).repeat(8, 2), "blocks")
     odd = art.train[: len(art.train) % 2]
-    return ImageSet(np.delete(art.images, odd, axis=0), "blocks")
+    return ImageDataset(np.delete(art.images, odd, axis=0), "blocks")
 
 
-def talk(team: Team, folder: Path) -> None:
+def talk(team: Distributed, folder: Path) -> None:
     """Say everything once, and write down what was heard."""
     rank = float(team.share.rank)
     layer = nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last)
@@ -71,7 +71,7 @@ def talk(team: Team, folder: Path) -> None:
     torch.save(heard, folder / f"{team.share.rank}.pt")
 
 
-def lose(team: Team, folder: Path) -> None:
+def lose(team: Distributed, folder: Path) -> None:
     """The second process dies as if the machine had killed it; the first one still asks it something."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends those who are left
     team.agree(True)
@@ -83,7 +83,7 @@ def lose(team: Team, folder: Path) -> None:
         (folder / "said").write_text(str(error), encoding="utf-8")
 
 
-def train(team: Team, folder: Path) -> None:
+def train(team: Distributed, folder: Path) -> None:
     """Train together in all the ways that the tests look at; in the end the second process dies."""
     rank = team.share.rank
     trainer(folder / f"run{rank}").fit(kimg=FIRST)
@@ -102,11 +102,11 @@ def train(team: Team, folder: Path) -> None:
     dies(team, folder)
 
 
-def trainer(run: Path, art: ImageSet | None = None, recipe: Recipe = NO_NORM, **settings) -> Trainer:
+def trainer(run: Path, art: ImageDataset | None = None, recipe: Recipe = NO_NORM, **settings) -> Trainer:
     return Trainer(recipe, art or pictures(), run, device="cpu", callbacks=[], **settings)
 
 
-def epoch(team: Team) -> list[bytes]:
+def epoch(team: Distributed) -> list[bytes]:
     """The pictures that this process sees in an epoch, as text."""
     batches = Batches(pictures(), 32, torch.device("cpu"), share=team.share)
     seen = []
@@ -115,7 +115,7 @@ def epoch(team: Team) -> list[bytes]:
     return seen
 
 
-def stopped(team: Team, run: Path) -> tuple[int, bool]:
+def stopped(team: Distributed, run: Path) -> tuple[int, bool]:
     """The second process alone is interrupted in its third step."""
     one = trainer(run)
     after_step(one, 3, lambda: team.leads or signal.raise_signal(signal.SIGINT))
@@ -123,15 +123,15 @@ def stopped(team: Team, run: Path) -> tuple[int, bool]:
     return one.state.step, one.interrupted
 
 
-def gone_back(team: Team, run: Path) -> tuple[int, float]:
+def gone_back(team: Distributed, run: Path) -> tuple[int, float]:
     """The second process alone meets a loss that is no number in its third step."""
     one = trainer(run)
     after_step(one, 3, lambda: team.leads or one._game.last_values.fill_(torch.nan))
     one.fit(kimg=FIRST)
-    return one.state.setbacks, one.state.g_optimizer.param_groups[0]["lr"]
+    return one.state.rollbacks, one.state.g_optimizer.param_groups[0]["lr"]
 
 
-def dies(team: Team, folder: Path) -> None:
+def dies(team: Distributed, folder: Path) -> None:
     """The second process is killed in its eighth step; everything is saved after each."""
     one = trainer(folder / f"dies{team.share.rank}", save_minutes=0)
     after_step(one, 8, lambda: team.leads or os.kill(os.getpid(), signal.SIGKILL))
@@ -177,7 +177,7 @@ def notebook(folder: Path) -> None:
 
 
 def fit(folder: Path) -> None:
-    rank = Team.join(detect("cpu")).share.rank
+    rank = Distributed.join(detect("cpu")).share.rank
     one = trainer(folder / f"run{rank}")
     one.fit(kimg=LAST)
     torch.save(one.state.state_dict(), folder / f"{rank}.pt")
@@ -189,4 +189,4 @@ if __name__ == "__main__":
     if what in {"bf16", "notebook"}:
         {"bf16": bf16, "notebook": notebook}[what](Path(place))
     else:
-        {"talk": talk, "lose": lose, "train": train}[what](Team.join(detect("cpu")), Path(place))
+        {"talk": talk, "lose": lose, "train": train}[what](Distributed.join(detect("cpu")), Path(place))

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from ganlib.errors import GanlibError
-from ganlib.machine import TINY_STEPS
+from ganlib.runtime.device import TINY_STEPS
 from ganlib.training.budget import Budget, Countdown
 
 pytestmark = pytest.mark.usefixtures("full_length")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.recipes import get_recipe
 from ganlib.run import Run
@@ -124,7 +124,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(run, recipe, art, tmp_path)
 
 
 def test_a_checkpoint_of_another_data_set_is_refused(run, recipe, art):
-    others = ImageSet(255 - art.images, "others")
+    others = ImageDataset(255 - art.images, "others")
     with pytest.raises(GanlibError, match="other pictures"):
         open_run(recipe, others, run.folder)
 
@@ -175,7 +175,7 @@ MISFITS = {
     "an epoch beyond all seeds": put("data", "epoch", 2**60),
     "a torch state cut short": put("random", "cpu", torch.zeros(3, dtype=torch.uint8)),
     "a numpy state that points elsewhere": put("random", "numpy", ("MT19937", [0] * 624, 10**9, 0, 0.0)),
-    "too many setbacks": put("setbacks", 4),
+    "too many rollbacks": put("rollbacks", 4),
     "half a best": put("best", [1.0]),
     "a best that is NaN": put("best", [float("nan"), 1.0]),
     "warnings that are numbers": put("told", [1]),
@@ -218,7 +218,7 @@ def test_first_moments_without_a_use_are_left_out_and_not_missed(recipe, art, tm
 @pytest.mark.parametrize("name", ["portraits64", "modern64"])
 def test_the_largest_states_of_64_px_are_small_enough_for_a_drive(name, tmp_path):
     recipe = replace(get_recipe(name), batch_size=2)
-    pictures = ImageSet(np.zeros((20, 64, 64, 3), np.uint8), "dark")
+    pictures = ImageDataset(np.zeros((20, 64, 64, 3), np.uint8), "dark")
     run = open_run(recipe, pictures, tmp_path / name).fit(kimg=0.004)
     assert 60e6 < run.checkpoint_file.stat().st_size < 80e6
 
@@ -249,10 +249,10 @@ def test_a_checkpoint_made_on_a_gpu_opens_on_a_cpu(run, recipe, art, monkeypatch
     """Tensors are marked with the device that they were on, and there is a random state of it."""
     trainer = open_run(recipe, art, run.folder)
     wanted = trainer.state.generator.main[0].weight.clone()
-    take = trainer.state.streams.state_dict
+    take = trainer.state.rng.state_dict
     monkeypatch.setattr("torch.serialization.location_tag", lambda storage: "cuda:0")
     monkeypatch.setattr(
-        trainer.state.streams, "state_dict", lambda: {**take(), "cuda": torch.zeros(16).byte()}
+        trainer.state.rng, "state_dict", lambda: {**take(), "cuda": torch.zeros(16).byte()}
     )
     save_checkpoint(trainer.state, run)
     monkeypatch.undo()

@@ -11,7 +11,7 @@ from torch._dynamo.utils import counters
 
 from ganlib.cli import main
 from ganlib.errors import GanlibError
-from ganlib.nets.players import Painter
+from ganlib.nets.base import Generator
 from ganlib.training import compilation
 from ganlib.training.trainer import Trainer
 
@@ -76,7 +76,7 @@ def test_three_steps_and_a_fourth_from_the_others_checkpoint(spectral, art, tmp_
 
 
 def test_there_are_two_shapes_and_no_more_versions_than_they_need(recipe, art, tmp_path, by_dynamo_alone):
-    short = replace(recipe, augment=("flip", "colour"), augment_chance=(0.0, 1.0), ramp_kimg=0.1, mirror=True)
+    short = replace(recipe, augment=("flip", "colour"), augment_p=(0.0, 1.0), ramp_kimg=0.1, hflip=True)
     fitted(short, art, tmp_path / "run", 0.06, compiled=True)  # an epoch and a bit, its last batch shorter
     first = counters["stats"]["unique_graphs"]
     assert first == 6  # G, D, and D frozen, of two shapes
@@ -111,7 +111,7 @@ def test_a_net_that_a_penalty_passes_through_is_left_alone(recipe, art, tmp_path
     trainer = Trainer(strict, art, tmp_path / "run", device="cpu", callbacks=[], compiled=True)
     assert is_compiled(trainer.state.generator)
     assert not is_compiled(trainer.state.discriminator)
-    assert not is_compiled(trainer.state.average.generator)
+    assert not is_compiled(trainer.state.ema.generator)
     plain = Trainer(strict, art, tmp_path / "run", device="cpu", callbacks=[])
     assert list(weights(trainer)) == list(weights(plain))
     trainer.fit(kimg=0.03)
@@ -157,8 +157,8 @@ def test_each_step_that_replays_graphs_is_announced_before_anything_is_painted(
 ):
     told = []
     monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: told.append("step"))
-    paint = Painter.forward
-    monkeypatch.setattr(Painter, "forward", lambda net, z: told.append("fake") or paint(net, z))
+    paint = Generator.forward
+    monkeypatch.setattr(Generator, "forward", lambda net, z: told.append("fake") or generate(net, z))
     trainer = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[])
     trainer._game.play()
     assert told == ["fake"]

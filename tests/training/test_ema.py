@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.nets.dcgan import Generator
-from ganlib.training.ema import GeneratorAverage
+from ganlib.nets.dcgan import DCGANGenerator
+from ganlib.training.state import GeneratorEMA
 
 
 def test_half_of_the_old_is_left_after_one_half_life():
     net = nn.Linear(1, 1, bias=False)
     net.weight.data.fill_(0.0)
-    average = GeneratorAverage(net, half_life_kimg=2.0)
+    average = GeneratorEMA(net, half_life_kimg=2.0)
     average.update(100, kimg=1000)
     net.weight.data.fill_(1.0)
     for _ in range(20):
@@ -20,7 +20,7 @@ def test_half_of_the_old_is_left_after_one_half_life():
 def test_the_half_life_is_short_in_the_beginning():
     net = nn.Linear(1, 1, bias=False)
     net.weight.data.fill_(0.0)
-    average = GeneratorAverage(net, half_life_kimg=2.0)
+    average = GeneratorEMA(net, half_life_kimg=2.0)
     average.update(100, kimg=1.0)
     net.weight.data.fill_(1.0)
     average.update(100, kimg=2.0)  # half-life 0.1 kimg: one batch
@@ -28,8 +28,8 @@ def test_the_half_life_is_short_in_the_beginning():
 
 
 def test_batchnorm_statistics_are_averaged_and_counts_are_copied():
-    generator = Generator(32, 8, 4)
-    average = GeneratorAverage(generator, half_life_kimg=0.1)
+    generator = DCGANGenerator(32, 8, 4)
+    average = GeneratorEMA(generator, half_life_kimg=0.1)
     for _ in range(3):
         generator(torch.randn(16, 8))
         average.update(100, kimg=1000)

@@ -11,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
 from ganlib.run import Run, load_generator
@@ -78,7 +78,7 @@ def edited(content, edits):
 @pytest.fixture(scope="module")
 def art():
     bright = torch.arange(60, dtype=torch.uint8)[:, None, None, None].expand(60, 32, 32, 3)
-    return ImageSet(bright.contiguous().numpy(), "steps")
+    return ImageDataset(bright.contiguous().numpy(), "steps")
 
 
 @pytest.fixture(scope="module")

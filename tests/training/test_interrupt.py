@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from ganlib.training.interrupt import Interrupt
+from ganlib.training.budget import Interrupt
 
 ENDING = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.recipes import Recipe
 from ganlib.training import game
 from ganlib.training.callbacks import Callback
-from ganlib.training.streams import RandomStreams
+from ganlib.training.rng import RunRng
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -54,13 +54,13 @@ class Watch(Callback):
         groups = [trainer.state.g_optimizer.param_groups[0], trainer.state.d_optimizer.param_groups[0]]
         self.adam.append([(group["lr"], *group["betas"]) for group in groups])
         self.chances.append(trainer._game.augment.chance)
-        self.half_lives.append(trainer.state.average.half_life_kimg)
+        self.half_lives.append(trainer.state.ema.half_life_kimg)
 
 
 def art(count=24):
     coarse = np.random.default_rng(1).integers(0, 256, (2 * count, 4, 4, 3), dtype=np.uint8)
-    pictures = ImageSet(coarse.repeat(8, 1).repeat(8, 2), "blocks")
-    return ImageSet(pictures.images[pictures.train[:count]], "blocks")
+    pictures = ImageDataset(coarse.repeat(8, 1).repeat(8, 2), "blocks")
+    return ImageDataset(pictures.images[pictures.train[:count]], "blocks")
 
 
 def play(recipe, folder):
@@ -75,7 +75,7 @@ def play(recipe, folder):
     nets = [copy.deepcopy(net) for net in (generator, discriminator)]
     batches, draw = [], trainer.state.batches.next
     trainer.state.batches.next = lambda: batches.append(draw()) or batches[-1]
-    trainer.state.streams = RandomStreams(torch.device("cpu"), SEED)
+    trainer.state.rng = RunRng(torch.device("cpu"), SEED)
     trainer.fit(epochs=1)
     return trainer, watch, nets, batches
 
@@ -162,7 +162,7 @@ def test_the_penalty_comes_every_few_steps_of_d_whoever_plays_besides(
 
 
 def test_all_that_changes_follows_the_ramp_and_stays_at_its_end(tmp_path):
-    recipe = replace(MODERN, augment=("flip",), augment_chance=(0.0, 0.4), ema_kimg=0.1, ema_start=0.25)
+    recipe = replace(MODERN, augment=("flip",), augment_p=(0.0, 0.4), ema_kimg=0.1, ema_start=0.25)
     _, watch, _, _ = play(recipe, tmp_path / "run")
     fall = [(1 + np.cos(np.pi * min(1, step / 4))) / 2 for step in range(STEPS)]
     for step, (g, d) in enumerate(watch.adam):
@@ -193,7 +193,7 @@ def test_what_is_shown_of_d_s_loss_is_without_the_penalty(tmp_path):
 def test_bf16_keeps_the_penalty_in_fp32(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "ganlib.training.game.gradient_penalty",
+        "ganlib.training.steps.gradient_penalty",
         lambda judge, images, _: seen.append(judge(images.detach()).dtype) or torch.tensor(0.0),
     )
     trainer = Trainer(MODERN, art(), tmp_path / "run", device="cpu", callbacks=[])

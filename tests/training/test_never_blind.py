@@ -7,11 +7,11 @@ import torch
 
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Reference
-from ganlib.latent import paint, sample_latent
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import Run, load_generator
 from ganlib.training.callbacks import Callback
-from ganlib.training.findings import Finding
-from ganlib.training.pace import Evaluation
+from ganlib.training.diagnostics import Diagnostic
+from ganlib.training.logger import Evaluation
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("full_length")
 @pytest.fixture(autouse=True)
 def _nothing_to_say(monkeypatch):
     """Random pictures teach nothing: the watcher has tests of its own."""
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: [])
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [])
 
 
 class Spoil(Callback):
@@ -54,13 +54,13 @@ def test_a_run_that_diverges_goes_back_and_goes_on_with_half_the_rates(recipe, a
     assert [finding.name for finding in spoil.heard] == ["training diverged"]
     assert "In step 41" in spoil.heard[0].seen
     assert "went back to 0.2 kimg" in spoil.heard[0].advice
-    assert "g_lr=0.0001 and d_lr=0.0001 (setback 1 of 3 at most)" in spoil.heard[0].advice
+    assert "g_lr=0.0001 and d_lr=0.0001 (rollback 1 of 3 at most)" in spoil.heard[0].advice
     assert trainer.state.kimg >= 1.2
     assert [warning["name"] for warning in trainer.run.log()[0]["warnings"]] == ["training diverged"]
     assert {group["lr"] for group in trainer.state.d_optimizer.param_groups} == {1e-4}
     again = open_run(recipe, art, tmp_path / "run")
     assert {group["lr"] for group in again.state.g_optimizer.param_groups} == {1e-4}
-    assert again.state.setbacks == 1
+    assert again.state.rollbacks == 1
 
 
 def test_a_run_that_diverges_before_it_was_ever_saved_goes_back_to_its_start(recipe, art, tmp_path):
@@ -86,13 +86,13 @@ def test_after_three_setbacks_a_diagnosis_says_what_was_seen_and_what_to_try(rec
     assert all(weight.isfinite().all() for weight in generator.parameters())
     again = open_run(recipe, art, tmp_path / "run")  # the last checkpoint is whole
     assert again.state.kimg == pytest.approx(0.2, abs=0.02)
-    assert again.state.setbacks == 3
+    assert again.state.rollbacks == 3
     assert again.state.is_finite()
 
 
 def test_the_diagnosis_names_what_was_seen_before(recipe, art, tmp_path, monkeypatch):
-    won = Finding("discriminator wins", "D was sure.", "Slow it down.")
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: [won])
+    won = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [won])
     with pytest.raises(GanlibError, match=r"Seen before: discriminator wins \(D was sure\)\."):
         trainer = open_run(recipe, art, tmp_path / "run")
         trainer.fit(kimg=1)
@@ -115,8 +115,8 @@ def test_nothing_that_is_no_number_is_ever_saved(recipe, art, tmp_path):
 
 
 def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, art, tmp_path, monkeypatch):
-    seen = Finding("discriminator wins", "D was sure.", "Slow it down.")
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: [seen] if len(rows) >= 2 else [])
+    seen = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [seen] if len(rows) >= 2 else [])
     spoil = Spoil()
     open_run(recipe, art, tmp_path / "run", spoil).fit(kimg=3)
     trainer = open_run(recipe, art, tmp_path / "run", spoil)
@@ -127,7 +127,7 @@ def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, 
 
 def test_the_watcher_is_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr("ganlib.training.journal.watch", lambda rows: shown.append(list(rows)) or [])
+    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: shown.append(list(rows)) or [])
     open_run(recipe, art, tmp_path / "run").fit(kimg=2.5)
     open_run(recipe, art, tmp_path / "run").fit(kimg=4)
     assert [len(rows) for rows in shown] == [1, 2, 3, 4]
@@ -152,13 +152,13 @@ def test_gradients_in_the_log_are_those_of_the_last_step(recipe, art, tmp_path):
 
 def test_the_best_generator_is_kept_beside_the_last(recipe, art, tmp_path, monkeypatch):
     scores = iter([0.5, 0.3, 0.4, 0.3])
-    monkeypatch.setattr("ganlib.training.journal.Journal._distance", lambda self, pictures: next(scores))
+    monkeypatch.setattr("ganlib.training.logger.RunLogger._distance", lambda self, pictures: next(scores))
     kept = {}
 
     class Keep(Callback):
         def on_log(self, trainer, row):
             if row["score"]:
-                generator = trainer.state.average.generator
+                generator = trainer.state.ema.generator
                 kept[round(row["kimg"])] = generator.main[0].weight.clone()
 
     recipe = replace(recipe, batch_size=20, width=2)
@@ -175,13 +175,13 @@ def test_the_best_generator_is_kept_beside_the_last(recipe, art, tmp_path, monke
 
 
 def test_an_evaluated_run_measures_kid_and_keeps_the_best_by_it(recipe, art, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganlib.training.journal._COMPARED", 24)
+    monkeypatch.setattr("ganlib.training.logger._COMPARED", 24)
     recipe = replace(recipe, batch_size=20, width=2)
     kept = {}
 
     class Keep(Callback):
         def on_log(self, trainer, row):
-            kept[row["kid"]] = trainer.state.average.generator.main[0].weight.clone()
+            kept[row["kid"]] = trainer.state.ema.generator.main[0].weight.clone()
 
     for kimg in (3, 8):  # interrupted, it goes on to the same
         trainer = open_run(recipe, art, tmp_path / "run", Keep(), evaluation=Evaluation(2))
@@ -194,15 +194,15 @@ def test_an_evaluated_run_measures_kid_and_keeps_the_best_by_it(recipe, art, tmp
     generator, _ = load_generator(trainer.run.best_file)
     assert torch.equal(generator.main[0].weight, kept[best["kid"]])
     reference = Reference.of(art, "lite0", 24)
-    floor = f"{reference.floor_kid().mean:z.0f}"
+    floor = f"{reference.baseline_kid().mean:z.0f}"
     with_what = f"lite0 at 96 px: 24 samples, shrunk to 16 px, next to 24 {reference.real_are}"
     assert {row["kid_with"] for row in rows if row["kid"]} == {f"{with_what}; real against real {floor}"}
-    painted = paint(trainer.state.average.generator, sample_latent(24, recipe.latent_dim, 1_000_000))
+    painted = generate(trainer.state.ema.generator, sample_latent(24, recipe.latent_dim, 1_000_000))
     assert rows[-1]["kid"] == pytest.approx(reference.kid(painted).mean, rel=1e-5)
 
 
 def test_what_was_the_best_by_its_score_is_not_compared_with_a_kid(recipe, art, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganlib.training.journal._COMPARED", 24)
+    monkeypatch.setattr("ganlib.training.logger._COMPARED", 24)
     recipe = replace(recipe, batch_size=20, width=2)
     open_run(recipe, art, tmp_path / "run").fit(kimg=4)
     trainer = open_run(recipe, art, tmp_path / "run", evaluation=Evaluation(5))

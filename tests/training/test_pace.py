@@ -1,6 +1,6 @@
 import pytest
 
-from ganlib.training.pace import sample_is_due, score_is_due
+from ganlib.training.logger import sample_is_due, score_is_due
 
 
 @pytest.mark.parametrize(

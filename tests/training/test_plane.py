@@ -1,4 +1,4 @@
-"""The game in the plane: fair counts, its own luck, every setting felt, and eight heaps found."""
+"""The game in the plane: fair counts, its own luck, every setting felt, and eight Gaussians found."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 from ganlib.errors import GanlibError
 from ganlib.losses import adversarial_loss
 from ganlib.training import plane
-from ganlib.training.plane import PLANE_LOSSES, SHAPES, PlaneGame, PlaneSettings, places_found, plane_shape
+from ganlib.course.toy import TOY_LOSSES, SHAPES, ToyGAN, ToySettings, places_found, toy_distribution
 
 
 def weights(game):
@@ -20,14 +20,14 @@ def judgement(game):
 
 
 def after(steps, **changes):
-    game = PlaneGame(PlaneSettings(**changes))
+    game = ToyGAN(ToySettings(**changes))
     game.play(steps)
     return game
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_real_points_find_every_place_evenly_and_lie_near_one(name):
-    shape = plane_shape(name)
+    shape = toy_distribution(name)
     points = shape.draw(4000)
     assert points.shape == (4000, 2)
     found, near = places_found(points, shape.places)
@@ -51,7 +51,7 @@ def test_a_place_is_found_with_a_sixth_of_its_share():
 
 
 def test_the_same_settings_play_the_same_game_whatever_else_is_drawn():
-    one, other = after(4), PlaneGame(PlaneSettings())
+    one, other = after(4), ToyGAN(ToySettings())
     for _ in range(4):
         torch.randn(7)
         other.play(1)
@@ -89,18 +89,18 @@ def test_every_setting_makes_another_game(change):
 def test_rates_and_steps_belong_to_their_own_player():
     fast = after(1, g_lr=1e-3)
     assert torch.equal(judgement(fast), judgement(after(1)))  # D moves first
-    start, usual = weights(PlaneGame(PlaneSettings())), weights(after(1))
+    start, usual = weights(ToyGAN(ToySettings())), weights(after(1))
     assert (weights(fast) - start).abs().max().item() == pytest.approx(1e-3, rel=0.02)  # Adam's first step
     assert (usual - start).abs().max().item() == pytest.approx(5e-4, rel=0.02)
     assert torch.equal(judgement(after(1, g_steps=3)), judgement(after(1)))
-    d_start = judgement(PlaneGame(PlaneSettings()))
+    d_start = judgement(ToyGAN(ToySettings()))
     moved = [(judgement(after(1, d_steps=steps)) - d_start).norm().item() for steps in (1, 3)]
     assert 1.5 < moved[1] / moved[0] < 3.5
 
 
-@pytest.mark.parametrize("loss", PLANE_LOSSES)
+@pytest.mark.parametrize("loss", TOY_LOSSES)
 def test_losses_are_those_of_the_library(loss):
-    held = PlaneGame(PlaneSettings(loss=loss))._loss
+    held = ToyGAN(ToySettings(loss=loss))._loss
     real, fake = torch.randn(5), torch.randn(5)
     bce = adversarial_loss("bce")
     if loss in ("non-saturating", "saturating"):
@@ -145,7 +145,7 @@ def test_nets_so_small_are_held_to_one_thread_and_the_rest_of_the_program_is_not
 
 
 def test_watching_is_playing():
-    game = PlaneGame(PlaneSettings())
+    game = ToyGAN(ToySettings())
     assert [moment.step for moment in game.watch(3, 2)] == [3, 6]
     assert torch.equal(weights(game), weights(after(6)))
 
@@ -163,7 +163,7 @@ def test_watching_is_playing():
 )
 def test_what_cannot_be_played_is_refused(change, word):
     with pytest.raises(GanlibError, match=word):
-        PlaneGame(replace(PlaneSettings(), **change))
+        ToyGAN(replace(ToySettings(), **change))
 
 
 def test_eight_heaps_are_found_soon_and_one_at_most_by_a_hasty_generator():

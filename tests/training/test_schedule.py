@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.data.imageset import ImageSet
-from ganlib.machine import TINY_STEPS
+from ganlib.data.dataset import ImageDataset
+from ganlib.runtime.device import TINY_STEPS
 from ganlib.training import game as module
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
@@ -18,11 +18,11 @@ from ganlib.training.trainer import Trainer
 pytestmark = pytest.mark.usefixtures("full_length")
 
 
-def pictures(count: int) -> ImageSet:
+def pictures(count: int) -> ImageDataset:
     """So many small random pictures to train on, and none held out."""
     coarse = np.random.default_rng(6).integers(0, 256, (count + count // 3 + 9, 4, 4, 3), dtype=np.uint8)
-    more = ImageSet(coarse.repeat(8, 1).repeat(8, 2), "blocks")
-    return ImageSet(more.images[more.train[:count]], "blocks")
+    more = ImageDataset(coarse.repeat(8, 1).repeat(8, 2), "blocks")
+    return ImageDataset(more.images[more.train[:count]], "blocks")
 
 
 def build(recipe, art, folder, *callbacks):
@@ -46,7 +46,7 @@ def copies(state):
     for name, net in (
         ("g", state.generator),
         ("d", state.discriminator),
-        ("average", state.average.generator),
+        ("average", state.ema.generator),
     ):
         values = copy.deepcopy(net.state_dict())
         parts[f"{name} weights"] = [values[key] for key, _ in net.named_parameters()]

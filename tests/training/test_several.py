@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganlib.cli import main
-from ganlib.data.imageset import to_float
+from ganlib.data.dataset import to_float
 from ganlib.recipes import get_recipe, override
 from ganlib.run import Run, load_generator
 from ganlib.training.trainer import Trainer

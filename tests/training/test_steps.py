@@ -5,14 +5,14 @@ from torch.nn.functional import binary_cross_entropy
 
 from ganlib.augment import Augment
 from ganlib.losses import adversarial_loss
-from ganlib.nets.dcgan import Discriminator, Generator
+from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlib.training.steps import discriminator_step, frozen, generator_step
 
 BCE = adversarial_loss("bce")
 
 
 def players():
-    generator, discriminator = Generator(32, 8, 4), Discriminator(32, 4)
+    generator, discriminator = DCGANGenerator(32, 8, 4), DCGANDiscriminator(32, 4)
     adam = [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (generator, discriminator)]
     return generator, discriminator, *adam
 
@@ -70,7 +70,7 @@ def test_the_generator_s_step_computes_no_gradient_for_the_discriminator():
 
 
 def test_what_is_frozen_thaws_after_an_error():
-    discriminator = Discriminator(32, 4)
+    discriminator = DCGANDiscriminator(32, 4)
     try:
         with frozen(discriminator):
             assert not any(weights.requires_grad for weights in discriminator.parameters())

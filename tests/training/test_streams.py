@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganlib.training.streams import RandomStreams
+from ganlib.training.rng import RunRng
 
 CPU = torch.device("cpu")
 
@@ -14,10 +14,10 @@ def draw():
 
 
 def test_a_run_draws_the_same_whatever_others_draw_meanwhile():
-    streams = RandomStreams(CPU, 7)
+    streams = RunRng(CPU, 7)
     with streams.used():
         first, second = draw(), draw()
-    again = RandomStreams(CPU, 7)
+    again = RunRng(CPU, 7)
     with again.used():
         assert draw() == first
     draw(), draw()
@@ -32,7 +32,7 @@ def test_others_draw_the_same_whatever_the_run_draws():
     wanted = [draw(), draw()]
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     found = [draw()]
-    with RandomStreams(CPU, 2).used():
+    with RunRng(CPU, 2).used():
         draw()
     assert [*found, draw()] == wanted
 
@@ -40,7 +40,7 @@ def test_others_draw_the_same_whatever_the_run_draws():
 def test_every_stream_depends_on_the_seed():
     values = []
     for seed in (0, 1, 2**32 + 2, 2**40 - 3):
-        with RandomStreams(CPU, seed).used():
+        with RunRng(CPU, seed).used():
             values.append(draw())
     for stream in zip(*values, strict=True):
         assert len(set(stream)) == 4
@@ -48,7 +48,7 @@ def test_every_stream_depends_on_the_seed():
 
 @pytest.mark.parametrize("in_use", [True, False])
 def test_a_state_that_was_saved_brings_every_stream_back(in_use):
-    streams, later = RandomStreams(CPU, 5), RandomStreams(CPU, 6)
+    streams, later = RunRng(CPU, 5), RunRng(CPU, 6)
     with streams.used():
         draw()
         state = streams.state_dict()
@@ -65,11 +65,11 @@ def test_a_state_that_was_saved_brings_every_stream_back(in_use):
 
 
 def test_a_state_of_an_older_version_or_another_device_leaves_the_other_streams():
-    streams, old = RandomStreams(CPU, 5), RandomStreams(CPU, 6)
+    streams, old = RunRng(CPU, 5), RunRng(CPU, 6)
     streams.load_state_dict({"cpu": old.state_dict()["cpu"], "cuda": torch.zeros(16, dtype=torch.uint8)})
     with streams.used():
         mixed = draw()
-    with RandomStreams(CPU, 5).used():
+    with RunRng(CPU, 5).used():
         own = draw()
     with old.used():
         other = draw()
@@ -88,7 +88,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
 def test_a_broken_state_is_refused_before_it_is_used(change):
-    streams = RandomStreams(CPU, 5)
+    streams = RunRng(CPU, 5)
     state = streams.state_dict()
     before = draw()
     with pytest.raises((ValueError, TypeError, RuntimeError)):

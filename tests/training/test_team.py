@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from ganlib.data.share import Share
+from ganlib.runtime.distributed import Share
 from ganlib.errors import GanlibError
-from ganlib.machine import detect
+from ganlib.runtime.device import detect
 from ganlib.recipes import Recipe
 from ganlib.training.state import _prepared
-from ganlib.training.team import Team, division
+from ganlib.runtime.distributed import Distributed, division
 from tests.training.together import finish, start
 
 
@@ -71,7 +71,7 @@ def test_who_is_left_says_that_another_process_has_ended(tmp_path):
 
 
 def test_a_process_alone_has_nothing_to_wait_for():
-    team = Team.join(detect("cpu"))
+    team = Distributed.join(detect("cpu"))
     gradient = torch.tensor([1.0, 2.0])
     parameter = torch.nn.Parameter(torch.zeros(2))
     parameter.grad = gradient
@@ -123,7 +123,7 @@ def test_a_share_is_a_block_of_the_whole():
 
 
 def test_processes_that_would_each_train_alone_are_told_so(monkeypatch):
-    Team.join(detect("cpu"))  # from here on accelerate takes this process for one that is alone
+    Distributed.join(detect("cpu"))  # from here on accelerate takes this process for one that is alone
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(GanlibError, match="2 processes were started, and on 'cpu' each would train by"):
-        Team.join(detect("cpu"))
+        Distributed.join(detect("cpu"))

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.data.imageset import ImageSet
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
-from ganlib.latent import paint, sample_latent
+from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import load_generator
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
@@ -66,7 +66,7 @@ def test_training_changes_every_weight_and_fills_the_run_folder(recipe, art, tmp
 def test_samples_are_the_average_in_eval_mode_from_the_first_seeds(recipe, art, tmp_path):
     run = train(recipe, art, tmp_path / "run", kimg=1).run
     generator, _ = load_generator(run.folder)
-    images = paint(generator, sample_latent(36, recipe.latent_dim, seed=0))
+    images = generate(generator, sample_latent(36, recipe.latent_dim, seed=0))
     grid = np.asarray(Image.open(run.samples()[-1]).convert("RGB")).astype(int)
     tile = grid[2 + 34 : 2 + 34 + 32, 2 + 68 : 2 + 68 + 32]  # second row, third column
     painted = ((images[8].permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(int)
@@ -87,7 +87,7 @@ SETTINGS = {
     "modern": {
         **{"family": "residual", "init": "default", "g_norm": "none", "d_norm": "none"},
         **{"loss": "relativistic", "penalty": (2.0, 0.2), "penalty_every": 3, "beta2_end": 0.9},
-        **{"augment": ("translate", "colour"), "augment_chance": (0.0, 0.5), "lr_end": 0.1, "ramp_kimg": 1.3},
+        **{"augment": ("translate", "colour"), "augment_p": (0.0, 0.5), "lr_end": 0.1, "ramp_kimg": 1.3},
         **{"ema_kimg": 0.5, "ema_start": 0.0},
     },
 }
@@ -177,7 +177,7 @@ def test_an_error_of_a_callback_costs_no_step(recipe, art, tmp_path):
 def test_an_error_inside_a_step_saves_nothing_of_it(recipe, art, tmp_path, monkeypatch):
     trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
     before = trainer.run.checkpoint_file.read_bytes()
-    monkeypatch.setattr("ganlib.training.game.generator_step", lambda *_: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr("ganlib.training.steps.generator_step", lambda *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError):
         trainer.fit(kimg=0.2)
     assert trainer.run.checkpoint_file.read_bytes() == before
@@ -268,8 +268,8 @@ def test_a_run_of_another_recipe_or_other_pictures_is_left_alone(recipe, art, tm
     before = trainer.run.checkpoint_file.read_bytes()
     with pytest.raises(GanlibError, match="another recipe"):
         Trainer(replace(recipe, g_lr=1e-3), art, tmp_path / "run", device="cpu")
-    fewer = ImageSet(art.images[:40], "fewer")
-    others = ImageSet(255 - art.images, "others")
+    fewer = ImageDataset(art.images[:40], "fewer")
+    others = ImageDataset(255 - art.images, "others")
     for pictures in (fewer, others):
         with pytest.raises(GanlibError, match="other pictures"):
             Trainer(recipe, pictures, tmp_path / "run", device="cpu")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganlib.recipes import get_recipe, override
-from ganlib.training.watcher import _turning_points, watch
+from ganlib.training.diagnostics import _turning_points, watch
 
 LOGS = Path(__file__).parent / "logs"
 HEALTHY = {

@@ -11,7 +11,7 @@ import huggingface_hub.constants
 import pytest
 
 from ganlib.data.online.huggingface import HuggingFacePictures
-from ganlib.data.pictures import Found
+from ganlib.data.readers import Found
 from ganlib.errors import GanlibError
 
 datasets.disable_progress_bars()

@@ -3,7 +3,7 @@ import io
 import pytest
 
 from ganlib.cli import main
-from ganlib.data.art import load_art
+from ganlib.data.dataset import load_art
 from tests.data.online import made
 from tests.data.pictures import noise
 

@@ -4,17 +4,14 @@ import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
-from pathlib import Path
 
 import pytest
 import torch
-from packaging.requirements import Requirement
 
 import ganlib
 from ganlib.course import setup as setting_up
 from ganlib.course.setup import advice, set_up
 
-ROOT = Path(__file__).parents[1]
 MISSING = "torch-fidelity"
 
 
@@ -64,22 +61,9 @@ def no_gpu(monkeypatch):
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
 
 
-def test_it_brings_what_the_requirements_say_that_colab_lacks():
-    _, _, lacking = (ROOT / "requirements.txt").read_text().partition("# Colab lacks these")
-    lines = lacking.splitlines()[1:]
-    assert [name + versions for name, versions in setting_up._BROUGHT.items()] == lines
-
-
-def test_what_colab_has_satisfies_the_requirements():
-    """So that nothing there has to be replaced."""
-    lines = (ROOT / "tests" / "colab-constraints.txt").read_text().splitlines()
-    there = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    wanted = [Requirement(line) for line in lines if not line.startswith("#")]
-    checked = {requirement.name: requirement.specifier for requirement in wanted if requirement.name in there}
-    assert {"torch", "numpy", "pillow", "ipywidgets"} <= set(checked)
-    for name, versions in checked.items():
-        assert there[name] in versions, f"{name}{versions}"
+def test_it_brings_the_extra_colab_and_nothing_where_pip_has_installed_ganlib(tmp_path):
+    assert setting_up.lacking()[MISSING] == "torch-fidelity>=0.4,<0.5"
+    assert setting_up.lacking(tmp_path / "pyproject.toml") == {}
 
 
 def test_where_all_is_there_nothing_is_installed(pip, capsys):

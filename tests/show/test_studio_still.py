@@ -1,10 +1,8 @@
 """The studio where nobody moves a slider: a page made from a notebook, a terminal, a saved file."""
 
 import base64
-import runpy
 from html.parser import HTMLParser
 from io import BytesIO
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,9 +13,9 @@ from traitlets.config import Config
 
 from ganlib.studio.app import LatentStudio
 from tests.show.studio import save_weights
+from tools.refresh import refresh
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-REFRESH = Path(__file__).parent.parent.parent / "notebooks" / "refresh.py"
 
 
 @pytest.fixture
@@ -78,7 +76,7 @@ def test_nothing_of_it_is_kept_in_the_notebooks_of_the_course(weights, tmp_path)
     page = executed(weights, tmp_path)
     assert "widgets" in page.metadata
     nbformat.write(page, path)
-    runpy.run_path(str(REFRESH))["refresh"](path)
+    refresh(path)
     kept = nbformat.read(path, as_version=4)
     assert "widgets" not in kept.metadata
     assert kept.cells[0].outputs == []

@@ -38,7 +38,7 @@ def large_weights(folder: Path) -> Path:
 def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     """What each of `moves` moves takes, after three to warm up: from the new value to the picture's bytes."""
     studio = LatentStudio(source)
-    slider = studio._page.directions.dials[0].widget
+    slider = studio._page.panels[0].sliders[0].widget
     times = []
     for move in range(moves + 3):
         began = time.perf_counter()

@@ -14,7 +14,7 @@ from PIL import Image
 from traitlets.config import Config
 
 from ganlib.studio.app import LatentStudio
-from tests.show.studio import save_weights
+from tests.studio.driver import save_weights
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 REFRESH = Path(__file__).parent.parent.parent / "notebooks" / "refresh.py"

@@ -18,6 +18,7 @@ from ganlib.recipes import get_recipe
 from ganlib.run import load_generator, save_generator
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
+from ganlib.studio.panels import DirectionsPanel
 
 LARGE = "gallery512"
 
@@ -38,7 +39,9 @@ def large_weights(folder: Path) -> Path:
 def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     """What each of `moves` moves takes, after three to warm up: from the new value to the picture's bytes."""
     studio = LatentStudio(source)
-    slider = studio._page.panels[0].sliders[0].widget
+    directions = studio._page.panels[0]
+    assert isinstance(directions, DirectionsPanel)
+    slider = directions.sliders[0].widget
     times = []
     for move in range(moves + 3):
         began = time.perf_counter()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas, widgets_or_still
+from ganlib.show.figure import BLUE, ORANGE, Figure, Interactive, new_canvas
 from ganlib.studio.widgets import Debounce, announced, column, row, tagged, watched
 
 _LIMITS = {"size": (1, 8), "kernel": (1, 8), "stride": (1, 4), "padding": (0, 3)}
@@ -117,7 +117,7 @@ def _draw_counts(axes: Any, layer: TransposedConvolution) -> None:
     axes.set_xlabel("how often each pixel is covered")
 
 
-class CheckerboardCalculator:
+class CheckerboardCalculator(Interactive):
     """Sliders for the numbers of a transposed convolution; output size and overlap are told and drawn.
 
     In a notebook it is four sliders above a picture (ipywidgets 7.7 or 8); where there is no kernel, a still.
@@ -134,7 +134,8 @@ class CheckerboardCalculator:
         self._line = tagged(widgets.HTML(), "overlap")
         self._image = widgets.Image(format="png")
         self._draw_soon = Debounce(self._draw, _SECONDS)
-        self._box = column(row(*self._sliders.values()), self._line, self._image)
+        box = column(row(*self._sliders.values()), self._line, self._image)
+        super().__init__(box, lambda: checkerboard_figure(self._layer), lambda: self._layer.describe())
         self._show()
 
     @property
@@ -156,15 +157,8 @@ class CheckerboardCalculator:
         self._show()
 
     def _show(self) -> None:
-        self._line.value = announced(repr(self))
+        self._line.value = announced(self._layer.describe())
         self._draw_soon()
 
     def _draw(self) -> None:
         self._image.value = checkerboard_figure(self._layer).data
-
-    def __repr__(self) -> str:
-        """Return the line above the picture."""
-        return self._layer.describe()
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return widgets_or_still(self._box, checkerboard_figure(self._layer), repr(self))

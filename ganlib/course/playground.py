@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from ganlib.course.toy import DISTRIBUTIONS, TOY_LOSSES, Snapshot, ToyGAN, ToySettings, summarise, toy_figure
 from ganlib.errors import GanlibError
-from ganlib.show.figure import Figure, widgets_or_still
+from ganlib.show.figure import Figure, Interactive
 from ganlib.studio.widgets import LABELS, Debounce, announced, button, column, note, row, tagged, watched
 
 _RATES = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
@@ -27,7 +27,7 @@ _MOST_SNAPSHOTS = 100
 _BETWEEN_MESSAGES = 0.02  # seconds in which a kernel reads what waits to be read, such as Stop
 
 
-class Playground:
+class Playground(Interactive):
     """Train a toy GAN with settings of your own, and watch samples and D's verdict move.
 
     In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
@@ -49,7 +49,8 @@ class Playground:
         self._every, self._count = every, snapshots
         self._controls = {name: _control(name, value) for name, value in asdict(settings).items()}
         self._advance_soon = Debounce(self._advance, _BETWEEN_MESSAGES)
-        self._box = self._arranged()
+        self._ahead: Iterator[Snapshot] = iter(())
+        super().__init__(self._arranged(), lambda: self._frames[-1], lambda: self._text)
         self._begin(settings)
 
     @property
@@ -78,7 +79,7 @@ class Playground:
 
     def _begin(self, settings: ToySettings) -> None:
         self._gan = ToyGAN(settings)
-        self._ahead: Iterator[Snapshot] = iter(())
+        self.stop()
         self._seen: list[Snapshot] = []
         self._frames: list[Figure] = []
         self._keep(self._gan.snapshot())
@@ -130,13 +131,6 @@ class Playground:
         for side in (left, right):
             side.layout.width, side.layout.max_width = "410px", "100%"  # side by side, or below each other
         return row(left, right)
-
-    def __repr__(self) -> str:
-        """Return the line below the picture."""
-        return self._text
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return widgets_or_still(self._box, self._frames[-1], repr(self))
 
 
 def _control(name: str, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import math
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import torch
@@ -12,7 +12,7 @@ from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.nets.base import Generator
-from ganlib.show.figure import Figure, encode, widgets_or_still
+from ganlib.show.figure import Figure, Interactive, encode
 from ganlib.show.grids import grid_image, to_image
 from ganlib.studio.widgets import announced, button, column, row, tagged
 
@@ -72,7 +72,7 @@ class PairSampler:
         return generate(self._generator, z)
 
 
-class RealOrFake:
+class RealOrFake(Interactive):
     """Show a real and a generated picture, ask which is real, and keep the score, `right` of `asked`.
 
     In a notebook it is three buttons below two pictures (ipywidgets 7.7 or 8), to be clicked or reached with
@@ -87,6 +87,7 @@ class RealOrFake:
         """
         self.right = 0
         self.asked = 0
+        self._is_answered = False
         self._pairs = PairSampler(generator, images, seed)
         self._scale = max(1, _WIDE // images.size)
         self._images = [widgets.Image(format="png") for _ in _SIDES]
@@ -98,7 +99,8 @@ class RealOrFake:
             button("the right one is real", "pick-right", lambda: self.choose(1)),
             button("next pair", "pick-next", self.next),
         ]
-        self._box = column(row(*sides), row(*buttons), self._line)
+        box = column(row(*sides), row(*buttons), self._line)
+        super().__init__(box, self._still_pair, lambda: self._text, invitation="there are buttons")
         self._show_next()
 
     def choose(self, side: int) -> None:
@@ -144,11 +146,6 @@ class RealOrFake:
         self._text = text
         self._line.value = announced(text)
 
-    def __repr__(self) -> str:
-        """Return the line below the pictures."""
-        return self._text
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+    def _still_pair(self) -> Figure:
         sheet = grid_image(self._pair.pictures, 2, self._scale)
-        figure = Figure.from_image(sheet, "Two pictures side by side, one of them real and one painted.")
-        return widgets_or_still(self._box, figure, repr(self), invitation="there are buttons")
+        return Figure.from_image(sheet, "Two pictures side by side, one of them real and one painted.")

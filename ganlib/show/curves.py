@@ -19,7 +19,8 @@ def curves(run: Run) -> Figure:
     """
     rows = read_log(run)
     canvas = new_canvas(10, 3.6)
-    draw_log(*canvas.subplots(1, 2), time_axis(run), rows)
+    losses, verdicts = canvas.subplots(1, 2)
+    draw_log(losses, verdicts, time_axis(run), rows)
     return Figure.from_canvas(canvas, describe(rows))
 
 

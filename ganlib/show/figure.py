@@ -109,31 +109,36 @@ def check_picture_name(path: Path) -> None:
         )
 
 
-def widgets_or_still(
-    box: Any, figure: Figure, told: str, *, invitation: str = "there are sliders", width: int | None = None
-) -> dict[str, Any]:
-    """Build what `_repr_mimebundle_` returns: the widgets in `box`, and `figure` for pages without a kernel.
-
-    `told` is the line below the picture, and all that a terminal prints; `width` is in px.
-    """
-    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {invitation}.")
-    html = f"<figure>{figure.html(width)}<figcaption>{caption}</figcaption></figure>"
-    return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}
-
-
 class Interactive:
-    """Widgets of your own, `box`, that leave a still picture behind where there is no kernel."""
+    """Widgets that leave a still picture behind where there is no kernel."""
 
-    def __init__(self, box: Any, still: Callable[[], Figure]) -> None:
-        """Show `box`; `still` draws what the widgets show at the moment."""
+    def __init__(
+        self,
+        box: Any,
+        still: Callable[[], Figure],
+        told: Callable[[], str] | None = None,
+        *,
+        invitation: str = "there are sliders",
+        width: int | None = None,
+    ) -> None:
+        """Show the widgets in `box`; `still` draws what they show at the moment, `width` px wide.
+
+        `told` returns the line below the still picture, which is all that a terminal prints; by default it is
+        the alternative text.
+        """
         self.box = box
         self._still = still
+        self._told = told or (lambda: still().alt)
+        self._invitation = invitation
+        self._width = width
 
     def __repr__(self) -> str:
         """Describe what is shown."""
-        return self._still().alt
+        return self._told()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        figure = self._still()
-        return widgets_or_still(self.box, figure, figure.alt)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        told, still = self._told(), self._still().html(self._width)
+        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {self._invitation}.")
+        html = f"<figure>{still}<figcaption>{caption}</figcaption></figure>"
+        return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}

@@ -4,8 +4,6 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import ipywidgets as widgets
 from torch import Tensor
@@ -14,7 +12,7 @@ from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.run import Run, load_generator
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
-from ganlib.show.figure import Figure, widgets_or_still
+from ganlib.show.figure import Figure, Interactive
 from ganlib.studio.context import Panel, StudioContext
 from ganlib.studio.files import OpenPanel, SavePanel
 from ganlib.studio.panels import (
@@ -44,7 +42,7 @@ _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other 
 _TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
 
-class LatentStudio:
+class LatentStudio(Interactive):
     """Explore what a generator makes: seeds, directions, coordinates, ways between pictures, photos.
 
     In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
@@ -70,6 +68,7 @@ class LatentStudio:
         found = directions or sefa_directions(generator, min(_DIRECTIONS, generator.latent_dim))
         self._state = StudioState(generator.latent_dim, found)
         self._page = Page(self._state, self._renderer)
+        super().__init__(self._page.box, self._picture, self._page.line, width=_WIDE)
 
     @property
     def z(self) -> Tensor:
@@ -81,13 +80,8 @@ class LatentStudio:
         """The z, each (latent_dim,), of the pictures that were pinned."""
         return list(self._state.favourites)
 
-    def __repr__(self) -> str:
-        """Describe what is shown in a line."""
-        return self._page.line()
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        figure = Figure(self._renderer.png(self.z), repr(self))
-        return widgets_or_still(self._page.box, figure, repr(self), width=_WIDE)
+    def _picture(self) -> Figure:
+        return Figure(self._renderer.png(self.z), self._page.line())
 
 
 class Page:
@@ -98,7 +92,7 @@ class Page:
         self.context = StudioContext(state, renderer, self._show)
         self.picture = tagged(widgets.Image(format="png"), "picture")
         self.status = tagged(widgets.HTML(), "status")
-        self.seeds = SeedPanel(self.context, Random())
+        self.seeds = SeedPanel(self.context)
         self.panels = [kind(self.context) for kind in _PANELS]
         titles = [(panel.title, k) for k, panel in enumerate(self.panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})

@@ -10,7 +10,7 @@ from ganlib.errors import GanlibError
 from ganlib.studio.notes import Notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
-from ganlib.studio.widgets import BoundSlider, Debounce, announced, button, tagged
+from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, tagged
 
 Change = Callable[[], str | None]
 _BETWEEN_MESSAGES = 0.004  # seconds in which a kernel reads what waits to be read
@@ -50,13 +50,7 @@ class StudioContext:
         return button(text, handle, lambda: self.act(change))
 
     def slider(
-        self,
-        text: str,
-        handle: str,
-        limits: tuple[float, float],
-        step: float,
-        read: Callable[[], float],
-        change: Callable[[float], None],
+        self, text: str, handle: str, limits: Limits, step: float, read: Read, change: Callable[[float], None]
     ) -> BoundSlider:
         """Make a slider that shows what `read` returns; `change` is given the value that a person chose."""
         return BoundSlider(text, handle, limits, step, read, lambda value: self.act(lambda: change(value)))
@@ -113,12 +107,15 @@ class Panel:
     """A part of the studio that a person can open, with a `title` and a `box` of widgets."""
 
     title: str
-    box: widgets.Box
 
     def __init__(self, context: StudioContext) -> None:
-        """Take part in the studio."""
+        """Make the widgets."""
         self._context = context
         self._state = context.state
+        self.box = self._build()
+
+    def _build(self) -> widgets.Box:
+        raise NotImplementedError
 
     def show(self) -> None:
         """Bring the widgets in line with the state, if they depend on it."""

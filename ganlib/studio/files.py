@@ -20,7 +20,7 @@ from ganlib.runtime.files import expand_home, make_folder
 from ganlib.show.figure import Figure, encode
 from ganlib.show.film import check_film, film
 from ganlib.show.grids import enlarge, grid, to_image
-from ganlib.studio.context import Panel, StudioContext
+from ganlib.studio.context import Panel
 from ganlib.studio.panels import REACH
 from ganlib.studio.widgets import chooser, column, control, line, note, row, tagged, uploader
 
@@ -43,9 +43,8 @@ class SavePanel(Panel):
 
     title = "Save"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Offer the renderer's folder."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         size = context.renderer.recipe.size
         scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
         self.folder = line("Folder", "folder", str(context.renderer.folder))
@@ -57,7 +56,7 @@ class SavePanel(Panel):
         self.seconds = control(widgets.BoundedFloatText, "Seconds", "seconds", {"width": "128px"}, **limits)
         self.loop = control(widgets.Checkbox, "and back", "loop", {"width": "auto"}, value=True, indent=False)
         self.link = tagged(widgets.HTML(), "link")
-        self.box = column(
+        return column(
             row(self.folder),
             row(
                 self.scale,
@@ -140,14 +139,13 @@ class OpenPanel(Panel):
 
     title = "Open"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Begin with no photo."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         self.upload = uploader("Choose a file", "upload", "image/*,.json", self.receive)
         self.path = line("or its path", "path", hint="photo.jpg or seed-7.json, on the kernel's machine")
         hidden = widgets.Layout(width="112px", display="none")
         self.photo = tagged(widgets.Image(format="png", layout=hidden), "photo")
-        self.box = column(
+        return column(
             note(
                 "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
                 "projected: the nearest picture that this generator paints is searched for. Of a file over "

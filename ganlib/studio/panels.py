@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganlib.show.figure import encode
-from ganlib.studio.context import Panel, StudioContext
+from ganlib.studio.context import Panel
 from ganlib.studio.state import LatentPoint
 from ganlib.studio.widgets import (
     BoundSlider,
@@ -43,10 +43,8 @@ _FAVOURITES_IN_A_ROW = 4
 class SeedPanel(Panel):
     """A box for the seed with buttons around it, a history, and a slider for truncation; always open."""
 
-    def __init__(self, context: StudioContext, random: Random) -> None:
-        """Draw new seeds from `random`."""
-        super().__init__(context)
-        state = self._state
+    def _build(self) -> widgets.Box:
+        context, state, random = self._context, self._state, Random()
         seed = widgets.BoundedIntText(description="Seed", max=_LARGEST_SEED)
         seed.layout.width = "176px"
         self.seed = watched(seed, "seed", lambda value: context.act(lambda: state.go_to_seed(value)))
@@ -61,7 +59,7 @@ class SeedPanel(Panel):
         )
         for widget in (self.seed, self.history, self.truncation.widget):
             widget.style.description_width = _SEED_LABELS
-        self.box = column(
+        return column(
             row(
                 self.seed,
                 context.button("Previous", "previous", lambda: state.go_to_seed(state.current.seed - 1)),
@@ -97,14 +95,13 @@ class DirectionsPanel(Panel):
 
     title = "Directions"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Make a slider for each direction."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         self.sliders = [self._slider(k) for k in range(len(self._state.directions))]
         self.which = chooser("Name of", "direction-choice", self._options())
         self.name = line("", "direction-name", hint="such as smile")
         undo = context.button("Reset directions", "reset-directions", lambda: self._state.undo(moves=True))
-        self.box = column(
+        return column(
             *(slider.widget for slider in self.sliders),
             row(undo),
             row(self.which, self.name, context.button("Name it", "name-it", self._rename)),
@@ -146,15 +143,14 @@ class CoordinatesPanel(Panel):
 
     title = "Coordinates"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Open the first page."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         self.page = 0
         self.sliders = [self._slider(k) for k in range(min(_ON_A_PAGE, self._state.latent_dim))]
         columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(240px, 1fr))")
         self.where = tagged(widgets.Label(), "page")
         undo = context.button("Reset coordinates", "reset-coordinates", lambda: self._state.undo(edits=True))
-        self.box = column(
+        return column(
             row(
                 context.button("Previous page", "page-previous", lambda: self._turn(-1)),
                 self.where,
@@ -200,9 +196,8 @@ class BetweenPanel(Panel):
 
     title = "A to B"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Begin with two empty slots."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         self._last_share = 0.0
         self.share = context.slider(
             "From A to B", "between", (0.0, 1.0), 0.01, self._share, self._state.go_between
@@ -212,7 +207,7 @@ class BetweenPanel(Panel):
             column(picture, context.button(f"Keep as {slot}", f"keep-{slot.lower()}", self._keeper(slot)))
             for slot, picture in self.pictures.items()
         ]
-        self.box = column(
+        return column(
             note(
                 "Keep what is shown as A, go elsewhere and keep that as B; the slider takes the arc between."
             ),
@@ -249,9 +244,8 @@ class NeighboursPanel(Panel):
 
     title = "Neighbours"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Generate nothing before the panel is open."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         self._round = 0
         self._distance = 0.5
         self._drawn: tuple[LatentPoint, float, int] | None = None
@@ -266,7 +260,7 @@ class NeighboursPanel(Panel):
             lambda: self._distance,
             lambda distance: setattr(self, "_distance", distance),
         )
-        self.box = column(
+        return column(
             note("Pictures near the one in the middle: click one to go there."),
             self.tiles.box,
             self.distance.widget,
@@ -305,12 +299,12 @@ class FavouritesPanel(Panel):
 
     title = "Favourites"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Generate nothing before the panel is open."""
-        super().__init__(context)
+    def _build(self) -> widgets.Box:
+        context = self._context
         self._drawn: list[Tensor] = []
         self.tiles = Tiles("favourite", _FAVOURITES_IN_A_ROW, self._go)
-        self.box = column(
+        self.tiles.box.layout.display = "none"
+        return column(
             note("Pin what is shown, and find it here the next time, too. Click one to go there."),
             row(
                 context.button("Pin this picture", "pin", self._pin),
@@ -318,7 +312,6 @@ class FavouritesPanel(Panel):
             ),
             self.tiles.box,
         )
-        self.tiles.box.layout.display = "none"
 
     def show(self) -> None:
         """Generate the favourites, if they are others than before."""

@@ -7,6 +7,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
+Limits = tuple[float, float]
+Read = Callable[[], float]
+Write = Callable[[float], object]
 LABELS = "144px"
 _SAME = 1e-4  # a float32 comes back from a slider a little changed
 
@@ -66,15 +69,7 @@ def button(text: str, handle: str, act: Callable[[], object]) -> widgets.Button:
 class BoundSlider:
     """A slider for a number that is kept elsewhere, with its value beside it, where one can type."""
 
-    def __init__(
-        self,
-        text: str,
-        handle: str,
-        limits: tuple[float, float],
-        step: float,
-        read: Callable[[], float],
-        act: Callable[[float], object],
-    ) -> None:
+    def __init__(self, text: str, handle: str, limits: Limits, step: float, read: Read, act: Write) -> None:
         """Show the number that `read` returns, a multiple of `step`; `act` is given the next one."""
         self._read = read
         self._act = act

@@ -113,6 +113,6 @@ def test_the_line_is_announced(calculator):
 
 def test_a_page_without_a_kernel_shows_a_still(calculator):
     bundle = calculator._repr_mimebundle_()
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == calculator._box.model_id
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == calculator.box.model_id
     assert 'alt="Left, the kernels of one row' in bundle["text/html"]
     assert bundle["text/plain"] == calculator.layer.describe()

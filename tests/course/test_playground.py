@@ -47,7 +47,7 @@ def widgets_of(box):
 
 def part(playground, handle):
     """The one widget with the class `ganlib-` and the handle."""
-    (found,) = [one for one in widgets_of(playground._box) if f"ganlib-{handle}" in one._dom_classes]
+    (found,) = [one for one in widgets_of(playground.box) if f"ganlib-{handle}" in one._dom_classes]
     return found
 
 
@@ -156,7 +156,7 @@ def test_an_interruption_is_said_and_one_can_go_on(playground, monkeypatch):
 
 def test_a_page_without_a_kernel_shows_a_still_picture(playground):
     bundle = playground._repr_mimebundle_()
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == playground._box.model_id
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == playground.box.model_id
     assert 'alt="Real points as blue dots' in bundle["text/html"]
     assert bundle["text/plain"] == repr(playground)
     assert part(playground, "told").value.startswith('<p role="status">')

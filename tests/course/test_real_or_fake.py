@@ -31,7 +31,7 @@ def widgets_of(box):
 
 def part(test, handle):
     """The one widget with the class `ganlib-` and the handle."""
-    (found,) = [one for one in widgets_of(test._box) if f"ganlib-{handle}" in one._dom_classes]
+    (found,) = [one for one in widgets_of(test.box) if f"ganlib-{handle}" in one._dom_classes]
     return found
 
 
@@ -125,7 +125,7 @@ def test_buttons_say_what_they_do_and_the_verdict_is_announced(test):
 
 def test_a_page_without_a_kernel_shows_a_still_pair(test):
     bundle = test._repr_mimebundle_()
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == test._box.model_id
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == test.box.model_id
     assert 'alt="Two pictures side by side' in bundle["text/html"]
     assert bundle["text/plain"] == "Which one is real?"
 

@@ -26,7 +26,7 @@ class Driver:
 
     def __init__(self, studio: LatentStudio) -> None:
         self.studio = studio
-        self.box = studio._page.box
+        self.box = studio.box
 
     def __getitem__(self, handle: str):
         """The one widget with the class `ganlib-` and the handle."""

@@ -39,7 +39,7 @@ class Pictures(HTMLParser):
 def test_it_shows_widgets_or_a_still_or_a_line(weights):
     studio = LatentStudio(weights)
     shown = studio._repr_mimebundle_(include=None, exclude=None)
-    assert shown[VIEW]["model_id"] == studio._page.box.model_id
+    assert shown[VIEW]["model_id"] == studio.box.model_id
     assert shown["text/plain"] == "tiny, 32 px: seed 0"
     (picture,) = Pictures(shown["text/html"]).found
     assert picture["alt"] == "tiny, 32 px: seed 0"

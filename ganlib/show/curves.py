@@ -25,11 +25,7 @@ def curves(run: Run) -> Figure:
 
 
 def read_log(run: Run) -> list[Row]:
-    """Read the rows of a log that is long enough for a curve.
-
-    Raises:
-        GanlibError: it has fewer than two rows, or is damaged.
-    """
+    """Read the rows of a log; fewer than two make no curve, and raise `GanlibError`."""
     rows = run.log()
     if len(rows) <= 1:
         raise GanlibError(f"The log of '{run.folder}' is too short to draw: train for 2 kimg or more.")

@@ -96,11 +96,7 @@ def contact_sheet(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int 
 
 
 def sample_grids(run: Run, least: int = 1) -> list[Path]:
-    """List the grids of samples that a run has written, oldest first.
-
-    Raises:
-        GanlibError: there are fewer than `least`.
-    """
+    """List the grids of samples of a run, oldest first; fewer than `least` raise `GanlibError`."""
     samples = run.samples()
     if len(samples) < least:
         there_is = "only one grid of samples" if samples else "no samples"
@@ -109,11 +105,7 @@ def sample_grids(run: Run, least: int = 1) -> list[Path]:
 
 
 def open_sample(path: Path) -> Image.Image:
-    """Read one grid of samples.
-
-    Raises:
-        GanlibError: the file is damaged.
-    """
+    """Read one grid of samples; a damaged file raises `GanlibError`."""
     try:
         return Image.open(path).convert("RGB")
     except OSError as error:

@@ -109,9 +109,9 @@ def _generate(generator: Generator, seeds: Sequence[int]) -> Tensor:
 
 
 def _draw_kid(axes: Any, quality: Quality) -> None:
-    for place, (spread, real) in enumerate(zip(quality.kid, quality.floor.kid, strict=True)):
-        _draw_bar(axes, place, 0.7, spread.mean, _LOOKS[place], f"{spread.mean:.0f}", spread.sd)
-        axes.plot([place - 0.4, place + 0.4], [real.mean] * 2, **_REAL)
+    for x, (spread, real) in enumerate(zip(quality.kid, quality.floor.kid, strict=True)):
+        _draw_bar(axes, x, 0.7, spread.mean, _LOOKS[x], f"{spread.mean:.0f}", spread.sd)
+        axes.plot([x - 0.4, x + 0.4], [real.mean] * 2, **_REAL)
     sizes = zip(_SIZES, SCALES, strict=True)
     labels = [f"{size} size\n{quality.resolution // scale} px" for size, scale in sizes]
     _finish(axes, labels, f"KID x 1000 ± sd over subsets of {quality.subset_size}: low is good")
@@ -120,20 +120,20 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
 def _draw_shares(axes: Any, quality: Quality) -> None:
     for group, share in enumerate(SHARES):
         for size, (generated, real) in enumerate(zip(quality.manifold, quality.floor.manifold, strict=True)):
-            place, value = group + (size - 1) * _BAR, getattr(generated, share)
-            _draw_bar(axes, place, _BAR, value, _LOOKS[size], f"{value:.2f}")
-            axes.plot([place - _BAR / 2, place + _BAR / 2], [getattr(real, share)] * 2, **_REAL)
+            x, value = group + (size - 1) * _BAR, getattr(generated, share)
+            _draw_bar(axes, x, _BAR, value, _LOOKS[size], f"{value:.2f}")
+            axes.plot([x - _BAR / 2, x + _BAR / 2], [getattr(real, share)] * 2, **_REAL)
     _finish(axes, SHARES, "Shares at the same three sizes: high is good")
 
 
 def _draw_bar(
-    axes: Any, place: float, width: float, height: float, look: tuple[str, str], text: str, sd: float = 0.0
+    axes: Any, x: float, width: float, height: float, look: tuple[str, str], text: str, sd: float = 0.0
 ) -> None:
     colour, hatch = look
-    axes.bar(place, height, width, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
+    axes.bar(x, height, width, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
     if sd:
-        axes.errorbar(place, height, sd, color="black", capsize=4, linewidth=1)
-    top = place, max(height + sd, 0)
+        axes.errorbar(x, height, sd, color="black", capsize=4, linewidth=1)
+    top = x, max(height + sd, 0)
     number = axes.annotate(text, top, (0, 3), textcoords="offset points", ha="center", fontsize=8)
     number.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})
 

@@ -40,48 +40,48 @@ class TensorBoard(Callback):
         self._axis = time_axis(trainer.run)
         is_new = not self._folder.exists()
         now = {"step": trainer.state.step, "kimg": trainer.state.kimg}
-        self._newest = self._newest_grid = self._place(now) if trainer.state.step else -1
+        self._newest = self._newest_grid = self._step(now) if trainer.state.step else -1
         self._open(self._newest + 1)
         for row in trainer.run.log() if is_new else []:
             self.on_log(trainer, row)
 
     def on_log(self, _: Trainer, row: dict[str, Any]) -> None:
         """Write the numbers and warnings of the row."""
-        place = self._place(row)
+        step = self._step(row)
         with disk_errors_explained(self._folder):
-            self._go_to(place)
+            self._go_to(step)
             for name, value in row.items():
                 if isinstance(value, int | float) and name not in {"step", "kimg"}:
-                    self._writer.add_scalar(name, value, place)
+                    self._writer.add_scalar(name, value, step)
             for warning in row.get("warnings", []):
                 text = f"**{warning['name']}**: {warning['seen']} {warning['advice']}"
-                self._writer.add_text("warnings", text, place)
+                self._writer.add_text("warnings", text, step)
 
     def on_sample(self, trainer: Trainer, path: Path) -> None:
         """Write the grid, unless it is there already."""
-        place = self._place({"step": trainer.state.step, "kimg": trainer.state.kimg})
+        step = self._step({"step": trainer.state.step, "kimg": trainer.state.kimg})
         with disk_errors_explained(self._folder):
-            self._go_to(place)
-            if place > self._newest_grid:
-                self._newest_grid = place
+            self._go_to(step)
+            if step > self._newest_grid:
+                self._newest_grid = step
                 picture = np.asarray(Image.open(path).convert("RGB"))  # (H, W, 3)
-                self._writer.add_image("samples", picture, place, dataformats="HWC")
+                self._writer.add_image("samples", picture, step, dataformats="HWC")
 
     def on_end(self, _: Trainer) -> None:
         """Write what is left and close."""
         with disk_errors_explained(self._folder):
             self._writer.close()
 
-    def _place(self, row: dict[str, Any]) -> int:
+    def _step(self, row: dict[str, Any]) -> int:
         return row["step"] if self._axis == "step" else round(1000 * row["kimg"])
 
-    def _go_to(self, place: int) -> None:
-        """Withdraw what stands at `place` and later, if the run was rolled back to before it."""
-        if place < self._newest:
+    def _go_to(self, step: int) -> None:
+        """Withdraw what was written at `step` and later, if the run was rolled back to before it."""
+        if step < self._newest:
             self._writer.close()
-            self._open(place)
-            self._newest_grid = place - 1
-        self._newest = place
+            self._open(step)
+            self._newest_grid = step - 1
+        self._newest = step
 
     def _open(self, purge: int) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -13,31 +13,15 @@ from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.run import Run, load_generator
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
 from ganlib.show.figure import Figure, Interactive
-from ganlib.studio.context import Panel, StudioContext
+from ganlib.studio.context import StudioContext
 from ganlib.studio.files import OpenPanel, SavePanel
-from ganlib.studio.panels import (
-    BetweenPanel,
-    CoordinatesPanel,
-    DirectionsPanel,
-    FavouritesPanel,
-    NeighboursPanel,
-    SeedPanel,
-)
+from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.widgets import announced, column, tagged, watched
 
 _DIRECTIONS = 10
 _WIDE = 256  # px
-_PANELS: tuple[type[Panel], ...] = (
-    DirectionsPanel,
-    CoordinatesPanel,
-    BetweenPanel,
-    NeighboursPanel,
-    FavouritesPanel,
-    SavePanel,
-    OpenPanel,
-)
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
 _TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
@@ -93,7 +77,7 @@ class Page:
         self.picture = tagged(widgets.Image(format="png"), "picture")
         self.status = tagged(widgets.HTML(), "status")
         self.seeds = SeedPanel(self.context)
-        self.panels = [kind(self.context) for kind in _PANELS]
+        self.panels = [kind(self.context) for kind in (*PANELS, SavePanel, OpenPanel)]
         titles = [(panel.title, k) for k, panel in enumerate(self.panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self.views = watched(views, "views", lambda _: self.context.act(lambda: None))
@@ -147,9 +131,6 @@ def studio_notebook(source: str | Path) -> Path:
     """Write a notebook into the cache that opens the studio of `source`, and return its path.
 
     Files are saved where a studio opened in the current folder would save them.
-
-    Raises:
-        GanlibError: the cache cannot be written.
     """
     import nbformat
 

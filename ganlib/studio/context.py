@@ -83,15 +83,12 @@ class StudioContext:
         finally:
             self.progress.layout.display = "none"
 
-    def keep_notes(self) -> None:
-        """Write the names of the directions and the favourites.
-
-        Raises:
-            GanlibError: the file is damaged, and is not overwritten, or it cannot be written.
-        """
+    def keep_notes(self) -> str:
+        """Write the names of the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
         notes = read_notes(path, self.state.latent_dim).with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites))
+        return f"kept in {path}."
 
     def _read_notes(self) -> None:
         notes = Notes([], [])

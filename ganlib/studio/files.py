@@ -104,7 +104,7 @@ class SavePanel(Panel):
     def _pictures(self, z: Tensor) -> Iterator[Tensor]:
         """Generate the pictures of z, (N, latent_dim), a few at a time, and move the bar."""
         done = 0
-        with self._context.working("Painting …", len(z)) as progress:
+        with self._context.working("Generating …", len(z)) as progress:
             for part in z.split(_AT_ONCE):
                 yield self._context.renderer.generate(part)
                 done += len(part)
@@ -148,8 +148,8 @@ class OpenPanel(Panel):
         return column(
             note(
                 "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
-                "projected: the nearest picture that this generator paints is searched for. Of a file over "
-                "10 MB, give the path."
+                "projected: the studio searches for the nearest picture that this generator can make. For a "
+                "file over 10 MB, give its path."
             ),
             row(self.upload, self.path, context.button("Open", "open", self._open_path)),
             self.photo,

@@ -61,11 +61,7 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
 
 
 def write_notes(path: Path, notes: Notes) -> None:
-    """Write the notes to `path`.
-
-    Raises:
-        GanlibError: the disk is full or the place may not be written.
-    """
+    """Write the notes to `path`."""
     values = {
         "schema": _SCHEMA,
         "directions": [{"name": name, "vector": vector.tolist()} for name, vector in notes.names],

@@ -1,6 +1,7 @@
 """The panels with which a person moves through the latent space."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import ipywidgets as widgets
@@ -27,15 +28,11 @@ from ganlib.studio.widgets import (
 REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
-_MOST_TRUNCATION = 1.5
 _LISTED = 20
-_SEED_LABELS = "80px"
 _ON_A_PAGE = 20
-_FURTHEST = 4.0
 _DIGITS = 2  # of a coordinate that is shown; all of them are kept
 _SIDE = 3
 _MIDDLE = _SIDE * _SIDE // 2
-_FARTHEST_NEIGHBOUR = 1.5
 _AFTER_A_MOVE = 0.3  # seconds: the large picture comes first
 _FAVOURITES_IN_A_ROW = 4
 
@@ -50,15 +47,10 @@ class SeedPanel(Panel):
         self.seed = watched(seed, "seed", lambda value: context.act(lambda: state.go_to_seed(value)))
         self.history = chooser("History", "history", [], self._revisit)
         self.truncation = context.slider(
-            "Truncation",
-            "truncation",
-            (0.0, _MOST_TRUNCATION),
-            0.05,
-            lambda: state.current.truncation,
-            state.truncate,
+            "Truncation", "truncation", (0.0, 1.5), 0.05, lambda: state.current.truncation, state.truncate
         )
         for widget in (self.seed, self.history, self.truncation.widget):
-            widget.style.description_width = _SEED_LABELS
+            widget.style.description_width = "80px"
         return column(
             row(
                 self.seed,
@@ -77,7 +69,7 @@ class SeedPanel(Panel):
     def show(self) -> None:
         """Show the seed, the truncation and the latest points of the history."""
         state = self._state
-        self.seed.value = min(state.current.seed, _LARGEST_SEED)
+        self.seed.value = state.current.seed
         self.truncation.show()
         before = state.history[: -_LISTED - 1 : -1]
         options = [("now", 0), *((point.describe(state.names), k + 1) for k, point in enumerate(before))]
@@ -118,14 +110,10 @@ class DirectionsPanel(Panel):
             self.which.value = chosen
 
     def _slider(self, k: int) -> BoundSlider:
-        state = self._state
+        state, handle = self._state, f"direction-{k + 1}"
+        move = partial(state.move, k)
         return self._context.slider(
-            state.names[k],
-            f"direction-{k + 1}",
-            (-REACH, REACH),
-            0.1,
-            lambda: state.current.offsets[k].item(),
-            lambda offset: state.move(k, offset),
+            state.names[k], handle, (-REACH, REACH), 0.1, lambda: state.current.offsets[k].item(), move
         )
 
     def _options(self) -> list[tuple[str, int]]:
@@ -133,9 +121,9 @@ class DirectionsPanel(Panel):
 
     def _rename(self) -> str:
         self._state.rename(self.which.value, self.name.value)
-        self._context.keep_notes()
+        kept = self._context.keep_notes()
         self.name.value = ""
-        return f"Named, and kept in {self._context.renderer.notes_file}."
+        return f"Named; {kept}"
 
 
 class CoordinatesPanel(Panel):
@@ -174,7 +162,7 @@ class CoordinatesPanel(Panel):
         slider = self._context.slider(
             f"z {row_ + 1}",
             f"coordinate-{row_ + 1}",
-            (-_FURTHEST, _FURTHEST),
+            (-4.0, 4.0),
             10**-_DIGITS,
             lambda: round(self._state.untruncated[self._coordinate(row_)].item(), _DIGITS),
             lambda value: self._state.edit(self._coordinate(row_), value),
@@ -252,13 +240,9 @@ class NeighboursPanel(Panel):
         self._points = torch.empty(0)
         self._draw_soon = Debounce(self._draw, _AFTER_A_MOVE)
         self.tiles = Tiles("neighbour", _SIDE, self._go)
+        set_distance = partial(setattr, self, "_distance")
         self.distance = context.slider(
-            "Distance",
-            "distance",
-            (0.0, _FARTHEST_NEIGHBOUR),
-            0.05,
-            lambda: self._distance,
-            lambda distance: setattr(self, "_distance", distance),
+            "Distance", "distance", (0.0, 1.5), 0.05, lambda: self._distance, set_distance
         )
         return column(
             note("Pictures near the one in the middle: click one to go there."),
@@ -330,10 +314,17 @@ class FavouritesPanel(Panel):
 
     def _pin(self) -> str:
         self._state.pin()
-        self._context.keep_notes()
-        return f"Pinned; kept in {self._context.renderer.notes_file}."
+        return f"Pinned; {self._context.keep_notes()}"
 
     def _unpin(self) -> str:
         self._state.unpin()
-        self._context.keep_notes()
-        return f"Unpinned; kept in {self._context.renderer.notes_file}."
+        return f"Unpinned; {self._context.keep_notes()}"
+
+
+PANELS: tuple[type[Panel], ...] = (
+    DirectionsPanel,
+    CoordinatesPanel,
+    BetweenPanel,
+    NeighboursPanel,
+    FavouritesPanel,
+)

@@ -116,8 +116,9 @@ class BoundSlider:
 def control(kind: Any, text: str, handle: str, layout: dict[str, str] | None = None, **traits: Any) -> Any:
     """Make a widget of this kind with a label as wide as its text; by default it takes the room there is."""
     grows = {"width": "auto", "min_width": "0", "flex": "1 1 128px"}
-    style, place = {"description_width": "initial"}, widgets.Layout(**layout or grows)
-    return tagged(kind(description=text, layout=place, style=style, **traits), handle)
+    style = {"description_width": "initial"}
+    made = kind(description=text, layout=widgets.Layout(**layout or grows), style=style, **traits)
+    return tagged(made, handle)
 
 
 def chooser(

@@ -21,6 +21,7 @@ from ganlib.course.toy import (
     toy_figure,
 )
 from ganlib.errors import GanlibError
+from tests.studio.driver import part
 
 OTHERS = {
     "distribution": "spiral",
@@ -39,18 +40,6 @@ def playground():
     return Playground(every=2, snapshots=3)
 
 
-def widgets_of(box):
-    yield box
-    for child in getattr(box, "children", ()):
-        yield from widgets_of(child)
-
-
-def part(playground, handle):
-    """The one widget with the class `ganlib-` and the handle."""
-    (found,) = [one for one in widgets_of(playground.box) if f"ganlib-{handle}" in one._dom_classes]
-    return found
-
-
 def steps(playground):
     return [snapshot.step for snapshot in playground.snapshots]
 
@@ -67,9 +56,9 @@ def test_before_training_the_beginning_is_shown(playground):
 
 def test_every_slider_has_its_say(playground):
     for name, value in OTHERS.items():
-        part(playground, name.replace("_", "-")).value = value
+        part(playground.box, name.replace("_", "-")).value = value
     assert playground.settings == ToySettings(**OTHERS)
-    part(playground, "train").click()
+    part(playground.box, "train").click()
     gan = ToyGAN(ToySettings(**OTHERS))
     gan.train(6)
     assert steps(playground) == [0, 2, 4, 6]
@@ -82,28 +71,28 @@ def test_it_begins_with_the_settings_that_it_is_given():
 
 
 def test_going_on_keeps_what_was_trained_and_training_begins_anew(playground):
-    part(playground, "train").click()
+    part(playground.box, "train").click()
     last = playground.snapshots[-1].points
-    part(playground, "go-on").click()
+    part(playground.box, "go-on").click()
     assert steps(playground) == [0, 2, 4, 6, 8, 10, 12]
-    part(playground, "train").click()
+    part(playground.box, "train").click()
     assert steps(playground) == [0, 2, 4, 6]
     assert torch.equal(playground.snapshots[-1].points, last)
 
 
 def test_looking_back_shows_the_picture_and_the_words_of_then(playground):
-    part(playground, "train").click()
-    back = part(playground, "look-back")
+    part(playground.box, "train").click()
+    back = part(playground.box, "look-back")
     assert (back.min, back.max, back.value) == (0, 6, 6)
     for step, snapshot in zip((0, 4, 6), (0, 2, 3), strict=True):
         back.value = step
         figure = toy_figure(playground.snapshots[snapshot], playground.settings)
         assert np.array_equal(pixels(playground._picture.value), pixels(figure.data))
-        assert f">{step} steps: " in part(playground, "told").value
+        assert f">{step} steps: " in part(playground.box, "told").value
 
 
 def test_there_is_no_looking_ahead(playground):
-    back = part(playground, "look-back")
+    back = part(playground.box, "look-back")
     back.value = 4
     assert back.value == 0
     assert repr(playground).startswith("0 steps")
@@ -132,7 +121,7 @@ def test_training_anew_in_the_midst_of_it_leaves_the_old_one(playground):
         playground.train()
         while len(playground.snapshots) < 3:
             await asyncio.sleep(0)
-        part(playground, "distribution").value = "spiral"
+        part(playground.box, "distribution").value = "spiral"
         playground.train()
         while len(playground.snapshots) < 4:
             await asyncio.sleep(0)
@@ -159,13 +148,13 @@ def test_a_page_without_a_kernel_shows_a_still_picture(playground):
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == playground.box.model_id
     assert 'alt="Real points as blue dots' in bundle["text/html"]
     assert bundle["text/plain"] == repr(playground)
-    assert part(playground, "told").value.startswith('<p role="status">')
+    assert part(playground.box, "told").value.startswith('<p role="status">')
 
 
 def test_what_is_not_on_the_sliders_is_refused():
     with pytest.raises(GanlibError, match=r"g_lr of 0\.3"):
         Playground(ToySettings(g_lr=0.3))
-    for wrong in ({"snapshots": 0}, {"snapshots": 101}, {"every": 0}):
+    for wrong in ({"snapshots": 0}, {"every": 0}):
         with pytest.raises(GanlibError, match="cannot be drawn"):
             Playground(**wrong)
 

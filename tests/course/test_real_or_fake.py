@@ -10,6 +10,7 @@ from PIL import Image
 from ganlib.course.real_or_fake import PairSampler, RealOrFake, p_value
 from ganlib.data.dataset import ImageDataset, to_bytes
 from ganlib.errors import GanlibError
+from tests.studio.driver import part
 
 
 @pytest.fixture
@@ -21,18 +22,6 @@ def generator(recipe):
 @pytest.fixture
 def test(generator, art):
     return RealOrFake(generator, art, seed=5)
-
-
-def widgets_of(box):
-    yield box
-    for child in getattr(box, "children", ()):
-        yield from widgets_of(child)
-
-
-def part(test, handle):
-    """The one widget with the class `ganlib-` and the handle."""
-    (found,) = [one for one in widgets_of(test.box) if f"ganlib-{handle}" in one._dom_classes]
-    return found
 
 
 def truth(test):
@@ -74,8 +63,8 @@ def test_sides_are_fair_and_a_seed_gives_the_same_pairs(generator, art):
 def test_the_score_counts_what_was_right(test):
     assert repr(test) == "Which one is real?"
     for answer in (truth, truth, falsehood, truth):
-        part(test, answer(test)).click()
-        part(test, "pick-next").click()
+        part(test.box, answer(test)).click()
+        part(test.box, "pick-next").click()
     assert (test.right, test.asked) == (3, 4)
     assert repr(test) == "3 of 4 right; of 100 people who toss a coin, 31 do as well."
 
@@ -87,24 +76,24 @@ def test_guessing_is_never_said_to_be_hopeless(test):
 
 def test_an_answer_is_shown_in_words_and_counted_once(test):
     side = ("left", "right")[test._pair.real]
-    part(test, falsehood(test)).click()
+    part(test.box, falsehood(test)).click()
     assert repr(test).startswith(f"Wrong: the {side} one is real. 0 of 1 right")
     captions = [caption.value for caption in test._captions]
     assert captions[test._pair.real] == f"<p>{side}: real</p>"
     assert "painted" in captions[1 - test._pair.real]
-    part(test, truth(test)).click()
+    part(test.box, truth(test)).click()
     assert (test.right, test.asked) == (0, 1)
     assert "next" in repr(test)
 
 
 def test_nothing_is_given_away_before_the_answer(test):
     shown = [image.value for image in test._images]
-    part(test, "pick-next").click()
+    part(test.box, "pick-next").click()
     assert [image.value for image in test._images] == shown
     assert test.asked == 0
     assert [caption.value for caption in test._captions] == ["<p>left: ?</p>", "<p>right: ?</p>"]
-    part(test, truth(test)).click()
-    part(test, "pick-next").click()
+    part(test.box, truth(test)).click()
+    part(test.box, "pick-next").click()
     assert [image.value for image in test._images] != shown
     assert [caption.value for caption in test._captions] == ["<p>left: ?</p>", "<p>right: ?</p>"]
 
@@ -117,10 +106,10 @@ def test_what_is_shown_is_the_pair(test):
 
 
 def test_buttons_say_what_they_do_and_the_verdict_is_announced(test):
-    words = [part(test, f"pick-{handle}").description for handle in ("left", "right", "next")]
+    words = [part(test.box, f"pick-{handle}").description for handle in ("left", "right", "next")]
     assert words == ["the left one is real", "the right one is real", "next pair"]
-    assert not any(part(test, f"pick-{handle}").disabled for handle in ("left", "right", "next"))
-    assert part(test, "verdict").value.startswith('<p role="status">')
+    assert not any(part(test.box, f"pick-{handle}").disabled for handle in ("left", "right", "next"))
+    assert part(test.box, "verdict").value.startswith('<p role="status">')
 
 
 def test_a_page_without_a_kernel_shows_a_still_pair(test):

@@ -43,10 +43,6 @@ def test_it_opens_with_a_picture_and_a_line_that_says_what_it_is(driver):
     assert driver.message == ""
 
 
-def test_it_can_be_opened_by_its_public_name(weights):
-    assert isinstance(ganlib.LatentStudio(weights), LatentStudio)
-
-
 def test_a_slider_changes_the_picture_and_back_gives_the_same_pixels(driver):
     before = driver.picture
     driver.set("direction-1", 3.0)
@@ -440,11 +436,3 @@ def test_every_control_can_be_reached_and_says_what_it_is(driver):
     assert all(not button.icon for button in buttons)
     sliders = [widget for widget in driver.widgets() if type(widget).__name__ == "FloatSlider"]
     assert all(slider.description.strip() for slider in sliders)
-
-
-def test_a_label_fits_where_it_stands(driver):
-    """A name may have 20 letters, of at most 7.2 px each on average, beside 144 px."""
-    driver.set("direction-name", "x" * 20)
-    driver.click("name-it")
-    assert driver["direction-1"].description == "x" * 20
-    assert driver["direction-1"].style.description_width == "144px"

@@ -55,7 +55,8 @@ test: check  ## everything the project tests
 widgets: .venv/colab  ## the studio's tests once more, with the ipywidgets of Colab
 	PYTHONPATH=$(CURDIR)/.venv/colab $(BIN)/python -c "import ipywidgets; assert ipywidgets.__version__ == '7.7.1'"
 	PYTHONPATH=$(CURDIR)/.venv/colab $(TINY) $(BIN)/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning \
-		tests/show/test_studio_*.py tests/show/test_pairs.py tests/show/test_stamps.py tests/show/test_playground.py
+		tests/studio tests/course/test_checkerboard.py tests/course/test_playground.py \
+		tests/course/test_real_or_fake.py
 
 test-colab: $(LANE)/built  ## the notebooks with the versions of Colab, each alone in an empty folder
 	PYDEVD_DISABLE_FILE_VALIDATION=1 $(LANE)/bin/python -m tests.colab.lane $(NAMES)

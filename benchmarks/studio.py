@@ -21,6 +21,7 @@ from ganlib.recipes import get_recipe
 from ganlib.run import load_generator, save_generator
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
+from ganlib.studio.panels import DirectionsPanel
 
 _LARGE = "gallery512"
 _AT_ONCE = 300.0  # milliseconds
@@ -42,7 +43,9 @@ def large_weights(folder: Path) -> Path:
 
 def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     """Measure each of `moves` moves, after three to warm up: from the new value to the picture's bytes."""
-    slider = LatentStudio(source)._page.directions.dials[0].widget
+    directions = LatentStudio(source)._page.panels[0]
+    assert isinstance(directions, DirectionsPanel)
+    slider = directions.sliders[0].widget
     times = []
     for move in range(moves + _WARM):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the first cell of every notebook does once ganlib is found: complete it, and say what is here."""
+"""The setup cell of every notebook: install what is missing, and say what this machine has."""
 
 import json
 import platform
@@ -90,7 +90,7 @@ def _versions() -> str:
 
 
 def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json") -> list[str]:
-    """What the notebooks take, measured on a CPU and estimated for a T4; nothing where that is not kept."""
+    """Say how long the notebooks take; nothing where there is no ledger of it, as in an installed package."""
     if not ledger.is_file():
         return []
     pages = json.loads(ledger.read_text(encoding="utf-8"))["pages"]
@@ -99,7 +99,7 @@ def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json"
 
 
 def _host() -> str:
-    """Where the notebook runs: "colab", "kaggle" or "" for any other place."""
+    """Return where the notebook runs: "colab", "kaggle" or "" for any other place."""
     if is_kaggle():
         return "kaggle"
     return "colab" if find_spec("google") and find_spec("google.colab") else ""
@@ -107,11 +107,11 @@ def _host() -> str:
 
 @cache
 def _say_once(line: str) -> None:
-    """Print it, unless the cell has run before: that is no new question."""
+    """Print a line, but only the first time that the cell is run."""
     print(line)
 
 
 def advice(host: str, has_gpu: bool, root: Path = Path("/")) -> list[str]:
-    """What a person can do where the notebook runs; nothing where it is their own machine."""
+    """List what a person can do on the host; on their own machine there is nothing to do."""
     lines = [_GPU[host]] if host and not has_gpu else []
     return [*lines, drive_hint(root)] if host == "colab" else lines

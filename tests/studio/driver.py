@@ -21,22 +21,31 @@ def save_weights(path: Path, recipe: Recipe = RECIPE) -> Path:
     return path
 
 
+def widgets_of(box):
+    """The widget itself and all that it holds."""
+    yield box
+    for child in getattr(box, "children", ()):
+        yield from widgets_of(child)
+
+
+def part(box, handle: str):
+    """The one widget with the class `ganlib-` and the handle."""
+    found = [widget for widget in widgets_of(box) if f"ganlib-{handle}" in widget._dom_classes]
+    assert len(found) == 1, f"{len(found)} widgets are called {handle}"
+    return found[0]
+
+
 class Driver:
     """A studio in the hands of a person who knows the handles of its controls."""
 
     def __init__(self, studio: LatentStudio) -> None:
         self.studio = studio
-        self.box = studio._page.box
 
     def __getitem__(self, handle: str):
-        """The one widget with the class `ganlib-` and the handle."""
-        found = [widget for widget in self.widgets() if f"ganlib-{handle}" in widget._dom_classes]
-        assert len(found) == 1, f"{len(found)} widgets are called {handle}"
-        return found[0]
+        return part(self.studio.box, handle)
 
     def widgets(self):
-        """All there are."""
-        return _all(self.box)
+        return widgets_of(self.studio.box)
 
     def click(self, *handles: str) -> None:
         for handle in handles:
@@ -64,9 +73,3 @@ class Driver:
     @property
     def is_warned(self) -> bool:
         return 'role="alert"' in self.message
-
-
-def _all(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from _all(child)

@@ -7,11 +7,10 @@ import nbformat
 import pytest
 
 from ganlib.cli import main
-from ganlib.errors import GanlibError
 from ganlib.runtime.files import cache_folder
-from ganlib.studio import app as explore
+from ganlib.studio import app
 from ganlib.studio.app import LatentStudio
-from tests.show.studio import save_weights
+from tests.studio.driver import save_weights
 
 
 @pytest.fixture
@@ -32,12 +31,12 @@ def started(monkeypatch):
             if self.waits == 1:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(explore.subprocess, "Popen", Process)
+    monkeypatch.setattr(app.subprocess, "Popen", Process)
     return commands
 
 
 def installed(monkeypatch, *programs):
-    monkeypatch.setattr(explore, "find_spec", lambda name: name in programs or None)
+    monkeypatch.setattr(app, "find_spec", lambda name: name in programs or None)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +51,9 @@ def test_it_opens_a_notebook_in_what_is_installed(started, monkeypatch, capsys, 
     assert capsys.readouterr().err == ""
 
 
-def test_without_a_program_for_notebooks_it_says_what_to_install(started, monkeypatch, capsys):
-    installed(monkeypatch)
+@pytest.mark.parametrize("programs", [[], ["notebook"]])
+def test_without_a_program_for_notebooks_it_says_what_to_install(started, monkeypatch, capsys, programs):
+    installed(monkeypatch, *programs)
     assert main(["explore"]) == 2
     assert "pip install jupyterlab" in capsys.readouterr().err
     assert started == []
@@ -68,7 +68,7 @@ def test_what_is_no_model_is_said_before_anything_is_opened(started, tmp_path, c
 def test_the_notebook_opens_the_studio_wherever_it_lies(tmp_path, monkeypatch):
     weights = save_weights(tmp_path / "my weights.safetensors")
     monkeypatch.chdir(tmp_path)
-    page = nbformat.read(explore.studio_notebook(weights.name), as_version=4)
+    page = nbformat.read(app.studio_notebook(weights.name), as_version=4)
     nbformat.validate(page)
     *_, call = ast.parse(page.cells[1].source).body
     assert call.value.args[0].value == str(weights)
@@ -85,11 +85,5 @@ def test_the_notebook_opens_the_studio_wherever_it_lies(tmp_path, monkeypatch):
 def test_a_run_keeps_what_is_saved(tmp_path):
     (tmp_path / "run").mkdir()
     save_weights(tmp_path / "run" / "generator.safetensors")
-    page = nbformat.read(explore.studio_notebook(tmp_path / "run"), as_version=4)
+    page = nbformat.read(app.studio_notebook(tmp_path / "run"), as_version=4)
     assert repr(str(tmp_path / "run" / "studio")) in page.cells[1].source
-
-
-def test_there_is_no_opener_by_another_name(monkeypatch):
-    installed(monkeypatch, "notebook")
-    with pytest.raises(GanlibError):
-        explore.find_opener()

@@ -7,7 +7,7 @@ import torch
 
 from ganlib.latent.sampling import sample_latent
 from ganlib.studio.app import LatentStudio
-from tests.show.studio import RECIPE, Driver, save_weights
+from tests.studio.driver import RECIPE, Driver, save_weights
 
 A_MOMENT = 0.2  # seconds for a thread that does not wait for its turn
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ganlib
-from ganlib.course import setup as setting_up
+from ganlib.course import setup
 from ganlib.course.setup import advice, set_up
 
 MISSING = "torch-fidelity"
@@ -40,20 +40,20 @@ def pip(monkeypatch):
 def _said_nothing_yet(monkeypatch):
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
     monkeypatch.delenv("GANLIB_WORKSPACE", raising=False)
-    setting_up._say_once.cache_clear()
+    setup._say_once.cache_clear()
 
 
 @pytest.fixture
 def one_missing(monkeypatch):
     """A machine without one of the packages that Colab lacks."""
-    real = setting_up.version
+    real = setup.version
 
     def version(name):
         if name == MISSING:
             raise PackageNotFoundError(name)
         return real(name)
 
-    monkeypatch.setattr(setting_up, "version", version)
+    monkeypatch.setattr(setup, "version", version)
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def no_gpu(monkeypatch):
 
 
 def test_it_brings_the_extra_colab_and_nothing_where_pip_has_installed_ganlib(tmp_path):
-    assert setting_up.lacking()[MISSING] == "torch-fidelity>=0.4,<0.5"
-    assert setting_up.lacking(tmp_path / "pyproject.toml") == {}
+    assert setup.lacking()[MISSING] == "torch-fidelity>=0.4,<0.5"
+    assert setup.lacking(tmp_path / "pyproject.toml") == {}
 
 
 def test_where_all_is_there_nothing_is_installed(pip, capsys):
@@ -118,16 +118,16 @@ def test_running_it_again_repeats_the_line_and_not_the_advice(monkeypatch, capsy
 
 def test_drive_mounted_afterwards_is_news(capsys):
     for line in ("Runs are lost", "Runs are lost", "Runs are kept"):
-        setting_up._say_once(line)
+        setup._say_once(line)
     assert capsys.readouterr().out.splitlines() == ["Runs are lost", "Runs are kept"]
 
 
 def test_the_minutes_are_those_of_the_device(tmp_path):
     ledger = tmp_path / "minutes.json"
     ledger.write_text('{"pages": {"02_b": {"cpu": 6.04, "t4": 1.5}, "01_a": {"cpu": 0.1, "t4": 0.2}}}')
-    assert setting_up._minutes("cpu", ledger) == ["minutes to expect: 01 0.1, 02 6.0"]
-    assert setting_up._minutes("t4", ledger) == ["minutes to expect (estimated): 01 0.2, 02 1.5"]
-    assert setting_up._minutes("cpu", tmp_path / "none.json") == []
+    assert setup._minutes("cpu", ledger) == ["minutes to expect: 01 0.1, 02 6.0"]
+    assert setup._minutes("t4", ledger) == ["minutes to expect (estimated): 01 0.2, 02 1.5"]
+    assert setup._minutes("cpu", tmp_path / "none.json") == []
 
 
 def test_in_colab_without_a_gpu_it_says_how_to_switch(tmp_path):
@@ -148,17 +148,17 @@ def test_at_home_there_is_nothing_to_advise(tmp_path):
 
 
 def test_the_stand_in_is_taken_for_colab(monkeypatch):
-    assert setting_up._host() == ""
+    assert setup._host() == ""
     with pytest.MonkeyPatch.context() as kaggle:
         kaggle.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
-        assert setting_up._host() == "kaggle"
-    monkeypatch.setattr(setting_up, "find_spec", lambda name: name in {"google", "google.colab"})
-    assert setting_up._host() == "colab"
+        assert setup._host() == "kaggle"
+    monkeypatch.setattr(setup, "find_spec", lambda name: name in {"google", "google.colab"})
+    assert setup._host() == "colab"
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")  # whose machines have Colab's module, too
-    assert setting_up._host() == "kaggle"
+    assert setup._host() == "kaggle"
 
 
 def test_without_torch_it_says_what_to_type(monkeypatch):
-    monkeypatch.setattr(setting_up, "find_spec", lambda _: None)
+    monkeypatch.setattr(setup, "find_spec", lambda _: None)
     with pytest.raises(ganlib.GanlibError, match=r"-m pip install -r .*requirements\.txt"):
         set_up()

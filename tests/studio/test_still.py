@@ -12,7 +12,7 @@ from PIL import Image
 from traitlets.config import Config
 
 from ganlib.studio.app import LatentStudio
-from tests.show.studio import save_weights
+from tests.studio.driver import save_weights
 from tools.refresh import refresh
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -37,7 +37,7 @@ class Pictures(HTMLParser):
 def test_it_shows_widgets_or_a_still_or_a_line(weights):
     studio = LatentStudio(weights)
     shown = studio._repr_mimebundle_(include=None, exclude=None)
-    assert shown[VIEW]["model_id"] == studio._page.box.model_id
+    assert shown[VIEW]["model_id"] == studio.box.model_id
     assert shown["text/plain"] == "tiny, 32 px: seed 0"
     (picture,) = Pictures(shown["text/html"]).found
     assert picture["alt"] == "tiny, 32 px: seed 0"

@@ -17,7 +17,7 @@ def directions(*rows: int) -> Directions:
 def test_there_are_none_at_first(tmp_path):
     notes = read_notes(tmp_path / "studio.json", 4)
     assert notes == Notes([], [])
-    assert notes.named(directions(0, 1)) == ["direction 1", "direction 2"]
+    assert notes.names_for(directions(0, 1)) == ["direction 1", "direction 2"]
 
 
 def test_they_come_back_to_the_bit(tmp_path):
@@ -26,12 +26,12 @@ def test_they_come_back_to_the_bit(tmp_path):
     write_notes(tmp_path / "sub" / "studio.json", notes)
     read = read_notes(tmp_path / "sub" / "studio.json", 4)
     assert torch.equal(read.favourites[0], z)
-    assert read.named(directions(0, 1, 2)) == ["direction 1", "größer", "direction 3"]
+    assert read.names_for(directions(0, 1, 2)) == ["direction 1", "größer", "direction 3"]
 
 
 def test_a_name_belongs_to_a_vector_wherever_it_stands(tmp_path):
     notes = Notes([], []).with_names(directions(0, 1), ["hair", "smile"])
-    assert notes.named(directions(1, 3, 0)) == ["smile", "direction 2", "hair"]
+    assert notes.names_for(directions(1, 3, 0)) == ["smile", "direction 2", "hair"]
 
 
 def test_a_name_stays_with_a_vector_that_turns_a_little_and_leaves_one_that_turns_round():
@@ -39,13 +39,13 @@ def test_a_name_stays_with_a_vector_that_turns_a_little_and_leaves_one_that_turn
     near = torch.nn.functional.normalize(AXES[0] + 0.1 * AXES[1], dim=0)
     far = torch.nn.functional.normalize(AXES[0] + 0.3 * AXES[1], dim=0)
     turned = Directions(torch.stack([near, far, -AXES[0]]), torch.ones(3))
-    assert notes.named(turned) == ["hair", "direction 2", "direction 3"]
+    assert notes.names_for(turned) == ["hair", "direction 2", "direction 3"]
 
 
 def test_names_of_other_directions_stay_and_new_ones_replace_old():
     notes = Notes([], []).with_names(directions(0, 1), ["hair", "smile"])
     notes = notes.with_names(directions(1, 2), ["grin", "glasses"])
-    assert notes.named(directions(0, 1, 2)) == ["hair", "grin", "glasses"]
+    assert notes.names_for(directions(0, 1, 2)) == ["hair", "grin", "glasses"]
     assert len(notes.names) == 3
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import SIZES
+from ganlib.sizes import SIZES
 from ganlib.nets.excitation import ExcitedGenerator, SkipExcitation
 from ganlib.nets.residual import (
     ResidualBlock,

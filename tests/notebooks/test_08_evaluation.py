@@ -118,7 +118,7 @@ def test_both_cheats_hold_whatever_the_dice(lesson):
 def test_hints_for_cheats_name_the_mistake(lesson):
     check, names = lesson["check_painters"], solved(lesson, "cheat")
     safe, wild = names["safe_painter"], names["wild_painter"]
-    assert "leave most heaps alone" in check(lambda: lesson["real_points"] + 0.001, wild)
+    assert "leave most modes alone" in check(lambda: lesson["real_points"] + 0.001, wild)
     assert "(3, 2)" in check(lambda: torch.zeros(3, 2), wild)
     assert "the wild one has precision 1.00" in check(safe, safe)
     assert "paint further out" in check(safe, lambda: lesson["real_points"] + 0.001)

@@ -167,7 +167,7 @@ def warned(run):
     ],
     ids=["wins", "collapse", "swing", "best", "nothing"],
 )
-def test_the_watcher_names_exactly_this_failure_and_is_silent_once_it_is_mended(
+def test_the_diagnostics_name_exactly_this_failure_and_is_silent_once_it_is_mended(
     watched, cells, broken, mended, name
 ):
     names = dict(watched)

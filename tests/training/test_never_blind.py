@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("full_length")
 
 @pytest.fixture(autouse=True)
 def _nothing_to_say(monkeypatch):
-    """Random pictures teach nothing: the watcher has tests of its own."""
+    """Random pictures teach nothing: the diagnostics have tests of its own."""
     monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: [])
 
 
@@ -114,7 +114,7 @@ def test_nothing_that_is_no_number_is_ever_saved(recipe, art, tmp_path):
     assert all(weight.isfinite().all() for weight in generator.parameters())
 
 
-def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, art, tmp_path, monkeypatch):
+def test_what_the_diagnostics_see_is_told_once_in_the_log_and_to_callbacks(recipe, art, tmp_path, monkeypatch):
     seen = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")
     monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: [seen] if len(rows) >= 2 else [])
     spoil = Spoil()
@@ -125,7 +125,7 @@ def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, 
     assert [row["warnings"] for row in trainer.run.log()] == [[], [seen.to_json()], [], [], []]
 
 
-def test_the_watcher_is_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):
+def test_the_diagnostics_are_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: shown.append(list(rows)) or [])
     open_run(recipe, art, tmp_path / "run").fit(kimg=2.5)

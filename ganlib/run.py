@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,50 +28,29 @@ from ganlib.runtime.files import (
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
 
 
-@dataclass(frozen=True)
 class Run:
     """A run folder, named by a path or by text; nothing is written until `start`."""
 
-    folder: Path
+    def __init__(self, folder: str | Path) -> None:
+        """Name the files of the folder."""
+        self.folder = expand_home(folder)
+        self.recipe_file = self.folder / "recipe.json"  # what is computed
+        self.log_file = self.folder / "log.jsonl"  # what was measured, one JSON object a line
+        self.samples_folder = self.folder / "samples"  # grids of samples, named by step
+        self.checkpoint_file = self.folder / "checkpoint.pt"  # the whole state of training
+        self.previous_checkpoint_file = self.folder / "checkpoint.previous.pt"  # in case that is damaged
+        self.generator_file = self.folder / "generator.safetensors"  # what one shares
+        self.best_file = self.folder / "best.safetensors"  # the generator with the best score
+        self.animation_file = self.folder / "training.gif"
 
-    def __post_init__(self) -> None:
-        """Bring `folder` to a path."""
-        object.__setattr__(self, "folder", expand_home(self.folder))
-
-    @property
-    def recipe_file(self) -> Path:
-        """What is computed: the recipe as JSON."""
-        return self.folder / "recipe.json"
-
-    @property
-    def log_file(self) -> Path:
-        """What was measured: one JSON object a line."""
-        return self.folder / "log.jsonl"
-
-    @property
-    def checkpoint_file(self) -> Path:
-        """The whole state of training."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def previous_checkpoint_file(self) -> Path:
-        """The state before the last one, in case that is damaged."""
-        return self.folder / "checkpoint.previous.pt"
+    def __repr__(self) -> str:
+        """Name the folder."""
+        return f"Run('{self.folder}')"
 
     @property
     def checkpoints(self) -> list[Path]:
         """The states that are there, newest first."""
         return [path for path in (self.checkpoint_file, self.previous_checkpoint_file) if path.exists()]
-
-    @property
-    def best_file(self) -> Path:
-        """The generator that had the best score."""
-        return self.folder / "best.safetensors"
-
-    @property
-    def generator_file(self) -> Path:
-        """The generator that one shares."""
-        return self.folder / "generator.safetensors"
 
     def weights_file(self, *, best: bool = False) -> Path:
         """Return the file of the last generator, or of the one with the best score.
@@ -85,16 +63,6 @@ class Run:
             todo = "no score was taken in its training: do without 'best'" if best else "train there first"
             raise GanlibError(f"'{self.folder}' holds no {path.name}: {todo}.")
         return path
-
-    @property
-    def animation_file(self) -> Path:
-        """The samples as a film."""
-        return self.folder / "training.gif"
-
-    @property
-    def samples_folder(self) -> Path:
-        """Grids of samples, named by step."""
-        return self.folder / "samples"
 
     def start(self, recipe: Recipe) -> None:
         """Make the folder for `recipe`, or find that it was made for the same one.

@@ -132,7 +132,7 @@ def test_samples_are_in_the_order_of_steps(run):
 def test_a_run_may_be_named_by_text(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert Run(str(tmp_path / "run")) == Run(tmp_path / "run") == Run("~/run")
+    assert Run(str(tmp_path / "run")).folder == Run(tmp_path / "run").folder == Run("~/run").folder
     assert Run("runs/first").recipe_file == Path("runs/first/recipe.json")
 
 

@@ -44,7 +44,16 @@ _THOUSAND = 1000
 class Trainer:
     """Train a recipe on pictures, in a run folder in which it starts or goes on.
 
-    Every sample and the shared generator are the moving average of G, in eval mode.
+    `recipe` is a recipe, a name, or a JSON file; `data` whatever `load_art` takes, or a Dataset of pictures.
+    `generator` turns z, (N, latent_dim), into pictures (N, 3, size, size), `discriminator` pictures into
+    logits (N,): nets of your own, in place of those that the recipe builds. `callbacks` are a progress bar
+    unless told. `precision` is "fp32", "bf16" or "fp16", the device's own unless told. An `evaluation`
+    measures KID every so many kimg, and decides by it which generator is the best. `compiled` has
+    torch.compile make faster code of the nets, where no penalty passes through them.
+
+    Every sample and the shared generator are the moving average of G, in eval mode. Where several processes
+    have been started, they train one run together, `recipe.batch_size` is that of all of them, and one of
+    them writes and calls back.
     """
 
     def __init__(  # noqa: PLR0913 (all but three have a default, and are named)
@@ -63,15 +72,6 @@ class Trainer:
         compiled: bool = False,
     ) -> None:
         """Build the nets, or restore them from the run folder; nothing is trained or written yet.
-
-        `recipe` is a recipe, a name, or a JSON file; `data` whatever `load_art` takes, or a Dataset of
-        pictures. `generator` turns z, (N, latent_dim), into pictures (N, 3, size, size), `discriminator`
-        pictures into logits (N,): nets of your own, in place of those that the recipe builds. `callbacks`
-        are a progress bar unless told. `precision` is "fp32", "bf16" or "fp16", the device's own unless told.
-        Where several processes have been started, they train this run together, `recipe.batch_size` is that
-        of all of them, and one writes and calls back. An `evaluation` measures KID every so many kimg, and
-        decides by it which generator is the best. `compiled` has torch.compile make faster code of the nets,
-        where no penalty passes through them.
 
         Raises:
             GanlibError: recipe and pictures or nets do not fit, the folder belongs to another recipe, or the

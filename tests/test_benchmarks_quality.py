@@ -28,7 +28,7 @@ from benchmarks.quality.track import Place, Track
 from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
-from ganlib.evaluation.metrics import Manifold, Spread
+from ganlib.evaluation.metrics import Manifold, MeanStd
 from ganlib.evaluation.quality import BySize, Figures, Quality
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.run import load_generator
@@ -264,8 +264,8 @@ def test_a_damaged_track_is_said(job):
 
 
 def figures(kid, recall, **more):
-    spread, manifold = Spread(kid, 1.0), Manifold(0.5, recall, 0.4, 0.3)
-    kids = BySize(Spread(2 * kid, 1.0), spread, spread)
+    spread, manifold = MeanStd(kid, 1.0), Manifold(0.5, recall, 0.4, 0.3)
+    kids = BySize(MeanStd(2 * kid, 1.0), spread, spread)
     return {
         "count": 500,
         "kid": kids,
@@ -280,7 +280,7 @@ def figures(kid, recall, **more):
 def quality(kid, recall):
     return Quality(
         **figures(kid, recall),
-        floor=Figures(**figures(6.0, 0.94)),
+        baseline=Figures(**figures(6.0, 0.94)),
         pictures="blocks",
         extractor="lite0",
         side=96,
@@ -295,7 +295,7 @@ def quality(kid, recall):
 
 
 def result(system, seed, kid, recall, names=("0.16-kimg", "0.02-minutes")):
-    point = Point(10, 0.16, 0.02, 2**30, 500, Spread(kid, 1.0), quality(kid, recall))
+    point = Point(10, 0.16, 0.02, 2**30, 500, MeanStd(kid, 1.0), quality(kid, recall))
     return Result(
         system, seed, f"2026-11-2{seed}; a machine", "lite0", Recipe("test"), dict.fromkeys(names, point)
     )

@@ -183,7 +183,7 @@ def _curve(axes: Any, stage: Stage, results: Sequence[Result], style: tuple[str,
 def _floor(results: Sequence[Result]) -> float:
     """Half-size KID of real pictures against real ones."""
     points = [point for result in results for point in result.points.values()]
-    return next(point.quality.floor.kid.half.mean for point in points if point.quality)
+    return next(point.quality.baseline.kid.half.mean for point in points if point.quality)
 
 
 def _text(text: str, width: int) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.quality.job import Job
 from ganlib.errors import GanlibError
-from ganlib.evaluation.metrics import Spread
+from ganlib.evaluation.metrics import MeanStd
 from ganlib.evaluation.quality import Quality
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import write_atomically
@@ -27,7 +27,7 @@ class Point:
     minutes: float
     memory: int
     count: int
-    kid: Spread
+    kid: MeanStd
     quality: Quality | None = None
     rate: float = 0.0
     flops: int = 0
@@ -51,7 +51,7 @@ class Point:
     def from_json(cls, values: dict[str, Any]) -> "Point":
         """What `to_json` wrote."""
         quality = Quality.from_json(values["quality"]) if values["quality"] else None
-        return cls(**values | {"kid": Spread(**values["kid"]), "quality": quality})
+        return cls(**values | {"kid": MeanStd(**values["kid"]), "quality": quality})
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def _row(title: str, points: Sequence[Point], costs: Sequence[_Cost]) -> list[st
 
 def _floor_row(points: Sequence[Point], costs: Sequence[_Cost]) -> list[str]:
     """Real pictures in the place of samples; they cost nothing."""
-    floor = next(point.quality.floor for point in points if point.quality)
+    floor = next(point.quality.baseline for point in points if point.quality)
     cells = [f"{column.value(floor):z.{column.digits}f}" for column in _COLUMNS]
     return ["real against real", "", *cells, *[""] * len(costs)]
 

@@ -245,7 +245,7 @@ def _brief(number: float) -> str:
 def _quality(facts: Facts) -> str:
     if facts.quality is None:
         return "## How good it is\n\nNobody has measured it; `python -m ganlib evaluate` does."
-    own, floor = facts.quality, facts.quality.floor
+    own, floor = facts.quality, facts.quality.baseline
     text = (
         f"As `{own.extractor}` sees {own.count:,} of its pictures next to {own.real:,} {own.real_are}, and "
         "what real pictures get in the place of painted ones."
@@ -273,9 +273,9 @@ def _faults(facts: Facts) -> str:
 
 def _measured_faults(quality: Quality) -> list[str]:
     found = []
-    if quality.precision < _LEAST * quality.floor.precision:
+    if quality.precision < _LEAST * quality.baseline.precision:
         found.append(f"Many of its pictures do not look real: its precision is {quality.precision:.2f}.")
-    if quality.recall < _LEAST * quality.floor.recall:
+    if quality.recall < _LEAST * quality.baseline.recall:
         found.append(f"It leaves out kinds of picture: its recall is {quality.recall:.2f}.")
     if quality.neighbour_ratio < _COPIES:
         near = f"{quality.neighbour_ratio:.2f} times as far from the nearest training picture as new ones do"

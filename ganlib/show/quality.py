@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganlib.data.dataset import ImageDataset
-from ganlib.evaluation.metrics import FEWEST_FOR_FID, Spread
+from ganlib.evaluation.metrics import FEWEST_FOR_FID, MeanStd
 from ganlib.evaluation.quality import SCALES, Figures, Quality
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.nets.base import Generator
@@ -33,13 +33,13 @@ def computed_with(quality: Quality) -> str:
     )
 
 
-def spread_text(spread: Spread) -> str:
+def spread_text(spread: MeanStd) -> str:
     """The mean and the standard deviation."""
-    return f"{spread.mean:.1f} ± {spread.sd:.1f}"
+    return f"{spread.mean:.1f} ± {spread.std:.1f}"
 
 
 def _rows(quality: Quality) -> Iterator[list[str]]:
-    floor = quality.floor
+    floor = quality.baseline
     yield ["", "better", *_headings(quality)]
     yield ["KID x 1000", "lower", *_beside(_kid(quality), _kid(floor))]
     for share in SHARES:
@@ -79,7 +79,7 @@ def _distinct(figures: Figures) -> str:
 
 def _explained(quality: Quality) -> str:
     lines = [
-        f"real: what {quality.floor.count:,} other real pictures get in their place.",
+        f"real: what {quality.baseline.count:,} other real pictures get in their place.",
         f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
         "held-out pictures; far below 1, they are copies.",
     ]
@@ -138,8 +138,8 @@ def _paint(generator: Generator, seeds: Sequence[int]) -> Tensor:
 
 
 def _draw_kid(axes: Any, quality: Quality) -> None:
-    for place, (spread, floor) in enumerate(zip(quality.kid, quality.floor.kid, strict=True)):
-        _draw_bar(axes, place, 0.7, spread.mean, _LOOKS[place], f"{spread.mean:.0f}", spread.sd)
+    for place, (spread, floor) in enumerate(zip(quality.kid, quality.baseline.kid, strict=True)):
+        _draw_bar(axes, place, 0.7, spread.mean, _LOOKS[place], f"{spread.mean:.0f}", spread.std)
         _draw_floor(axes, place, 0.8, floor.mean)
     axes.set_xticks(range(len(SCALES)), _sizes(quality))
     axes.set_title(f"KID x 1000 ± sd over subsets of {quality.subset_size}: low is good")
@@ -148,7 +148,7 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
 
 def _draw_shares(axes: Any, quality: Quality) -> None:
     for group, share in enumerate(SHARES):
-        pairs = zip(quality.manifold, quality.floor.manifold, strict=True)
+        pairs = zip(quality.manifold, quality.baseline.manifold, strict=True)
         for size, (painted, real) in enumerate(pairs):
             place = group + (size - 1) * _BAR
             value = getattr(painted, share)
@@ -213,9 +213,9 @@ def _draw_closest(canvas: Any, quality: Quality, generator: Generator, images: I
 
 def _describe(quality: Quality, name: str) -> str:
     shares = ", ".join(
-        f"{share} {getattr(quality, share):.2f} ({getattr(quality.floor, share):.2f})" for share in SHARES
+        f"{share} {getattr(quality, share):.2f} ({getattr(quality.baseline, share):.2f})" for share in SHARES
     )
-    kid = zip(("full", "half", "quarter"), quality.kid, quality.floor.kid, strict=True)
+    kid = zip(("full", "half", "quarter"), quality.kid, quality.baseline.kid, strict=True)
     kids = ", ".join(f"{size} {spread_text(painted)} ({spread_text(real)})" for size, painted, real in kid)
     return (
         f"{name}: painted pictures beside real ones, bars, and the {len(quality.closest)} samples nearest to "

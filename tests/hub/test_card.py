@@ -151,9 +151,9 @@ def changed(quality, precision, recall, ratio):
 def test_the_figures(run, quality):
     keep(changed(quality, 0.9, 0.85, 1.0), run)
     text = card_of(run)
-    kid, floor = (round(figures.kid.half.mean) for figures in (quality, quality.floor))
+    kid, floor = (round(figures.kid.half.mean) for figures in (quality, quality.baseline))
     assert f"| KID at half size, times 1,000 (0 is as real) | {kid:,} | {floor:,} |" in text
-    assert f"| recall (low: kinds of picture are left out) | 0.85 | {quality.floor.recall:.2f} |" in text
+    assert f"| recall (low: kinds of picture are left out) | 0.85 | {quality.baseline.recall:.2f} |" in text
     assert f"As `lite0` sees 60 of its pictures next to {quality.real:,} {quality.real_are}" in text
     assert text.partition("## Known faults\n\n")[2].startswith("- It knows nothing but")
 

@@ -36,7 +36,7 @@ class Cost:
     flops: int
 
     def memory(self, batch_size: int, mixed: bool = False) -> int:
-        """Bytes for training, at most: weights, gradients, Adam, the average in fp32, and the activations.
+        """Count the bytes for training, at most: weights, gradients, Adam, average, and activations.
 
         Not all activations of a step are there at the same time, D's own are gone when G learns. In mixed
         precision they take half, but for those of the penalties; what the device keeps for itself comes on
@@ -58,7 +58,7 @@ def cost(recipe: Recipe) -> Cost:
         with _saved(generator, discriminator) as saved:
             flops = _flops(lambda: _step(generator, discriminator, z, real))
             if recipe.fakes == "fresh":
-                flops += _flops(lambda: _paint_for_discriminator(generator, z))
+                flops += _flops(lambda: _generate_for_discriminator(generator, z))
             if recipe.adversarial_loss().of_pairs:
                 flops += _flops(lambda: _look(discriminator, real))
             if any(recipe.penalty):
@@ -107,7 +107,7 @@ def _penalise(discriminator: Discriminator, images: Tensor) -> None:
         gradient.square().sum()
 
 
-def _paint_for_discriminator(generator: Generator, z: Tensor) -> None:
+def _generate_for_discriminator(generator: Generator, z: Tensor) -> None:
     """The fakes that D alone sees leave nothing behind."""
     with torch.no_grad():
         generator(z)
@@ -145,7 +145,7 @@ _STEPS = 3
 
 
 def arithmetic_rate(machine: Machine) -> float:
-    """Floating-point operations a second in steps of a small DCGAN, after one to warm up.
+    """Measure floating-point operations a second in steps of a small DCGAN.
 
     Nets of other shapes reach more or less of it: what is foretold from it may be wrong by half.
     """
@@ -169,5 +169,5 @@ def arithmetic_rate(machine: Machine) -> float:
 
 
 def foretold_minutes(recipe: Recipe, pictures: int, rate: float) -> float:
-    """Minutes for the recipe's epochs over so many pictures, at `rate` operations a second, both playing."""
+    """Estimate the minutes for a recipe's epochs over so many pictures, at `rate` operations a second."""
     return recipe.epochs * pictures * cost(recipe).flops / rate / 60

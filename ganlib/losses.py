@@ -26,7 +26,7 @@ class Labels:
     noise: float = 0.0
 
     def draw(self, bounds: tuple[float, float], logits: Tensor) -> Tensor:
-        """Labels (N,) for logits (N,), drawn evenly from `bounds`, noise added."""
+        """Draw labels (N,) for logits (N,) evenly from `bounds`, and add the noise."""
         low, high = bounds
         labels = torch.full_like(logits, low)
         if high > low:
@@ -40,43 +40,43 @@ HARD = Labels()
 
 
 def bce_discriminator_loss(real_logits: Tensor, fake_logits: Tensor, labels: Labels = HARD) -> Tensor:
-    """-log D(x) - log(1 - D(G(z))), batch means, of logits (N,) and (N,) (Goodfellow et al. 2014)."""
+    """Compute -log D(x) - log(1 - D(G(z))), batch means, from logits (N,), (N,) (Goodfellow et al. 2014)."""
     real = binary_cross_entropy_with_logits(real_logits, labels.draw(labels.real, real_logits))
     fake = binary_cross_entropy_with_logits(fake_logits, labels.draw(labels.fake, fake_logits))
     return real + fake
 
 
 def bce_generator_loss(fake_logits: Tensor, labels: Labels = HARD) -> Tensor:
-    """-log D(G(z)), batch mean, of logits (N,): the non-saturating loss (Goodfellow et al. 2014)."""
+    """Compute -log D(G(z)), batch mean, from logits (N,): the non-saturating loss (Goodfellow 2014)."""
     return binary_cross_entropy_with_logits(fake_logits, labels.draw(labels.generator, fake_logits))
 
 
 def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))), batch means, of logits (N,) and (N,) (Lim & Ye 2017)."""
+    """Compute max(0, 1 - D(x)) + max(0, 1 + D(G(z))), batch means, from logits (N,), (N,) (Lim & Ye 2017)."""
     return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
 
 def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
-    """-D(G(z)), batch mean, of logits (N,) (Lim & Ye 2017)."""
+    """Compute -D(G(z)), batch mean, from logits (N,) (Lim & Ye 2017)."""
     return -fake_logits.mean()
 
 
 def relativistic_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """-log sigmoid(D(x) - D(G(z))), mean over pairs, of logits (N,) and (N,) (Jolicoeur-Martineau 2019)."""
+    """Compute -log sigmoid(D(x) - D(G(z))), pairs' mean, of logits (N,), (N,) (Jolicoeur-Martineau 2019)."""
     return softplus(fake_logits - real_logits).mean()
 
 
 def relativistic_generator_loss(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-    """-log sigmoid(D(G(z)) - D(x)), mean over pairs: the mirror image (Huang et al. 2024, section 2)."""
+    """Compute -log sigmoid(D(G(z)) - D(x)), mean over pairs of logits (N,), (N,) (Huang et al. 2024)."""
     return softplus(real_logits - fake_logits).mean()
 
 
 def gradient_penalty(
     discriminator: Callable[[Tensor], Tensor], images: Tensor, augment: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """The squared length of D's gradient at each of the images (N, 3, S, S), batch mean.
+    """Compute the squared length of D's gradient at the images (N, 3, S, S), batch mean.
 
-    At real images it is R1, at painted ones R2 (Mescheder et al. 2018). It is taken at the images as they
+    At real images it is R1, at generated ones R2 (Mescheder et al. 2018). It is taken at the images as they
     are, through their augmentation, and in fp32, since squares of small numbers vanish in half precision.
     """
     images = images.detach().float().requires_grad_()
@@ -97,20 +97,20 @@ class AdversarialLoss(NamedTuple):
     of_pairs: bool = False
 
 
-def with_noise(loss: AdversarialLoss, spread: float) -> AdversarialLoss:
-    """The same loss, with N(0, spread) added to every logit that D is judged by: it slows D down."""
-    if not spread:
+def with_noise(loss: AdversarialLoss, sd: float) -> AdversarialLoss:
+    """Add N(0, sd) to every logit that enters D's loss, which slows D down."""
+    if not sd:
         return loss
 
     def noisy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        real = real_logits + spread * torch.randn_like(real_logits)
-        return loss.discriminator(real, fake_logits + spread * torch.randn_like(fake_logits))
+        real = real_logits + sd * torch.randn_like(real_logits)
+        return loss.discriminator(real, fake_logits + sd * torch.randn_like(fake_logits))
 
     return loss._replace(discriminator=noisy)
 
 
 def adversarial_loss(name: str, labels: Labels = HARD) -> AdversarialLoss:
-    """The losses called `name`: "bce" (which alone has labels), "hinge" or "relativistic".
+    """Return the losses called `name`: "bce" (which alone has labels), "hinge" or "relativistic".
 
     Raises:
         GanlibError: there is no such loss.

@@ -85,7 +85,7 @@ class Run:
         return self.folder / "generator.safetensors"
 
     def weights_file(self, *, best: bool = False) -> Path:
-        """The file of the last generator, or of that with the best score.
+        """Return the file of the last generator, or of the one with the best score.
 
         Raises:
             GanlibError: it is not there.
@@ -138,7 +138,7 @@ class Run:
                 )
 
     def recipe(self) -> Recipe:
-        """The recipe of this run.
+        """Read the recipe of this run.
 
         Raises:
             GanlibError: there is none, or it cannot be read.
@@ -157,7 +157,7 @@ class Run:
                 path.unlink(missing_ok=True)
 
     def log(self) -> list[dict[str, Any]]:
-        """The rows of the log, oldest first; a last line cut short is left out.
+        """Read the rows of the log, oldest first; a last line cut short is left out.
 
         Raises:
             GanlibError: another line is damaged.
@@ -187,11 +187,11 @@ class Run:
             file.write(json.dumps(row) + "\n")
 
     def sample_file(self, step: int) -> Path:
-        """The grid of samples painted after `step` steps."""
+        """Return the place of the grid of samples after `step` steps."""
         return self.samples_folder / f"{step:06d}.png"
 
     def samples(self) -> list[Path]:
-        """The grids of samples, oldest first."""
+        """List the grids of samples, oldest first."""
         return sorted(self.samples_folder.glob("[0-9]*.png"), key=lambda path: int(path.stem))
 
     def sync_log(self) -> None:

@@ -44,7 +44,7 @@ def _declare_prepare(verbs: Verbs) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from ganlib.data.manifest import Settings, read_manifest
     from ganlib.data.prepare import default_place, is_prepared, prepare
-    from ganlib.data.readers import find_pictures
+    from ganlib.data.sources import find_pictures
     from ganlib.runtime.files import expand_home
     from ganlib.show.report import report
 

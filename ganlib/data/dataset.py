@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from ganlib.data.decode import CROPS, RefusedError, decode
 from ganlib.data.manifest import Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.prepare import content_hash, images_file, is_prepared, prepare
-from ganlib.data.readers import PATCHWORK, PORTRAITS, find_pictures
+from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
@@ -113,18 +113,18 @@ class ImageDataset(Dataset[Tensor]):
         return np.flatnonzero(self._is_held_out)
 
     def tensor(self, indices: NDArray[np.int64] | slice = slice(None)) -> Tensor:
-        """Pictures as floats, (N, 3, size, size) in [-1, 1]."""
+        """Return pictures as floats, (N, 3, size, size) in [-1, 1]."""
         chosen = np.array(self.images[indices])  # a copy, because a mapped file is read-only
         return to_float(torch.from_numpy(chosen))
 
 
 def to_float(pictures: Tensor) -> Tensor:
-    """Bytes (N, H, W, 3) as floats (N, 3, H, W) in [-1, 1], channels last in memory."""
+    """Turn bytes (N, H, W, 3) into floats (N, 3, H, W) in [-1, 1], channels last in memory."""
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Floats (N, 3, H, W) in [-1, 1] as bytes (N, H, W, 3), rounded."""
+    """Round floats (N, 3, H, W) in [-1, 1] to bytes (N, H, W, 3)."""
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -196,8 +196,9 @@ def load_art(
 
     `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
     Kaggle data set: "owner/name" or its address. `via="huggingface"` takes `source` as a data set of that
-    hub, `via="opendatasets"` as an address which that package fetches. `size` is in pixels, a power of two
-    from 32 to 512: 64 unless told, 512 for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles".
+    hub, `via="opendatasets"` as an address which that package fetches, `via="kaggle"` has Kaggle's official
+    client fetch a Kaggle data set. `size` is in pixels, a power of two from 32 to 512: 64 unless told, 512
+    for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles".
 
     Raises:
         GanlibError: there is no such source, it holds too few pictures, or `size` does not fit.
@@ -249,7 +250,7 @@ PHOTO_CROPS = ("centre", "pad", "stretch")
 
 
 def read_photo(file: BinaryIO | Path, size: int, crop: str = "centre") -> Tensor:
-    """The picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, cropped to a square.
+    """Read the picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, and square.
 
     A larger one is reduced, a smaller one enlarged. `crop` is "centre", "pad" (white borders) or "stretch".
 

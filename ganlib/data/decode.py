@@ -23,7 +23,7 @@ _PHOTOMETRIC = 262  # a tag of TIFF
 
 
 def to_plain(picture: Image.Image) -> Image.Image:
-    """`picture` in RGB, L or CMYK: transparency on white, sixteen bits as eight; its profile still holds."""
+    """Bring `picture` to RGB, L or CMYK, on white, in eight bits; its profile still holds."""
     if picture.mode.startswith(("I", "F")):
         return _eight_bits(picture)
     if picture.has_transparency_data:
@@ -34,7 +34,7 @@ def to_plain(picture: Image.Image) -> Image.Image:
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """A plain picture in sRGB, by its ICC `profile` where that is there, sound and made for its mode."""
+    """Bring a plain picture to sRGB by its ICC `profile`, where that is sound and made for its mode."""
     transform = _transform(profile, picture.mode) if profile else None
     if transform is None:
         return picture.convert("RGB")
@@ -129,7 +129,7 @@ class _Facts(NamedTuple):
 
 
 def reason_for(file: BinaryIO | Path, error: Exception) -> str:
-    """Why opening `file` with Pillow ended in `error`; the same on every machine."""
+    """Say why opening `file` with Pillow ended in `error`; the same on every machine."""
     if isinstance(error, MemoryError):
         return "needs more memory than there is"
     if isinstance(error, OSError) and error.strerror and error.errno not in _ASKED_FOR_NONSENSE:

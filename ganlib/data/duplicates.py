@@ -34,7 +34,7 @@ class Look(NamedTuple):
 
 
 def look_at(image: NDArray[np.uint8]) -> Look:
-    """The look of one image, (H, W, 3) uint8."""
+    """Compute the look of one image, (H, W, 3) uint8."""
     picture = Image.fromarray(image)
     grey = np.asarray(picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32)
     cosines = _cosines()
@@ -53,7 +53,7 @@ def _cosines() -> NDArray[np.float32]:
 
 
 def near_duplicates(shapes: NDArray[np.uint64], colours: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """For each of N pictures the first earlier one that looks nearly the same, or -1.
+    """Find for each of N pictures the first earlier one that looks nearly the same, or -1.
 
     Nearly the same: `shapes` (N,) differ in at most 4 of 64 bits, and `colours` (N, 16, 16, 3) by at most
     12 levels of 255 in the mean and 40 anywhere.

@@ -23,14 +23,14 @@ class Storage(Protocol):
     where: str
 
     def begin(self, order: Tensor) -> None:
-        """An epoch begins: `order` (N,) holds the places of the pictures among the training pictures."""
+        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
 
     def read(self, start: int, stop: int) -> Tensor:
-        """The pictures from `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
+        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
 
 
 def choose_storage(images: ImageDataset, device: torch.device) -> Storage:
-    """The device itself if the set takes at most half of its free memory, else the disk, read ahead."""
+    """Choose the device if the set takes at most half of its free memory, else the disk, read ahead."""
     needed = len(images.train) * images.images[0].nbytes
     if needed <= free_memory(device) / 2:
         return OnDevice(images, device)
@@ -78,7 +78,7 @@ class ReadAhead:
         self._next = None
 
     def read(self, start: int, stop: int) -> Tensor:
-        """The pictures that were read ahead, on their way to the device; then read on."""
+        """Send the pictures that were read ahead to the device, and read on."""
         expected = self._next is not None and self._next[:2] == (start, stop)
         pictures = self._next[2].result() if self._next and expected else self._load(start, stop)
         following = (stop, min(2 * stop - start, len(self._order)))
@@ -154,7 +154,7 @@ class Batches:
         self.position = position
 
     def next(self) -> Tensor:
-        """The next batch, (N, 3, S, S) in [-1, 1]; the last one of an epoch may be shorter."""
+        """Return the next batch, (N, 3, S, S) in [-1, 1]; the last one of an epoch may be shorter."""
         if self.position >= self._last():
             self.start_epoch(self.epoch + 1)
         begin, self.position = self.position, min(self.position + self.batch_size, self._last())
@@ -162,7 +162,7 @@ class Batches:
         return self._flipped(batch) if self.hflip else batch
 
     def at_end(self) -> bool:
-        """Whether the epoch's last batch has been taken."""
+        """Tell whether the epoch's last batch has been taken."""
         return self.position >= self._last()
 
     def _last(self) -> int:

@@ -28,7 +28,7 @@ class Settings:
     at_least: int = 64
 
     def choices(self) -> tuple[object, ...]:
-        """Everything that decides what is made of the files."""
+        """Return everything that decides what is made of the files."""
         return tuple(value for name, value in asdict(self).items() if name != "at_least")
 
 
@@ -50,7 +50,7 @@ class Entry:
     near_duplicate_of: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Only what is known."""
+        """Return what is known, as plain values."""
         facts = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
         if self.index is None or self.count == 1:
             del facts["count"]
@@ -68,27 +68,27 @@ class Manifest:
     files: list[Entry]
 
     def used(self) -> Iterator[Entry]:
-        """Files that became pictures."""
+        """Return the files that became pictures."""
         return (entry for entry in self.files if entry.index is not None)
 
     def refused(self) -> Iterator[Entry]:
-        """Files that did not."""
+        """Return the files that did not."""
         return (entry for entry in self.files if entry.index is None)
 
     def tally(self) -> Counter[str]:
-        """How many files were refused for each kind of reason, the most frequent first."""
+        """Count the files that were refused for each kind of reason."""
         return Counter(_kind(entry.reason or "") for entry in self.refused())
 
     def duplicates(self) -> int:
-        """How many pictures are pixel for pixel the same as an earlier one."""
+        """Count the pictures that are pixel for pixel the same as an earlier one."""
         return sum(entry.duplicate_of is not None for entry in self.used())
 
     def near_duplicates(self) -> int:
-        """How many pictures look nearly the same as an earlier one."""
+        """Count the pictures that look nearly the same as an earlier one."""
         return sum(entry.near_duplicate_of is not None for entry in self.used())
 
     def summary(self) -> str:
-        """What became of the files, a line for each thing there is to say."""
+        """Say what became of the files, a line for each thing there is to say."""
         pictures = sum(entry.count for entry in self.used())
         lines = [f"{pictures} pictures from {len(self.files)} files"]
         lines += [f"{number:6} refused: {reason}" for reason, number in self.tally().most_common()]
@@ -108,12 +108,12 @@ class Manifest:
 
 
 def manifest_file(folder: Path) -> Path:
-    """Where the manifest of the prepared set `folder` lies."""
+    """Return the place of the manifest of the prepared set `folder`."""
     return folder / _FILE
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the prepared set `folder`.
+    """Read the manifest of the prepared set `folder`.
 
     Raises:
         GanlibError: it is missing or damaged.

@@ -89,7 +89,7 @@ class Prepared:
     def refused(
         cls, path: str, reason: str, width: int | None = None, height: int | None = None
     ) -> "Prepared":
-        """A file without an image; `width` and `height`, in pixels, if they are known."""
+        """Make the record of a file without an image; `width` and `height`, in pixels, if they are known."""
         return cls(Entry(path, reason=reason, width=width, height=height), [], [], None)
 
 
@@ -172,7 +172,7 @@ class Collector:
 
 
 def content_hash(digests: Iterable[bytes]) -> str:
-    """SHA-256 over the SHA-256 of each image, in order; several may come in one piece."""
+    """Compute SHA-256 over the SHA-256 of each image, in order; several may come in one piece."""
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
@@ -208,17 +208,17 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
 
 
 def images_file(out: Path) -> Path:
-    """Where the pictures of the prepared set `out` lie."""
+    """Return the place of the pictures of the prepared set `out`."""
     return out / "images.npy"
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether the folder is a prepared set."""
+    """Tell whether the folder is a prepared set."""
     return manifest_file(folder).is_file() and images_file(folder).is_file()
 
 
 def default_place(name: str, place: str, settings: Settings) -> Path:
-    """Where a source's prepared pictures are kept: never beside the pictures."""
+    """Return where a source's prepared pictures are kept: never beside the pictures."""
     key = hashlib.sha256(f"{place}\0{settings.choices()}".encode(errors="surrogateescape")).hexdigest()[:12]
     short = re.sub(r"[^\w.-]+", "-", name)[:40]
     return prepared_folder() / f"{short}-{settings.size}-{key}"

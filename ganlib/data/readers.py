@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from ganlib.errors import GanlibError
-from ganlib.runtime.files import bundled_folder, expand_home
 
 
 class Found(NamedTuple):
@@ -38,7 +37,7 @@ class Pictures(Protocol):
     place: str
 
     def fingerprint(self) -> str:
-        """Text that changes when a file is added, removed or changed."""
+        """Return text that changes when a file is added, removed or changed."""
 
     def __iter__(self) -> Iterator[Found]:
         """Every file, in an order that depends on nothing but the files."""
@@ -74,7 +73,7 @@ class FolderPictures:
         return sorted(self._walk(), key=lambda file: file[0].path)
 
     def fingerprint(self) -> str:
-        """A hash of every path, size and time of change."""
+        """Compute a hash of every path, size and time of change."""
         digest = hashlib.sha256()
         for found, stamp in self._files:
             digest.update(f"{found.path}\0{stamp}\n".encode(errors="surrogateescape"))
@@ -183,7 +182,7 @@ _TOO_LARGE = "larger than 512 MiB when unpacked"
 
 
 def open_archive(path: Path) -> "ZipPictures | TarPictures":
-    """The files of the archive at `path`.
+    """Open the zip or tar archive at `path`.
 
     Raises:
         GanlibError: it is damaged, or neither zip nor tar.
@@ -206,7 +205,7 @@ class _Archive:
         self.place = str(path.resolve())
 
     def fingerprint(self) -> str:
-        """A hash of the archive's size and time of change."""
+        """Compute a hash of the archive's size and time of change."""
         facts = self.path.stat()
         return hashlib.sha256(f"{facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()
 
@@ -279,56 +278,3 @@ def _tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Found:
     if file is None:
         return Found(member.name, None, "not a file")
     return Found(member.name, partial(BytesIO, file.read()))
-
-
-PORTRAITS = "portraits"
-PATCHWORK = "patchwork"
-_WAYS = ("opendatasets", "huggingface")
-
-
-def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
-    """The files of `source`, fetched if they are not on this machine; what it may be stands at `load_art`.
-
-    Raises:
-        GanlibError: there is no such source, or it cannot be fetched.
-    """
-    if via is not None:
-        return _fetched(str(source), via)
-    if source == PATCHWORK:
-        return FolderPictures(bundled_folder() / PATCHWORK)
-    if source == PORTRAITS:
-        raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
-    place = expand_home(source)
-    return _local(place) if place.exists() else _from_kaggle(str(source))
-
-
-def _local(place: Path, name: str | None = None) -> Pictures:
-    pictures = FolderPictures(place) if place.is_dir() else open_archive(place)
-    if name:
-        pictures.name = name
-    return pictures
-
-
-def _from_kaggle(source: str) -> Pictures:
-    from ganlib.data.online import kaggle
-    from ganlib.data.online.handle import parse_handle
-
-    handle = parse_handle(source)
-    if handle is None:
-        raise GanlibError(
-            f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "
-            f"('owner/name' or its address), '{PORTRAITS}' or '{PATCHWORK}'."
-        )
-    return _local(kaggle.downloaded(handle) or kaggle.fetch(handle), handle.name)
-
-
-def _fetched(source: str, via: str) -> Pictures:
-    if via == "huggingface":
-        from ganlib.data.online.huggingface import HuggingFacePictures
-
-        return HuggingFacePictures(source)
-    if via == "opendatasets":
-        from ganlib.data.online import open_datasets
-
-        return _local(open_datasets.fetch(source))
-    raise GanlibError(f"There is no way '{via}' to fetch pictures: choose one of {', '.join(_WAYS)}.")

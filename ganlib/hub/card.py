@@ -12,7 +12,7 @@ import torch
 from huggingface_hub import ModelCardData
 
 from ganlib.data.dataset import load_art
-from ganlib.data.readers import PATCHWORK, PORTRAITS
+from ganlib.data.sources import PATCHWORK, PORTRAITS
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Figures, Quality
 from ganlib.recipes import Recipe

@@ -21,7 +21,7 @@ _LEAK = 0.2
 
 
 def channels_by_resolution(size: int, width: int) -> list[int]:
-    """Channels of the feature maps from 4x4 up to size/2 x size/2; 64 px, width 64: 512, 256, 128, 64.
+    """List the channels of the feature maps from 4x4 to size/2 x size/2; for 64 px: 512, 256, 128, 64.
 
     Raises:
         GanlibError: `size` is not a power of two from 32 to 512.

@@ -21,7 +21,7 @@ _LEAK = 0.1
 
 
 def source_of(side: int) -> int:
-    """The side of the feature map that excites those of `side`, in pixels: a sixteenth, 4 at least."""
+    """Return the side, in pixels, of the map that excites those of `side`: a sixteenth, 4 at least."""
     return max(_FIRST, side // _APART)
 
 
@@ -44,7 +44,7 @@ class SkipExcitation(nn.Module):
         )
 
     def forward(self, large: Tensor, small: Tensor) -> Tensor:
-        """The large map, every channel scaled by a number between 0 and 1."""
+        """Scale every channel of the large map by a number between 0 and 1."""
         return large * self.gate(small)
 
 
@@ -52,7 +52,7 @@ class Excited(nn.Sequential):
     """Layers one after the other, of which a `SkipExcitation` also sees the map of its source's side."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Whatever the layers make of x."""
+        """Apply the layers to x, (N, C, H, W)."""
         sources = {layer.source for layer in self if isinstance(layer, SkipExcitation)}
         seen: dict[int, Tensor] = {}
         for layer in self:

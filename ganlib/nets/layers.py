@@ -33,7 +33,7 @@ INITIAL_WEIGHTS: dict[str, Callable[[nn.Module], None]] = {
 
 
 def initial_weights(name: str) -> Callable[[nn.Module], None]:
-    """The way to draw initial weights called `name`.
+    """Return the way to draw initial weights called `name`.
 
     Raises:
         GanlibError: there is no such way.
@@ -55,7 +55,7 @@ class MinibatchStdDev(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """x with the channel."""
+        """Add the channel to x, (N, C, H, W)."""
         size = _GROUP if len(x) % _GROUP == 0 else len(x)
         groups = x.float().unflatten(0, (size, -1))  # (size, groups, C, H, W)
         deviation = (groups.var(0, correction=0) + _TINY).sqrt().mean((1, 2, 3), keepdim=True)

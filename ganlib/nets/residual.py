@@ -24,7 +24,7 @@ _OUTPUT_GAIN = 0.1  # so that G starts near grey, where Tanh is not yet flat
 
 
 def channels_by_side(size: int, width: int) -> list[int]:
-    """Channels of the feature maps from 4x4 up to size x size; 64 px, width 64: 384, 384, 256, 128, 64.
+    """List the channels of the feature maps from 4x4 to size x size; for 64 px: 384, 384, 256, 128, 64.
 
     Each stage then does the same arithmetic, but for those with the most channels, which do less.
 
@@ -57,7 +57,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x and what the branch adds to it."""
+        """Add the branch to x, (N, channels, H, W)."""
         return x + self.branch(x)
 
 
@@ -74,7 +74,7 @@ class Resize(nn.Module):
         self.channels = nn.Identity() if before == after else scaled(nn.Conv2d(before, after, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolution is done where the map is small."""
+        """Resize x, and convolve where the map is small."""
         if self.factor > 1:
             return _resized(self.channels(x), self.factor)
         return self.channels(_resized(x, self.factor))
@@ -86,7 +86,7 @@ def _resized(x: Tensor, factor: float) -> Tensor:
 
 
 def scaled(layer: nn.Conv2d | nn.ConvTranspose2d, gain: float = 1.0) -> nn.Module:
-    """The layer with weights from N(0, gain / sqrt(fan in)), and biases of zero."""
+    """Draw the layer's weights from N(0, gain / sqrt(fan in)), and set its biases to zero."""
     fan_in = layer.in_channels * (1 if layer.transposed else layer.weight[0, 0].numel())
     nn.init.normal_(layer.weight, 0.0, gain / fan_in**0.5)
     if layer.bias is not None:

@@ -42,31 +42,25 @@ _POSITIVE = Range(0, open="low")
 _NOT_NEGATIVE = Range(0)
 _SHARE = Range(0, 1)
 _BELOW_ONE = Range(0, 1, open="high")
+_SOFT = "Soft labels from this range keep {} from being too sure (Salimans et al. 2016)."
 
 
-def _text(default: str = "") -> Any:
-    """Declare a field that only describes the recipe."""
-    return field(default=default)
-
-
-def _choice(default: object, sentences: Mapping[Any, str]) -> Any:
-    """Declare a field that takes one of the keys, each with a sentence of its own."""
+def _choice(default: str, /, **sentences: str) -> Any:
+    """Declare a field that takes one of some words, each with a sentence of its own."""
     return field(default=default, metadata={"choices": sentences})
 
 
-def _number(default: object, within: Range, sentence: str, default_sentence: str = "") -> Any:
-    """Declare a number, or a pair of numbers, with its range and sentences.
+def _switch(default: bool, on: str, off: str) -> Any:
+    """Declare a field that is true or false."""
+    return field(default=default, metadata={"choices": {True: on, False: off}})
 
-    A sentence may name fields of the recipe, as `{r.size}`; the second is for the default, if that is a
-    special case.
+
+def _number(default: object, within: Range | None, sentence: str, usual: str = "") -> Any:
+    """Declare a number, a pair of numbers or a list of names, with a range and a sentence.
+
+    A sentence may name fields of the recipe, as `{r.size}`; `usual` takes its place at the default.
     """
-    told = {"sentence": sentence, "default_sentence": default_sentence}
-    return field(default=default, metadata={"within": within, **told})
-
-
-def _names(sentence: str, default_sentence: str) -> Any:
-    """Declare a list of names, which is empty unless told."""
-    return field(default=(), metadata={"sentence": sentence, "default_sentence": default_sentence})
+    return field(default=default, metadata={"within": within, "sentence": sentence, "usual": usual})
 
 
 @dataclass(frozen=True)
@@ -78,74 +72,52 @@ class Recipe:
     the bundled set that stands in for it. `ganlib recipes show NAME` prints a sentence for every field.
     """
 
-    name: str = field()
-    about: str = _text()
-    project: str = _text()
-    pictures: str = _text()
-    art: str = _text("portraits")
-    family: str = _choice("dcgan", {name: family.about for name, family in FAMILIES.items()})
+    name: str
+    about: str = ""
+    project: str = ""
+    pictures: str = ""
+    art: str = "portraits"
+    family: str = _choice("dcgan", **{name: family.about for name, family in FAMILIES.items()})
     size: int = _number(64, _POSITIVE, "Pictures of {r.size} x {r.size} pixels.")
-    latent_dim: int = _number(
-        100, Range(1, 4096), "G starts from {r.latent_dim} numbers, each drawn from N(0, 1)."
-    )
-    width: int = _number(
-        64, Range(1, 1024), "Channels grow and shrink with it: half of it is about a quarter of the work."
-    )
+    latent_dim: int = _number(100, Range(1, 4096), "G starts from so many numbers, each drawn from N(0, 1).")
+    width: int = _number(64, Range(1, 1024), "Channels grow with it: half of it is a quarter of the work.")
     init: str = _choice(
         "normal",
-        {
-            "normal": "N(0, 0.02), as in the DCGAN paper.",
-            "default": "As PyTorch draws them, or as the family has them.",
-        },
+        normal="N(0, 0.02), as in the DCGAN paper.",
+        default="As PyTorch draws them, or as the family has them.",
     )
     g_norm: str = _choice(
-        "batch", {"batch": "BatchNorm in G, except in the last layer.", "none": "G normalises nothing."}
+        "batch", batch="BatchNorm in G, except in the last layer.", none="G normalises nothing."
     )
     d_norm: str = _choice(
         "batch",
-        {
-            "batch": "BatchNorm in D, except in the last layer.",
-            "spectral": "No layer of D can stretch its input more than once (Miyato et al. 2018).",
-            "none": "D normalises nothing.",
-        },
+        batch="BatchNorm in D, except in the last layer.",
+        spectral="No layer of D stretches its input more than once (Miyato et al. 2018).",
+        none="D normalises nothing.",
     )
-    d_norm_first: bool = _choice(
-        False, {True: "BatchNorm in D's first layer too.", False: "No BatchNorm in D's first layer."}
-    )
+    d_norm_first: bool = _switch(False, "BatchNorm in D's first layer, too.", "None in D's first layer.")
     d_dropout: float = _number(
         0.0, _BELOW_ONE, "This share of D's features is dropped at random, which slows D down.", "No dropout."
     )
-    minibatch_stddev: bool = _choice(
+    minibatch_stddev: bool = _switch(
         False,
-        {
-            True: "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018).",
-            False: "D looks at each picture by itself.",
-        },
+        "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018).",
+        "D looks at each picture by itself.",
     )
-    sync_norm: bool = _choice(
+    sync_norm: bool = _switch(
         True,
-        {
-            True: "With several GPUs, BatchNorm's statistics are those of the whole batch.",
-            False: "With several GPUs, each takes BatchNorm's statistics over its own part of the batch.",
-        },
+        "With several GPUs, BatchNorm's statistics are those of the whole batch.",
+        "With several GPUs, each takes BatchNorm's statistics over its own part of the batch.",
     )
     loss: str = _choice(
         "bce",
-        {
-            "bce": "Cross-entropy, G's part non-saturating (Goodfellow et al. 2014).",
-            "hinge": "Hinge: D stops caring about what it is sure of (Lim & Ye 2017).",
-            "relativistic": "Each fake is compared with a real picture (Jolicoeur-Martineau 2019).",
-        },
+        bce="Cross-entropy, G's part non-saturating (Goodfellow et al. 2014).",
+        hinge="Hinge: D stops caring about what it is sure of (Lim & Ye 2017).",
+        relativistic="Each fake is compared with a real picture (Jolicoeur-Martineau 2019).",
     )
-    real_labels: tuple[float, float] = _number(
-        (1.0, 1.0), _SHARE, "Soft labels from this range keep D from being too sure.", "A hard label."
-    )
-    fake_labels: tuple[float, float] = _number(
-        (0.0, 0.0), _SHARE, "Soft labels from this range keep D from being too sure.", "A hard label."
-    )
-    generator_labels: tuple[float, float] = _number(
-        (1.0, 1.0), _SHARE, "Soft labels from this range (Salimans et al. 2016).", "A hard label."
-    )
+    real_labels: tuple[float, float] = _number((1.0, 1.0), _SHARE, _SOFT.format("D"), "A hard label.")
+    fake_labels: tuple[float, float] = _number((0.0, 0.0), _SHARE, _SOFT.format("D"), "A hard label.")
+    generator_labels: tuple[float, float] = _number((1.0, 1.0), _SHARE, _SOFT.format("G"), "A hard label.")
     label_noise: float = _number(0.0, _NOT_NEGATIVE, "U(0, this) is added to every label.", "No noise.")
     logit_noise: float = _number(
         0.0, _NOT_NEGATIVE, "N(0, this) is added to D's output while D learns, to slow it down.", "No noise."
@@ -165,8 +137,8 @@ class Recipe:
         "In one of {r.penalty_every} steps of D, that many times as strong (Karras et al. 2020).",
         "A penalty, if there is one, is taken in every step of D.",
     )
-    augment: tuple[str, ...] = _names(
-        "D sees reals and fakes changed in these ways (Zhao et al. 2020).", "D sees pictures as they are."
+    augment: tuple[str, ...] = _number(
+        (), None, "D sees reals and fakes changed so (Zhao et al. 2020).", "D sees pictures as they are."
     )
     augment_p: tuple[float, float] = _number(
         (1.0, 1.0),
@@ -174,23 +146,17 @@ class Recipe:
         "The probability of each augmentation, at first and after ramp_kimg.",
         "Each augmentation changes every picture.",
     )
-    hflip: bool = _choice(
-        False, {True: "Every second picture is flipped left to right.", False: "No picture is flipped."}
-    )
-    batch_size: int = _number(
-        64, _POSITIVE, "{r.batch_size} real and {r.batch_size} generated pictures a step."
-    )
+    hflip: bool = _switch(False, "Every second picture is flipped left to right.", "No picture is flipped.")
+    batch_size: int = _number(64, _POSITIVE, "So many real pictures a step, and as many fakes.")
     fakes: str = _choice(
         "shared",
-        {
-            "shared": "G learns from the fakes that D has just seen.",
-            "fresh": "G generates new fakes for its own step.",
-        },
+        shared="G learns from the fakes that D has just seen.",
+        fresh="G generates new fakes for its own step.",
     )
     d_steps: int = _number(1, _POSITIVE, "D takes {r.d_steps} in a row.", "D takes one step at a time.")
     g_steps: int = _number(1, _POSITIVE, "G takes {r.g_steps} in a row.", "G takes one step at a time.")
     steps_in: str = _choice(
-        "batches", {"batches": "Steps are counted in batches.", "epochs": "Steps are counted in epochs."}
+        "batches", batches="Steps are counted in batches.", epochs="Steps are counted in epochs."
     )
     g_lr: float = _number(2e-4, _POSITIVE, "Adam's learning rate for G.")
     d_lr: float = _number(2e-4, _POSITIVE, "Adam's learning rate for D.")
@@ -207,9 +173,7 @@ class Recipe:
         "By then everything that changes has come to its end, along a cosine.",
         "Nothing changes in the course of a run.",
     )
-    ema_kimg: float = _number(
-        5.0, _NOT_NEGATIVE, "Samples come from a moving average of G with this half-life, in kimg."
-    )
+    ema_kimg: float = _number(5.0, _NOT_NEGATIVE, "Half-life of the average of G that makes the samples.")
     ema_start: float = _number(
         1.0,
         _SHARE,
@@ -361,5 +325,5 @@ def _sentence(recipe: Recipe, default: object, declared: Mapping[str, Any], name
     value = getattr(recipe, name)
     if "choices" in declared:
         return str(declared["choices"][value])
-    usual = declared.get("default_sentence") if value == default else ""
+    usual = declared.get("usual") if value == default else ""
     return str(usual or declared.get("sentence", "")).format(r=recipe)

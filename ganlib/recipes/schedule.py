@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 
 class Turn(NamedTuple):
-    """Who plays in one step."""
+    """Who is trained in one step."""
 
     discriminator: bool
     generator: bool
 
 
 class Schedule(NamedTuple):
-    """D plays `d_steps` steps, then G `g_steps`, and so on; the last of D's is the first of G's.
+    """D takes `d_steps` steps, then G `g_steps`, and so on; the last of D's is the first of G's.
 
-    1 and 1 is the game of Goodfellow et al. 2014: both in every step. 5 and 1 gives D five batches for each
+    1 and 1 is what Goodfellow et al. 2014 do: both in every step. 5 and 1 gives D five batches for each
     of G's, as Arjovsky et al. 2017 do.
     """
 
@@ -28,22 +28,22 @@ class Schedule(NamedTuple):
 
     @property
     def share_of_discriminator(self) -> float:
-        """The share of the steps in which D plays."""
+        """The share of the steps in which D is trained."""
         return self.d_steps / self.length
 
     def discriminator_steps(self, step: int) -> int:
-        """How many steps D has played before `step`."""
+        """Count the steps that D has taken before `step`."""
         rounds, place = divmod(step, self.length)
         return rounds * self.d_steps + min(place, self.d_steps)
 
     def turn(self, step: int) -> Turn:
-        """Who plays in `step`, counted from 0."""
+        """Return who is trained in `step`, counted from 0."""
         place = step % self.length
         return Turn(place < self.d_steps, place >= self.d_steps - 1)
 
 
 def cosine(start: float, end: float, share: float) -> float:
-    """The value after `share` of the way, in [0, 1], from `start` to `end`: flat at both ends.
+    """Return the value after `share` of the way, in [0, 1], from `start` to `end`: flat at both ends.
 
     Source: Loshchilov & Hutter 2017, "SGDR", for learning rates; Huang et al. 2024 for all the rest.
     """

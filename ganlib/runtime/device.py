@@ -126,7 +126,7 @@ def _processor() -> str:
 
 
 def memory_gib() -> float:
-    """The memory of this machine in GiB."""
+    """Return the memory of this machine in GiB."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (AttributeError, ValueError):  # Windows has no sysconf
@@ -136,7 +136,7 @@ def memory_gib() -> float:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free on `device` now."""
+    """Return the bytes that are free on `device` now."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     import psutil
@@ -145,18 +145,19 @@ def free_memory(device: torch.device) -> int:
 
 
 def is_tiny() -> bool:
-    """Whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
+    """Tell whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
     return os.environ.get("GANLIB_TINY") == "1"
 
 
 def budget(full: int, tiny: int) -> int:
-    """`full`, or `tiny` when every run is to be as short as can be."""
+    """Return `full`, or `tiny` when every run is to be as short as can be."""
     return tiny if is_tiny() else full
 
 
 def run_folder(name: str) -> Path:
-    """Where a notebook keeps the run `name`: `runs/name` in the workspace; in a tiny run a folder of its own,
-    which goes with the process.
+    """Return where a notebook keeps the run `name`: `runs/name` in the workspace.
+
+    A tiny run has a folder of its own, which goes with the process.
     """
     if is_tiny():
         folder = tempfile.mkdtemp(prefix="ganlib-")

@@ -10,7 +10,7 @@ from ganlib.errors import GanlibError
 
 
 def bundled_folder() -> Path:
-    """The folder of bundled art and weights, in an installed package or in a checkout."""
+    """Return the folder of bundled art and weights, in an installed package or in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "bundled"
     return installed if installed.is_dir() else package.parent / "data"
@@ -20,12 +20,12 @@ _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def expand_home(path: str | Path) -> Path:
-    """`path` with a leading ~ replaced by the home folder, or left as it is where there is no such user."""
+    """Replace a leading ~ by the home folder; where there is no such user, the path stays as it is."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
 
 
 def cache_folder() -> Path:
-    """Where downloads and prepared pictures are kept: `$XDG_CACHE_HOME` or ~/.cache, in a folder `ganlib`."""
+    """Return where downloads and prepared pictures are kept: `ganlib` in `$XDG_CACHE_HOME` or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlib"
 
 
@@ -91,7 +91,7 @@ def _part(path: Path) -> Path:
 
 
 def is_part(path: Path) -> bool:
-    """Whether `path` is what `write_atomically` leaves behind if it is killed."""
+    """Tell whether `path` is what `write_atomically` leaves behind if it is killed."""
     return path.name.startswith(".") and path.stem.endswith(".part")
 
 
@@ -138,7 +138,7 @@ _MOUNT = "from google.colab import drive; drive.mount('/content/drive')"
 
 
 def workspace(root: Path = Path("/")) -> Path:
-    """The folder for runs and prepared pictures.
+    """Return the folder for runs and prepared pictures.
 
     That is `$GANLIB_WORKSPACE`, if it is set; `ganlib` in Google Drive, while that is mounted; what Kaggle
     keeps of a notebook; else the folder in which one works. `root` is where the file system begins.
@@ -155,7 +155,7 @@ def _kept(root: Path) -> Path | None:
 
 
 def prepared_folder(root: Path = Path("/")) -> Path:
-    """Where prepared pictures are kept: with the runs if these outlive this machine, else in its cache.
+    """Return where prepared pictures are kept: with the runs if these outlive this machine, or in its cache.
 
     Preparing takes minutes, and nobody wants to wait for it in each new runtime.
     """
@@ -164,12 +164,12 @@ def prepared_folder(root: Path = Path("/")) -> Path:
 
 
 def is_kaggle() -> bool:
-    """Whether this is a notebook on Kaggle, whose machines have Colab's module, too."""
+    """Tell whether this is a notebook on Kaggle, whose machines have Colab's module, too."""
     return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 
 
 def drive_hint(root: Path = Path("/")) -> str:
-    """What to type in Colab so that runs outlive it; nothing is asked, and nothing waits for an answer."""
+    """Say what to type in Colab so that runs outlive it; nothing waits for an answer."""
     if (root / _DRIVE).is_dir():
         return f"Runs are kept in Google Drive, in {workspace(root)}."
     return f"Runs are lost with this runtime, unless you mount Google Drive before this cell: {_MOUNT}"

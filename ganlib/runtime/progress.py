@@ -11,19 +11,19 @@ _Item = TypeVar("_Item")
 
 
 def progress(items: Iterable[_Item], what: str, unit: str, total: int) -> Iterable[_Item]:
-    """`items`, with a bar that says how many of `total` are done; none where output goes to a file."""
+    """Show a bar that says how many of `total` items are done; none where output goes to a file."""
     return bar(what, unit, total, items)
 
 
 def bar(what: str, unit: str, total: int, items: Iterable[_Item] | None = None) -> "tqdm[_Item]":
-    """The bar itself, which is told by `update` how many more are done where it is given no `items`."""
+    """Make the bar itself, which is told by `update` how many more are done if it has no `items`."""
     if in_notebook():
         return tqdm(items, desc=what, unit=unit, total=total, file=NotebookLine(), mininterval=0.5)
     return tqdm(items, desc=what, unit=unit, total=total, dynamic_ncols=True, disable=None)
 
 
 def in_notebook() -> bool:
-    """Whether a notebook shows the output; of a process that it has forked, it shows only what is printed."""
+    """Tell whether a notebook shows the output; of a process it forked, it shows only prints."""
     if sys.modules.get("IPython") is None or multiprocessing.parent_process() is not None:
         return False
     from IPython.core.getipython import get_ipython
@@ -49,4 +49,4 @@ class NotebookLine:
             self._handle.update({"text/plain": line}, raw=True)
 
     def flush(self) -> None:
-        """A line is shown when it is written."""
+        """Do nothing: a line is shown when it is written."""

@@ -12,7 +12,7 @@ _HEADINGS = ("recipe", "source", "data set", "px", "parameters G + D", "loss", "
 
 
 def recipe_table(recipes: list[Recipe], minutes: dict[str, float]) -> str:
-    """A line for each recipe; `minutes` says how long its epochs take on this machine, by name.
+    """Write a line for each recipe; `minutes` tells how long its epochs take on this machine, by name.
 
     The memory is counted for training in fp32.
     """

@@ -38,19 +38,19 @@ class Training(Protocol):
         """End training after this step."""
 
     def last_losses(self) -> tuple[float, float]:
-        """Losses of D and G."""
+        """Return the losses of D and G."""
 
     def speed(self) -> float:
-        """Pictures a second."""
+        """Return pictures a second."""
 
     def spent(self) -> float:
-        """Share of the budget that is spent."""
+        """Return the share of the budget that is spent."""
 
     def seconds_left(self) -> float:
-        """Seconds until the budget is spent."""
+        """Return the seconds until the budget is spent."""
 
     def forecast(self) -> str:
-        """How long this call of `fit` will take, in a sentence."""
+        """Say how long this call of `fit` will take."""
 
 
 class Callback:

@@ -15,7 +15,7 @@ class Diagnostic:
     advice: str
 
     def to_json(self) -> dict[str, str]:
-        """As it stands in the log and in a checkpoint."""
+        """Return it as the log and a checkpoint hold it."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -27,7 +27,7 @@ _Row = dict[str, Any]
 
 _RECENT = 4
 _WINDOW = 20
-_BEGINNING = 8  # rows: so long D may be far ahead of a G that still paints grey
+_BEGINNING = 8  # rows: so long D may be far ahead of a G that still makes grey
 _PATIENCE = 16
 _LEAST_STEPS = 600  # with large batches a thousand pictures are few steps
 
@@ -66,7 +66,7 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     real, fake = (_mean(recent, name) for name in ("real_probability", "fake_probability"))
     return Diagnostic(
         "discriminator wins",
-        f"D takes real pictures for real with a probability of {real:.2f}, painted ones with {fake:.2f}"
+        f"D takes real pictures for real with a probability of {real:.2f}, generated ones with {fake:.2f}"
         f"{_gradients(recent)}: G hears that all is wrong, but not what.",
         "Hold D back: --set d_norm=spectral, or a lower rate such as d_lr=1e-4, or d_steps=1 if D plays more "
         'often than G; in Python replace(recipe, d_norm="spectral").',
@@ -90,7 +90,7 @@ def _generator_collapses(rows: Sequence[_Row]) -> Diagnostic | None:
 
 
 def _never_varied(rows: Sequence[_Row], diversities: list[float]) -> bool:
-    """Whether D cannot tell what is painted, and it is still the same picture."""
+    """Tell whether G fools D, and still with one and the same picture."""
     fooled = abs(_mean_lead(rows[-_BEGINNING:])) < _AHEAD
     learnt = min(_known(rows, "score"), default=1.0) < _LIKE_GREY
     return _is_old(rows) and fooled and learnt and max(diversities[-_RECENT:], default=1.0) < _FEW
@@ -138,7 +138,7 @@ def _nothing_learnt(rows: Sequence[_Row]) -> Diagnostic | None:
         why = "stands still: its weights have grown until nothing that D says moves them"
     elif _is_old(rows) and _is_flat(scores) and abs(_mean_lead(rows)) < _AHEAD:
         rate = "4e-4"
-        why = f"paints as at the beginning: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
+        why = f"is where it began: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
     else:
         return None
     return Diagnostic(

@@ -26,12 +26,12 @@ _SAMPLES_A_SCORE = 4
 
 
 def sample_is_due(number: int) -> bool:
-    """Every one up to 32, then one in two, in four, and so on: a film shows the early change in full."""
+    """Tell whether to sample after so many thousand pictures: all up to 32, then one in two, in four ..."""
     return number % _gap(number) == 0
 
 
 def score_is_due(number: int) -> bool:
-    """Every fourth of those that are sampled."""
+    """Tell whether to score: every fourth of the times when samples are due."""
     return number % (_SAMPLES_A_SCORE * _gap(number)) == 0
 
 
@@ -48,7 +48,7 @@ class Evaluation:
             raise GanlibError(f"KID is measured every 1 kimg at the most often, not every {self.kimg}.")
 
     def is_due(self, number: int) -> bool:
-        """Whether it is after so many thousand pictures."""
+        """Tell whether KID is due after so many thousand pictures."""
         return number // self.kimg > (number - 1) // self.kimg
 
 

@@ -45,7 +45,7 @@ class RunRng:
             _write(outside, self.device)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the streams stand, as tensors and plain values."""
+        """Return where the streams stand, as tensors and plain values."""
         return _read(self.device) if self._in_use else self._own
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

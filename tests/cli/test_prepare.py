@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ganlib.cli import main
-from ganlib.data.online import kaggle
+from ganlib.data import download
 from tests.data.pictures import fill
 
 
@@ -97,7 +97,7 @@ def test_a_mistake_is_a_sentence(folder, arguments, message, capsys, monkeypatch
 
 
 def test_a_data_set_of_kaggle_is_prepared_by_its_name(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(kaggle, "downloaded", lambda handle: folder)
+    monkeypatch.setattr(download, "fetch", lambda handle: folder)
     assert main(["prepare", "owner/name", "--size", "32"]) == 0
     assert "name-32-" in capsys.readouterr().out
 

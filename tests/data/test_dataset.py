@@ -3,8 +3,11 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
 
-from ganlib.data.dataset import ImageDataset, load_art, to_bytes, to_float
+from ganlib.data.dataset import ImageDataset, as_image_dataset, load_art, to_bytes, to_float
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
@@ -59,3 +62,26 @@ def test_the_content_hash_sees_every_bit_and_the_order(art):
     hashes = {ImageDataset(images, "x").content_hash for images in (art.images, changed, art.images[::-1])}
     assert len(hashes) == 3
     assert art.content_hash == ImageDataset(art.images.copy(), "other name").content_hash
+
+
+def test_a_set_is_a_dataset_of_tensors(art):
+    assert art[0].shape == (3, 32, 32)
+    assert torch.equal(art[7], art.tensor(np.array([7]))[0])
+    assert torch.equal(torch.stack(list(art)), art.tensor())
+    assert len(list(art)) == len(art)
+    with pytest.raises(IndexError):
+        _ = art[60]
+    batches = list(DataLoader(art, batch_size=16, shuffle=True))
+    assert [batch.shape[0] for batch in batches] == [16, 16, 16, 12]
+    small = ImageDataset(art.images, "small", transform=lambda picture: picture[:, ::2, ::2])
+    assert next(iter(DataLoader(small, batch_size=5))).shape == (5, 3, 16, 16)
+
+
+def test_an_image_folder_becomes_bytes_once(tmp_path):
+    fill(tmp_path / "all" / "some", 30)
+    shape = transforms.Compose([transforms.Resize(32), transforms.CenterCrop(32)])
+    plain = as_image_dataset(ImageFolder(tmp_path / "all", shape), 32)
+    assert plain.images.shape == (30, 32, 32, 3)
+    normal = transforms.Compose([shape, transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+    assert np.array_equal(as_image_dataset(ImageFolder(tmp_path / "all", normal), 32).images, plain.images)
+    assert as_image_dataset(plain, 32) is plain

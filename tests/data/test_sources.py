@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganlib.data.online import kaggle
-from ganlib.data.readers import FolderPictures, ZipPictures, find_pictures
+from ganlib.data import download
+from ganlib.data.readers import FolderPictures, ZipPictures
+from ganlib.data.sources import find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder
 from tests.data.pictures import fill
@@ -18,8 +19,7 @@ def no_net(monkeypatch):
     def asked(handle):
         raise AssertionError(f"asked Kaggle for {handle}")
 
-    monkeypatch.setattr(kaggle, "downloaded", lambda handle: None)
-    monkeypatch.setattr(kaggle, "fetch", asked)
+    monkeypatch.setattr(download, "fetch", asked)
 
 
 def test_bundled_art_comes_first(tmp_path, monkeypatch):
@@ -48,16 +48,13 @@ def test_an_archive_is_found_by_its_content(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["owner/name", "https://www.kaggle.com/datasets/owner/name?select=a.png"])
-def test_a_data_set_is_fetched_only_if_it_is_not_there(tmp_path, monkeypatch, source):
+def test_a_data_set_is_fetched_by_its_handle(tmp_path, monkeypatch, source):
     folder = fill(tmp_path / "versions" / "3", 2)
     asked = []
-    monkeypatch.setattr(kaggle, "downloaded", lambda handle: asked.append(handle) or folder)
+    monkeypatch.setattr(download, "fetch", lambda handle: asked.append(handle) or folder)
     pictures = find_pictures(source)
     assert (pictures.name, len(pictures)) == ("name", 2)
-    assert (asked[0].owner, asked[0].name) == ("owner", "name")
-    monkeypatch.setattr(kaggle, "downloaded", lambda handle: None)
-    monkeypatch.setattr(kaggle, "fetch", lambda handle: folder)
-    assert len(find_pictures(source)) == 2
+    assert asked == ["owner/name"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +72,7 @@ def test_portraits_are_no_files():
 
 
 def test_a_way_that_there_is_not_is_a_sentence():
-    with pytest.raises(GanlibError, match=r"no way 'carrier pigeon'.*opendatasets, huggingface"):
+    with pytest.raises(GanlibError, match=r"no way 'carrier pigeon'.*kaggle, opendatasets, huggingface"):
         find_pictures("owner/name", via="carrier pigeon")
 
 
@@ -84,7 +81,7 @@ def test_a_way_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
     fill(tmp_path / "owner" / "name", 2)
     met = []
     fetch = lambda source: met.append(source) or tmp_path / "owner"  # noqa: E731
-    monkeypatch.setattr("ganlib.data.online.open_datasets.fetch", fetch)
+    monkeypatch.setattr(download, "fetch_with_opendatasets", fetch)
     assert len(find_pictures("owner/name", via="opendatasets")) == 2
     assert met == ["owner/name"]
 

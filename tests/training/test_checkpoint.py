@@ -242,9 +242,7 @@ def test_a_run_of_version_0_1_opens_and_says_why_it_cannot_go_on(art, tmp_path):
     z = load_latent(run.folder / "z.json", generator)
     picture = torch.load(run.folder / "picture.pt", weights_only=True)
     assert torch.allclose(generate(generator, z[None]), picture, atol=1e-5)
-    with pytest.raises(
-        GanlibError, match=r"another version .*The generators of the run still open"
-    ):
+    with pytest.raises(GanlibError, match=r"another version .*The generators of the run still open"):
         open_run(recipe, art, run.folder)
 
 

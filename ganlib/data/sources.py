@@ -1,0 +1,125 @@
+"""Where pictures come from: bundled art, a folder, an archive, or a data set from the internet."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ganlib.data import download
+from ganlib.data.readers import FolderPictures, Found, Pictures, open_archive
+from ganlib.errors import GanlibError
+from ganlib.runtime.files import bundled_folder, expand_home
+
+PORTRAITS = "portraits"
+PATCHWORK = "patchwork"
+_WAYS = ("kaggle", "opendatasets", "huggingface")
+
+
+def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
+    """Find the files of `source`, which is explained at `load_art`; download them if they are not here.
+
+    Raises:
+        GanlibError: there is no such source, or it cannot be fetched.
+    """
+    if via is not None:
+        return _fetched(str(source), via)
+    if source == PATCHWORK:
+        return FolderPictures(bundled_folder() / PATCHWORK)
+    if source == PORTRAITS:
+        raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
+    place = expand_home(source)
+    return _local(place) if place.exists() else _from_kaggle(str(source), download.fetch)
+
+
+def _local(place: Path, name: str | None = None) -> Pictures:
+    pictures = FolderPictures(place) if place.is_dir() else open_archive(place)
+    if name:
+        pictures.name = name
+    return pictures
+
+
+def _from_kaggle(source: str, fetch: Callable[[str], Path]) -> Pictures:
+    handle = download.parse_handle(source)
+    if handle is None:
+        raise GanlibError(
+            f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "
+            f"('owner/name' or its address), '{PORTRAITS}' or '{PATCHWORK}'."
+        )
+    return _local(fetch(handle), handle.split("/")[1])
+
+
+def _fetched(source: str, via: str) -> Pictures:
+    match via:
+        case "kaggle":
+            return _from_kaggle(source, download.fetch_with_kaggle)
+        case "opendatasets":
+            return _local(download.fetch_with_opendatasets(source))
+        case "huggingface":
+            return HuggingFacePictures(source)
+    raise GanlibError(f"There is no way '{via}' to fetch pictures: choose one of {', '.join(_WAYS)}.")
+
+
+class HuggingFacePictures:
+    """Every picture of every split of a data set on the Hugging Face hub; its bytes go through untouched."""
+
+    def __init__(self, source: str) -> None:
+        """Download the data set `source`, "owner/name", unless it is there.
+
+        Raises:
+            GanlibError: `datasets` is missing, there is no such set, it is closed, or it holds no pictures.
+        """
+        self.name, self.place = source, f"huggingface:{source}"
+        self._splits = {split: _pictures_only(rows, source) for split, rows in _load(source).items()}
+
+    def fingerprint(self) -> str:
+        """Return text that changes when the data set does."""
+        return " ".join(f"{split}:{rows._fingerprint}" for split, rows in self._splits.items())
+
+    def __len__(self) -> int:
+        """How many rows there are in all splits."""
+        return sum(map(len, self._splits.values()))
+
+    def __iter__(self) -> Iterator[Found]:
+        """Every row, split by split."""
+        for split, rows in self._splits.items():
+            for row in range(len(rows)):
+                yield Found(f"{split}/{row:06d}", partial(_open_row, rows, row))
+
+
+def _load(source: str) -> dict[str, Any]:
+    try:
+        import datasets
+
+        return dict(datasets.load_dataset(source))
+    except ImportError:
+        raise GanlibError(
+            "The package datasets is not installed: 'python -m pip install datasets'."
+        ) from None
+    except Exception as error:  # of many packages
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0].rstrip('.')}"
+        raise GanlibError(
+            f"'{source}' cannot be loaded from Hugging Face ({reason}): check connection and spelling; if "
+            f"https://huggingface.co/datasets/{source} asks for consent, give it there, make a token at "
+            "https://huggingface.co/settings/tokens and type 'hf auth login'."
+        ) from None
+
+
+def _pictures_only(rows: Any, source: str) -> Any:
+    """The column of pictures, not decoded."""
+    from datasets import Image
+
+    column = next((name for name, kind in rows.features.items() if isinstance(kind, Image)), None)
+    if column is None:
+        raise GanlibError(
+            f"'{source}' on Hugging Face holds no column of pictures, only {', '.join(rows.column_names)}: "
+            "choose another data set."
+        )
+    return rows.select_columns([column]).cast_column(column, Image(decode=False))
+
+
+def _open_row(rows: Any, row: int) -> BinaryIO | Path:
+    (picture,) = rows[row].values()
+    if picture is None:
+        raise OSError(None, "this row holds no picture")
+    return BytesIO(picture["bytes"]) if picture["bytes"] is not None else Path(picture["path"])

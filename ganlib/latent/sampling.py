@@ -22,13 +22,13 @@ _SHORTEST = 1e-4  # radians: where the angle is smaller, an arc and a line are t
 def sample_latent(count: int, latent_dim: int, seed: int = 0) -> Tensor:
     """Draw z, (count, latent_dim), from N(0, 1): row k belongs to seed plus k alone, on the CPU.
 
-    So one seed is one picture, whatever the batch, the count or the device it is painted on.
+    So one seed is one picture, whatever the batch, the count or the device.
 
     Raises:
         GanlibError: the count or the seed is out of range.
     """
     if count < 1:
-        raise GanlibError(f"A count of {count} pictures paints nothing: ask for at least 1.")
+        raise GanlibError(f"A count of {count} pictures makes nothing: ask for at least 1.")
     if not 0 <= seed <= _LARGEST_SEED - count:
         raise GanlibError(f"The seed {seed} is out of range: choose one from 0 to 2**63 - 1.")
     return torch.stack([_one_latent(latent_dim, seed + k) for k in range(count)])
@@ -40,14 +40,14 @@ def _one_latent(latent_dim: int, seed: int) -> Tensor:
 
 @torch.inference_mode()
 def generate(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1], on the CPU, of z (N, latent_dim), in eval mode."""
+    """Generate pictures (N, 3, S, S) in [-1, 1], on the CPU, from z (N, latent_dim), in eval mode."""
     device = next(generator.parameters()).device
     with in_eval(generator):
         return torch.cat([generator(part.to(device)).float().cpu() for part in z.split(batch_size)])
 
 
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:
-    """`z` itself, if it is (N, latent_dim) and finite.
+    """Return `z` itself, if it is (N, latent_dim) and finite.
 
     Raises:
         GanlibError: it has another shape, or holds what is no number.
@@ -73,7 +73,7 @@ def truncate(z: Tensor, amount: float) -> Tensor:
 
 
 def lerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Points (N, latent_dim) on the straight line between two z, (latent_dim,), at each `share` (N,).
+    """Find points (N, latent_dim) on the line between two z, (latent_dim,), at each `share` (N,) of it.
 
     At a share of 0 and of 1 they are `start` and `end` to the bit.
     """
@@ -81,7 +81,7 @@ def lerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 
 
 def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Points (N, latent_dim) on the arc between two z, (latent_dim,), at each `share` (N,) of its angle.
+    """Find points (N, latent_dim) on the arc between two z, (latent_dim,), at each `share` (N,) of its angle.
 
     The length goes evenly from that of the one to that of the other (Shoemake 1985; White 2016), and at a
     share of 0 and of 1 they are `start` and `end` to the bit. Where there is no arc (from or to 0), or one
@@ -99,7 +99,7 @@ def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 
 
 def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
-    """A path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
+    """Return a path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
 
     Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
     goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
@@ -120,7 +120,7 @@ def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = F
 
 
 def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
-    """Sums and differences of groups of z, each (N, latent_dim), by their means; a z (latent_dim,).
+    """Add and subtract groups of z, each (N, latent_dim), by their means; the result is a z (latent_dim,).
 
     "With hat, minus without, plus smiling": the mean of a group keeps what its pictures share (Radford et
     al. 2016, section 6.3.2).
@@ -139,7 +139,7 @@ _LARGEST_FILE = 10_000_000  # bytes; a z of 100 numbers takes 2,500
 
 
 def fingerprint(generator: Generator) -> str:
-    """SHA-256 over all weights that decide what `generator` paints, the same on every device."""
+    """Compute SHA-256 over all weights that decide the pictures of `generator`, the same on every device."""
     digest = hashlib.sha256()
     for name, tensor in sorted(generator.state_dict().items()):
         if tensor.is_floating_point():  # BatchNorm counts its batches, too: that changes no picture
@@ -149,7 +149,7 @@ def fingerprint(generator: Generator) -> str:
 
 
 def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
-    """One z, (latent_dim,), as JSON text that names the model it belongs to.
+    """Write one z, (latent_dim,), as JSON text that names the model it belongs to.
 
     Raises:
         GanlibError: z has another shape, or holds a NaN or an infinity.
@@ -165,7 +165,7 @@ def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
 
 
 def latent_from_json(text: str | bytes, generator: Generator, name: str = "This file") -> Tensor:
-    """The z, (latent_dim,), that `latent_to_json` wrote for this very generator; `name` is for messages.
+    """Read the z, (latent_dim,), that `latent_to_json` wrote for this generator; `name` is for messages.
 
     Raises:
         GanlibError: it is damaged, of another model or a newer ganlib, or its z has another length or a NaN.
@@ -187,7 +187,7 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
     if values.get("model") != fingerprint(generator):
         raise GanlibError(
             f"{name} belongs to other weights (recipe {values.get('recipe')!r}): open the model it was saved "
-            "from. One that has been trained on since then paints other pictures."
+            "from. One that has been trained on since then makes other pictures."
         )
     return z
 
@@ -205,7 +205,7 @@ def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Pat
 
 
 def load_latent(path: str | Path, generator: Generator) -> Tensor:
-    """The z, (latent_dim,), that `save_latent` wrote for this very generator, to the bit.
+    """Read the z, (latent_dim,), that `save_latent` wrote for this very generator, to the bit.
 
     Raises:
         GanlibError: there is no such file, or what `latent_from_json` says of it.

@@ -3,52 +3,45 @@ PYTHON ?= python3
 MINUTES ?= 5
 BIN := .venv/bin
 LANE := .venv/colab-lane
+LOWEST := .venv/lowest
+TINY := GANLIB_TINY=1 OMP_NUM_THREADS=1
 
-.PHONY: help demo test lab book check widgets test-colab notebooks publish clean
+.PHONY: help demo test lab website check widgets test-colab test-lowest notebooks publish clean
 
 help:  ## say what there is to make
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ #/' | column -t -s '#'
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' Makefile
 
-.venv/core: requirements.txt pyproject.toml
+.venv/core: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -e .
 	@touch $@
 
-.venv/lab: .venv/core
-	$(BIN)/python -m pip install -q -e '.[lab]'
-	@touch $@
-
-.venv/book: .venv/core
-	$(BIN)/python -m pip install -q -e '.[book]'
-	@touch $@
-
-.venv/test: .venv/core
-	$(BIN)/python -m pip install -q -e '.[test]'
+.venv/course .venv/docs .venv/test: .venv/%: .venv/core
+	$(BIN)/python -m pip install -q -e '.[$*]'
 	@touch $@
 
 .venv/colab: .venv/test
 	$(BIN)/python -m pip install -q --no-deps --upgrade --target $@ ipywidgets==7.7.1 ipython_genutils==0.2.0
 	@touch $@
 
-# What Colab has, in its versions; what it lacks lies beside it, for the setup cell to install without a network.
-$(LANE)/built: tests/colab-constraints.txt requirements.txt
-	$(PYTHON) -m venv $(LANE)
-	sed '/^# Colab lacks/,$$d' requirements.txt > $(LANE)/preinstalled.txt
-	sed '1,/^# Colab lacks/d' requirements.txt > $(LANE)/brought.txt
-	$(LANE)/bin/python -m pip install -q -c tests/colab-constraints.txt -r $(LANE)/preinstalled.txt \
-		ipykernel ipython nbclient nbconvert kaggle
-	rm -rf $(LANE)/wheels
-	$(LANE)/bin/python -m pip wheel -q --no-deps -w $(LANE)/wheels -r $(LANE)/brought.txt
+$(LANE)/built: tests/colab-constraints.txt pyproject.toml
+	$(PYTHON) -m tests.colab.building $(LANE)
+	@touch $@
+
+$(LOWEST)/built: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install -q uv
+	$(LOWEST)/bin/uv pip install -q -p $(LOWEST) --resolution lowest-direct -r pyproject.toml
 	@touch $@
 
 demo: .venv/core  ## train on the bundled portraits; MINUTES=5
 	$(BIN)/python -m ganlib train auto --data portraits --run runs/demo --minutes $(MINUTES)
 
-lab: .venv/lab  ## open the course in JupyterLab
+lab: .venv/course  ## open the course in JupyterLab
 	$(BIN)/python -m jupyter lab --notebook-dir . notebooks/01_dataset.ipynb
 
-book: .venv/book  ## the course as a website in build/book; runs first what was not run as it is now
-	$(BIN)/python -m book
+website: .venv/docs  ## the course as a website in build/website; runs first what was not run as it is now
+	$(BIN)/python -m tools.website
 
 check: .venv/test  ## lint, format and types
 	$(BIN)/ruff check .
@@ -56,23 +49,26 @@ check: .venv/test  ## lint, format and types
 	$(BIN)/mypy
 
 test: check  ## everything the project tests
-	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(TINY) $(BIN)/python -m pytest -n 2 --dist loadfile
 	$(MAKE) widgets
 
 widgets: .venv/colab  ## the studio's tests once more, with the ipywidgets of Colab
 	PYTHONPATH=$(CURDIR)/.venv/colab $(BIN)/python -c "import ipywidgets; assert ipywidgets.__version__ == '7.7.1'"
-	PYTHONPATH=$(CURDIR)/.venv/colab GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
-		-W ignore::DeprecationWarning tests/show/test_studio_*.py tests/show/test_pairs.py tests/show/test_stamps.py \
-		tests/show/test_playground.py
+	PYTHONPATH=$(CURDIR)/.venv/colab $(TINY) $(BIN)/python -m pytest -n 2 --dist loadfile -W ignore::DeprecationWarning \
+		tests/studio tests/course/test_checkerboard.py tests/course/test_playground.py \
+		tests/course/test_real_or_fake.py
 
 test-colab: $(LANE)/built  ## the notebooks with the versions of Colab, each alone in an empty folder
 	PYDEVD_DISABLE_FILE_VALIDATION=1 $(LANE)/bin/python -m tests.colab.lane $(NAMES)
 
+test-lowest: $(LOWEST)/built  ## a small training with the lowest versions that pyproject.toml allows
+	GANLIB_TINY=1 $(LOWEST)/bin/python -m tests.lowest
+
 notebooks: .venv/test  ## run the notebooks and keep the outputs that the tests compare
-	GANLIB_TINY=1 OMP_NUM_THREADS=1 $(BIN)/python notebooks/refresh.py notebooks/*.ipynb
+	$(TINY) $(BIN)/python -m tools.refresh notebooks/*.ipynb
 
 publish: .venv/test  ## write the address into badges, setup cells and README; REPO=owner/name
-	$(BIN)/python -m notebooks.publish $(if $(REPO),--repo $(REPO))
+	$(BIN)/python -m tools.publish $(if $(REPO),--repo $(REPO))
 
 clean:  ## remove the environment, the runs and the website
 	rm -rf .venv runs build

@@ -8,9 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, table
 from ganlib.data.dataset import load_art
 from ganlib.recipes import get_recipe, recipe_names
 from ganlib.runtime.device import detect
@@ -21,24 +20,10 @@ _SIZE = 64  # px
 _BATCH = 2
 
 
-class Measured(NamedTuple):
-    """A checkpoint's bytes, and the seconds to write and to read it."""
-
-    name: str
-    size: int
-    writing: float
-    reading: float
-
-    def row(self) -> str:
-        """One line of the table."""
-        return f"| {self.name} | {self.size / 1e6:.1f} | {self.writing:.2f} | {self.reading:.2f} |"
-
-
-def measure(name: str, folder: Path, times: int) -> Measured:
-    """The quickest of some saves of a recipe's whole state."""
+def row(name: str, folder: Path, times: int) -> list[str]:
+    """Save and read a recipe's whole state so often, and say how large it is and what the quickest took."""
     recipe = replace(get_recipe(name), batch_size=_BATCH)
-    art = load_art(recipe.art, recipe.size)
-    trainer = Trainer(recipe, art, folder / name, callbacks=[])
+    trainer = Trainer(recipe, load_art(recipe.art, recipe.size), folder / name, callbacks=[])
     run = trainer.fit(kimg=2 * _BATCH / 1000)
     writing, reading = [], []
     for _ in range(times):
@@ -48,7 +33,8 @@ def measure(name: str, folder: Path, times: int) -> Measured:
         read_checkpoint(run.checkpoint_file)
         writing.append(written - start)
         reading.append(time.perf_counter() - written)
-    return Measured(name, run.checkpoint_file.stat().st_size, min(writing), min(reading))
+    size = run.checkpoint_file.stat().st_size
+    return [name, f"{size / 1e6:.1f}", f"{min(writing):.2f}", f"{min(reading):.2f}"]
 
 
 def main() -> None:
@@ -56,11 +42,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=3)
     times = parser.parse_args().times
-    print(f"{describe(detect().device.type)}\n\n| recipe | MB | s to save | s to read |\n|---|---|---|---|")
+    print(describe(detect().device.type), end="\n\n")
+    names = [name for name in recipe_names() if get_recipe(name).size == _SIZE]
     with TemporaryDirectory() as folder:
-        for name in recipe_names():
-            if get_recipe(name).size == _SIZE:
-                print(measure(name, Path(folder), times).row())
+        rows = (row(name, Path(folder), times) for name in names)
+        for line in table(["recipe", "MB", "s to save", "s to read"], rows):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ import torch
 from accelerate.utils import convert_outputs_to_fp32
 from torch import nn
 
-from benchmarks.machine import describe
-from benchmarks.matrix import TYPES
+from benchmarks.machine import TYPES, describe, table
 from ganlib.augment import Augment
 from ganlib.losses import gradient_penalty
 from ganlib.recipes import Recipe, get_recipe, recipe_names
@@ -41,7 +40,7 @@ class Players:
         self.real = torch.rand(shape, device=self.device).to(memory_format=layout) * 2 - 1
 
     def seconds(self, step: int) -> float:
-        """What one step takes, with R1 and R2 if the recipe has them in this one; no scaler of gradients."""
+        """Time one step, with R1 and R2 if the recipe has them in this one; no scaler of gradients."""
         began = time.perf_counter()
         loss = self.recipe.adversarial_loss()
         fake = self._paint()
@@ -80,10 +79,11 @@ def _mix(net: nn.Module, machine: Machine) -> None:
         net.forward = convert_outputs_to_fp32(mixed(net.forward))
 
 
-def seconds_a_step(recipe: Recipe, layout: torch.memory_format, machine: Machine, steps: int) -> list[float]:
-    """Seconds of each of `steps` steps of both players, after eight to warm up."""
+def rate(recipe: Recipe, layout: torch.memory_format, machine: Machine, steps: int) -> float:
+    """Measure pictures a second over `steps` steps of both players, after eight to warm up."""
     players = Players(recipe, layout, machine)
-    return [players.seconds(step) for step in range(_WARM + steps)][_WARM:]
+    times = [players.seconds(step) for step in range(_WARM + steps)][_WARM:]
+    return recipe.batch_size / statistics.mean(times)
 
 
 def main() -> None:
@@ -92,23 +92,18 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="all of them, unless told")
     parser.add_argument("--device")
     parser.add_argument("--precision", choices=PRECISIONS)
-    parser.add_argument(
-        "--steps", type=int, default=24, help="a multiple of 8, for some recipes have a penalty so often (24)"
-    )
+    about = "a multiple of 8, for some recipes have a penalty so often (24)"
+    parser.add_argument("--steps", type=int, default=24, help=about)
     options = parser.parse_args()
     machine = detect(options.device, options.precision)
-    print(
-        describe(machine.device.type, options.precision),
-        "",
-        "| recipe | layout | pictures a second (mean) |",
-        "|---|---|---|",
-        sep="\n",
+    print(describe(machine.device.type, options.precision), end="\n\n")
+    rows = (
+        [name, layout, f"{rate(get_recipe(name), memory_format, machine, options.steps):.1f}"]
+        for name in options.recipes or recipe_names()
+        for layout, memory_format in LAYOUTS.items()
     )
-    for name in options.recipes or recipe_names():
-        recipe = get_recipe(name)
-        for layout, memory_format in LAYOUTS.items():
-            times = seconds_a_step(recipe, memory_format, machine, options.steps)
-            print(f"| {name} | {layout} | {recipe.batch_size / statistics.mean(times):.1f} |", flush=True)
+    for line in table(["recipe", "layout", "pictures a second (mean)"], rows):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, table
 from benchmarks.throughput import make_jpegs
 from ganlib.data.dataset import ImageDataset
 from ganlib.data.loader import OnDevice, ReadAhead, Storage
@@ -60,15 +60,22 @@ print(1000 * (time.perf_counter() - begin))
 """
 
 
+_HEADINGS = (
+    ["JPEGs of 1000x1200 px", "KB each", "size", "ImageFolder, pictures/s", "prepare, pictures/s", "ratio"],
+    ["pictures", "size", "seconds", "peak memory, MB", "looked through again, s", "opened, ms"],
+    ["100,000 pictures of 64 px", "GB/s"],
+)
+
+
 def measured(code: str, *arguments: object) -> list[float]:
-    """The numbers that a program of its own prints."""
+    """Return the numbers that a program of its own prints."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [float(number) for number in done.stdout.split()]
 
 
 def linked(files: list[Path], folder: Path, count: int) -> Path:
-    """A folder of `count` names for the same few files."""
+    """Make a folder of `count` names for the same few files."""
     folder.mkdir()
     for index in range(count):
         (folder / f"{index:06d}{files[0].suffix}").hardlink_to(files[index % len(files)])
@@ -76,7 +83,7 @@ def linked(files: list[Path], folder: Path, count: int) -> Path:
 
 
 def against_image_folder(folder: Path, size: int, rounds: int, place: Path) -> tuple[float, float]:
-    """Pictures a second of ganlib and of `ImageFolder`, the median of rounds in which they take turns."""
+    """Measure pictures a second of ganlib and `ImageFolder`, the median of rounds, in turn."""
     count, cores = len(list((folder / "art").iterdir())), os.cpu_count() or 1
     ours, theirs = [], []
     for turn in range(rounds):
@@ -87,7 +94,7 @@ def against_image_folder(folder: Path, size: int, rounds: int, place: Path) -> t
 
 
 def jpegs(place: Path, grain: int, quality: int) -> Path:
-    """A class folder of 2,048 names for 512 JPEGs of 1000x1200 px."""
+    """Make a class folder of 2,048 names for 512 JPEGs of 1000x1200 px."""
     make_jpegs(place / f"grain-{grain}-{quality}-few", 512, grain, quality)
     folder = place / f"grain-{grain}-{quality}"
     folder.mkdir()
@@ -95,34 +102,31 @@ def jpegs(place: Path, grain: int, quality: int) -> Path:
     return folder
 
 
-def speed_table(place: Path, rounds: int) -> Iterator[str]:
-    """Preparing against decoding in every epoch, for pictures of less and more detail."""
-    yield "| JPEGs of 1000x1200 px | KB each | size | ImageFolder, pictures/s | prepare, pictures/s | ratio |"
-    yield "|---|---|---|---|---|---|"
+def speed_rows(place: Path, rounds: int) -> Iterator[list[str]]:
+    """Compare preparing with decoding in every epoch, for pictures of less and more detail."""
     for grain, quality, sizes in ((6, 75, (64, 512)), (6, 85, (64,)), (12, 90, (64,))):
         folder = jpegs(place, grain, quality)
         kilobytes = statistics.mean(path.stat().st_size for path in (folder / "art").iterdir()) / 1000
         for size in sizes:
             ours, theirs = against_image_folder(folder, size, rounds, place)
-            row = f"quality {quality}, grain of {grain} levels | {kilobytes:.0f} | {size}"
-            yield f"| {row} | {theirs:.0f} | {ours:.0f} | {ours / theirs:.2f} |"
+            about = f"quality {quality}, grain of {grain} levels"
+            rates = [f"{theirs:.0f}", f"{ours:.0f}", f"{ours / theirs:.2f}"]
+            yield [about, f"{kilobytes:.0f}", str(size), *rates]
 
 
-def memory_table(place: Path) -> Iterator[str]:
-    """Peak memory and time of large sets, and how fast they open afterwards."""
-    yield "| pictures | size | seconds | peak memory, MB | looked through again, s | opened, ms |"
-    yield "|---|---|---|---|---|---|"
+def memory_rows(place: Path) -> Iterator[list[str]]:
+    """Measure peak memory and time of large sets, and how fast they open afterwards."""
     large = linked(sorted((place / "grain-6-75-few" / "art").iterdir()), place / "large", 2_800)
     small = small_pictures(place / "small", 100_000)
     for folder, count, size in ((large, 2_800, 512), (small, 100_000, 64)):
         out = place / f"set-{count}"
         seconds, again, peak = measured(_PREPARE, folder, size, out)
         opened = statistics.median(measured(_OPEN, out)[0] for _ in range(5))
-        yield f"| {count:,} | {size} | {seconds:.0f} | {peak:.0f} | {again:.2f} | {opened:.1f} |"
+        yield [f"{count:,}", str(size), f"{seconds:.0f}", f"{peak:.0f}", f"{again:.2f}", f"{opened:.1f}"]
 
 
 def small_pictures(folder: Path, count: int) -> Path:
-    """A folder of different JPEGs of 96x96 px, as a data set of thumbnails has them."""
+    """Make a folder of different JPEGs of 96x96 px, as a data set of thumbnails has them."""
     random = np.random.default_rng(1)
     folder.mkdir()
     for index in range(count):
@@ -131,22 +135,22 @@ def small_pictures(folder: Path, count: int) -> Path:
     return folder
 
 
-def epoch_table(place: Path, device: torch.device) -> Iterator[str]:
-    """Gigabytes of pictures a second that an epoch reads, and that a plain copy of memory reaches."""
-    yield "| 100,000 pictures of 64 px | GB/s |"
-    yield "|---|---|"
+def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
+    """Measure the gigabytes a second that an epoch reads, and that a plain copy of memory reaches."""
     images = ImageDataset.open(place / "set-100000")
-    for name, storage in (
-        ("on the device", OnDevice(images, device)),
-        ("read ahead", ReadAhead(images, device)),
-    ):
-        yield f"| an epoch in batches of 64, {name} | {statistics.median(epoch_rates(storage, images)):.2f} |"
+    storages: dict[str, Storage] = {
+        "on the device": OnDevice(images, device),
+        "read ahead": ReadAhead(images, device),
+    }
+    for name, storage in storages.items():
+        rate = statistics.median(epoch_rates(storage, images))
+        yield [f"an epoch in batches of 64, {name}", f"{rate:.2f}"]
     rows = torch.empty((len(images.train), 64 * 64 * 3), dtype=torch.uint8, device=device).fill_(1)
-    yield f"| a copy of the same bytes, 64 rows at a time | {statistics.median(copy_rates(rows)):.2f} |"
+    yield ["a copy of the same bytes, 64 rows at a time", f"{statistics.median(copy_rates(rows)):.2f}"]
 
 
 def epoch_rates(storage: Storage, images: ImageDataset) -> list[float]:
-    """GB/s of three epochs in shuffled batches of 64."""
+    """Measure GB/s of three epochs in shuffled batches of 64."""
     count, rates = len(images.train), []
     for epoch in range(3):
         storage.begin(torch.randperm(count, generator=torch.Generator().manual_seed(epoch)))
@@ -158,7 +162,7 @@ def epoch_rates(storage: Storage, images: ImageDataset) -> list[float]:
 
 
 def copy_rates(rows: torch.Tensor) -> list[float]:
-    """GB/s of three copies of (N, bytes)."""
+    """Measure GB/s of three copies of (N, bytes)."""
     rates = []
     for _ in range(3):
         begin = time.perf_counter()
@@ -171,19 +175,16 @@ def copy_rates(rows: torch.Tensor) -> list[float]:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=torch.device, default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    print(describe(options.device), flush=True)
+    print(describe(str(options.device)), flush=True)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        for table in (
-            speed_table(place, options.rounds),
-            memory_table(place),
-            epoch_table(place, torch.device(options.device)),
-        ):
+        every = (speed_rows(place, options.rounds), memory_rows(place), epoch_rows(place, options.device))
+        for headings, rows in zip(_HEADINGS, every, strict=True):
             print()
-            for line in table:
+            for line in table(headings, rows):
                 print(line, flush=True)
 
 

@@ -7,21 +7,32 @@ own below `--runs`, where it goes on if it is called again; then it writes one P
 import argparse
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from PIL import Image
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, table
 from ganlib.costs import cost
 from ganlib.data.dataset import load_art
 from ganlib.recipes import get_recipe
 from ganlib.run import Run
 from ganlib.runtime.device import detect
 from ganlib.show.curves import curves
+from ganlib.show.figure import Figure
 from ganlib.training.trainer import Trainer
 
 REFERENCES = ("portraits64", "artportraits64", "artgan64", "gallery512")
-_SIDE = 480
-_TITLE = 34
-_MARGIN = 20
+_COLUMNS = (
+    "recipe",
+    "parameters, G + D",
+    "batch",
+    "GFLOP a picture",
+    "memory counted, GiB",
+    "kimg",
+    "minutes",
+    "pictures/s",
+    "losses of D / G",
+)
+_INCHES, _DPI = 4.8, 100  # of a column
 
 
 def train(name: str, runs: Path, kimg: float, minutes: float, device: str) -> Run:
@@ -34,41 +45,37 @@ def train(name: str, runs: Path, kimg: float, minutes: float, device: str) -> Ru
     return trainer.run
 
 
-def row(run: Run) -> str:
-    """One line of the table: what was computed, how far it came, at which speed."""
+def row(run: Run) -> list[str]:
+    """Say what was computed, how far it came, at which speed."""
     recipe, last = run.recipe(), run.log()[-1]
     counted = cost(recipe)
-    parameters = f"{counted.generator_parameters:,} + {counted.discriminator_parameters:,}"
-    memory = f"{counted.memory(recipe.batch_size) / 2**30:.2f}"
-    speed = 1000 * last["kimg"] / last["seconds"]
-    losses = f"{last['d_loss']:.2f} / {last['g_loss']:.2f}"
-    return (
-        f"| {recipe.name} | {parameters} | {recipe.batch_size} | {counted.flops / 1e9:.1f} | {memory} | "
-        f"{last['kimg']:.0f} | {last['seconds'] / 60:.1f} | {speed:.1f} | {losses} |"
-    )
+    return [
+        recipe.name,
+        f"{counted.generator_parameters:,} + {counted.discriminator_parameters:,}",
+        str(recipe.batch_size),
+        f"{counted.flops / 1e9:.1f}",
+        f"{counted.memory(recipe.batch_size) / 2**30:.2f}",
+        f"{last['kimg']:.0f}",
+        f"{last['seconds'] / 60:.1f}",
+        f"{1000 * last['kimg'] / last['seconds']:.1f}",
+        f"{last['d_loss']:.2f} / {last['g_loss']:.2f}",
+    ]
 
 
 def picture(runs: list[Run]) -> Image.Image:
-    """The newest grid of each run, and its curves below."""
-    columns = [_column(run) for run in runs]
-    width = sum(column.width + _MARGIN for column in columns) + _MARGIN
-    sheet = Image.new("RGB", (width, max(column.height for column in columns) + 2 * _MARGIN), "white")
-    for place, column in enumerate(columns):
-        sheet.paste(column, (_MARGIN + place * (_SIDE + _MARGIN), _MARGIN))
-    return sheet
+    """Draw the newest grid of each run, and its curves below."""
+    from matplotlib.figure import Figure as Canvas
 
-
-def _column(run: Run) -> Image.Image:
-    grid = Image.open(run.samples()[-1]).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    plot = curves(run).image().convert("RGB")
-    plot = plot.resize((_SIDE, round(plot.height * _SIDE / plot.width)), Image.Resampling.LANCZOS)
-    column = Image.new("RGB", (_SIDE, _TITLE + _SIDE + _MARGIN + plot.height), "white")
-    last = run.log()[-1]
-    title = f"{run.recipe().name}: {last['kimg']:.0f} kimg, {last['seconds'] / 60:.0f} minutes"
-    ImageDraw.Draw(column).text((0, 0), title, "black", ImageFont.load_default(22))
-    column.paste(grid, (0, _TITLE))
-    column.paste(plot, (0, _TITLE + _SIDE + _MARGIN))
-    return column
+    size = (_INCHES * len(runs), 2 * _INCHES)
+    canvas = Canvas(size, dpi=_DPI, layout="constrained", facecolor="white")
+    for column, run in zip(canvas.subplots(2, len(runs), squeeze=False).T, runs, strict=True):
+        last = run.log()[-1]
+        title = f"{run.recipe().name}: {last['kimg']:.0f} kimg, {last['seconds'] / 60:.0f} minutes"
+        column[0].set_title(title, loc="left")
+        for axes, shown in zip(column, (Image.open(run.samples()[-1]), curves(run).image()), strict=True):
+            axes.imshow(np.asarray(shown.convert("RGB")))
+            axes.axis("off")
+    return Figure.from_canvas(canvas, "", _DPI).image()
 
 
 def main() -> None:
@@ -83,15 +90,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = [train(name, options.runs, options.kimg, options.minutes, options.device) for name in options.only]
     picture(runs).save(options.out, optimize=True)
-    print(
-        describe(options.device),
-        "",
-        "| recipe | parameters, G + D | batch | GFLOP a picture | memory counted, GiB | kimg | minutes | "
-        "pictures/s | losses of D / G |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(row(run) for run in runs),
-        sep="\n",
-    )
+    print(describe(options.device), "", *table(_COLUMNS, map(row, runs)), sep="\n")
 
 
 if __name__ == "__main__":

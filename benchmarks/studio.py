@@ -1,70 +1,116 @@
-"""Milliseconds of Python that one move of a slider in the latent studio takes, until its picture is sent.
+"""Milliseconds that one move of a slider in the latent studio takes, in Python or up to a browser's screen.
 
 `python -m benchmarks.studio` moves a slider of the 64 px portraits, and one of a generator of 512 px with
-random weights, so many times, and prints a table.
+random weights, and prints a table of the time until the picture is sent. With --browser it opens lesson 07 in
+JupyterLab, in Chromium without a window, presses keys on a slider in some rounds, and fails if the median of
+a round is above what people feel as at once.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, spread, table
 from ganlib.recipes import get_recipe
 from ganlib.run import load_generator, save_generator
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
+from ganlib.studio.panels import DirectionsPanel
 
-LARGE = "gallery512"
+_LARGE = "gallery512"
+_AT_ONCE = 300.0  # milliseconds
+_WARM = 3  # moves
 
 
 def large_weights(folder: Path) -> Path:
-    """A weights file of a 512 px generator that was not trained, but whose pictures have contrast."""
-    recipe = get_recipe(LARGE)
+    """Write a generator of 512 px that was not trained, but whose pictures have contrast."""
+    recipe = get_recipe(_LARGE)
     generator = recipe.generator()
     for layer in generator.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0  # it takes its statistics from the one batch that follows
     generator(torch.randn(8, recipe.latent_dim))
-    path = folder / f"{LARGE}.safetensors"
+    path = folder / f"{_LARGE}.safetensors"
     save_generator(generator, recipe, 0.0, path)
     return path
 
 
 def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
-    """What each of `moves` moves takes, after three to warm up: from the new value to the picture's bytes."""
-    studio = LatentStudio(source)
-    slider = studio._page.directions.dials[0].widget
+    """Measure each of `moves` moves, after three to warm up: from the new value to the picture's bytes."""
+    directions = LatentStudio(source)._page.panels[0]
+    assert isinstance(directions, DirectionsPanel)
+    slider = directions.sliders[0].widget
     times = []
-    for move in range(moves + 3):
+    for move in range(moves + _WARM):
         began = time.perf_counter()
-        slider.value = -3 + 6 * move / (moves + 3)
+        slider.value = -3 + 6 * move / (moves + _WARM)
         times.append(1000 * (time.perf_counter() - began))
-    return times[3:]
+    return times[_WARM:]
+
+
+def in_python(moves: int) -> Iterator[list[str]]:
+    """Measure both sizes, a row each."""
+    with tempfile.TemporaryDirectory() as folder:
+        for source in ("portraits", large_weights(Path(folder))):
+            recipe = load_generator(source)[1]
+            yield [recipe.name, str(recipe.size), spread(milliseconds_a_move(source, moves))]
+
+
+def in_a_browser(rounds: int, moves: int) -> list[list[float]]:
+    """Measure milliseconds from key to picture, in rounds of so many moves, after one round to warm up."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.launching import launch
+    from tests.browser.lesson import NAME, write_lesson
+    from tests.browser.serving import serve_lab
+    from tests.browser.studio_page import LabPage
+
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        write_lesson(folder)
+        browser = launch(playwright)
+        if browser is None:
+            raise SystemExit("There is no Chromium: apt-get install chromium, or playwright install chromium")
+        with serve_lab(folder, folder / "server") as server:
+            page = LabPage(browser.new_page())
+            page.visit(f"{server.address}/lab/tree/{NAME}?reset")
+            page.run_all()
+            seconds = [page.seconds_to_picture("direction-1", moves) for _ in range(rounds + 1)]
+    return [[1000 * each for each in round_] for round_ in seconds[1:]]
+
+
+def check(rounds: list[list[float]]) -> None:
+    """End with a sentence if a round was too slow."""
+    slowest = max(statistics.median(times) for times in rounds)
+    if slowest > _AT_ONCE:
+        raise SystemExit(f"A median of {slowest:.0f} ms is above {_AT_ONCE:.0f}: that is not at once.")
 
 
 def main() -> None:
-    """Measure both sizes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moves", type=int, default=100)
+    """Measure, and judge a browser."""
+    about = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("benchmarks.studio", description=__doc__, formatter_class=about)
+    parser.add_argument("--browser", action="store_true", help="measure in Chromium, not in Python")
+    parser.add_argument("--rounds", type=int, default=3, help="of the browser (3)")
+    parser.add_argument("--moves", type=int, default=40, help="of a slider (40)")
     options = parser.parse_args()
-    print(
-        describe(detect().device.type),
-        "",
-        "| generator | size | ms a move (median, lowest to highest) |",
-        "|---|---|---|",
-        sep="\n",
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        for source in ("portraits", large_weights(Path(folder))):
-            times = milliseconds_a_move(source, options.moves)
-            recipe = load_generator(source)[1]
-            spread = f"{statistics.median(times):.1f} ({min(times):.1f} to {max(times):.1f})"
-            print(f"| {recipe.name} | {recipe.size} | {spread} |")
+    print(describe(detect().device.type), end="\n\n")
+    if options.browser:
+        rounds = in_a_browser(options.rounds, options.moves)
+        rows = [[str(number), str(len(times)), spread(times, 0)] for number, times in enumerate(rounds, 1)]
+        print(
+            *table(["round", "moves", "ms from key to picture (median, lowest to highest)"], rows), sep="\n"
+        )
+        check(rounds)
+    else:
+        headings = ["generator", "size", "ms a move (median, lowest to highest)"]
+        print(*table(headings, in_python(options.moves)), sep="\n")
 
 
 if __name__ == "__main__":

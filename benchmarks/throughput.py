@@ -7,23 +7,25 @@ The tutorial's loop plays plain BCE in fp32, whatever the recipe, on the recipe'
 """
 
 import argparse
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 from tqdm import tqdm
 
-from benchmarks.machine import describe
-from benchmarks.matrix import matrix_rate
-from benchmarks.tutorial_loop import decoding_loader, epoch_rates
+from benchmarks.machine import describe, matrix_rate, spread, table
 from ganlib.costs import cost
 from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings
@@ -35,8 +37,19 @@ from ganlib.training.trainer import Trainer
 
 LOOPS = ("tutorial", "tutorial, decoded", "ganlib")
 COMPILED = "ganlib, compiled"
-WANTED_ON_A_GPU = 3.0  # times the tutorial's loop, both on pictures in memory
+_WANTED_ON_A_GPU = 3.0  # times the tutorial's loop, both on pictures in memory
 _EPOCHS_OF_DECODING = 4
+_WORDS = {"no": "fp32"}
+_HEADINGS = (
+    "loop",
+    "pictures a second (median, lowest to highest epoch)",
+    "with all",
+    "ratio",
+    "GFLOP/s",
+    "share of matrix products",
+)
+
+Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,14 +61,52 @@ class Race:
     precision: str | None = None
     epochs: int = 4
 
-    def arguments(self) -> list[str]:
-        """What `main` makes of it again."""
-        words = ["--recipe", self.recipe, "--device", self.device, "--epochs", str(self.epochs)]
-        return words + (["--precision", self.precision] if self.precision else [])
-
     def warming_up(self) -> int:
         """So many of the first epochs do not count."""
         return max(1, self.epochs // 10)
+
+
+def decoding_loader(folder: Path, recipe: Recipe) -> DataLoader[Batch]:
+    """Load from an `ImageFolder` with two workers: every picture is decoded in every epoch."""
+    centre = Normalize([0.5] * 3, [0.5] * 3)
+    transform = Compose([Resize(recipe.size), CenterCrop(recipe.size), ToTensor(), centre])
+    pictures = ImageFolder(str(folder), transform)
+    return DataLoader(pictures, recipe.batch_size, shuffle=True, num_workers=2)
+
+
+def epoch_rates(loader: Iterable[Batch], recipe: Recipe, device: str, epochs: int) -> list[float]:
+    """Train with the loop of every DCGAN tutorial, as it is found; return pictures a second of each epoch."""
+    generator = recipe.generator().to(device)
+    discriminator = nn.Sequential(recipe.discriminator(), nn.Sigmoid()).to(device)
+    criterion = nn.BCELoss()
+    g_optimizer = torch.optim.Adam(generator.parameters(), recipe.g_lr, recipe.betas)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), recipe.d_lr, recipe.betas)
+    rates = []
+    for _ in range(epochs):
+        began = time.perf_counter()
+        shown = 0
+        for batch, _ in loader:
+            real = batch.to(device)
+            ones = torch.ones(len(real), device=device)
+            zeros = torch.zeros(len(real), device=device)
+
+            discriminator.zero_grad()
+            d_loss_real = criterion(discriminator(real).view(-1), ones)
+            d_loss_real.backward()
+            fake = generator(torch.randn(len(real), recipe.latent_dim, 1, 1, device=device))
+            d_loss_fake = criterion(discriminator(fake.detach()).view(-1), zeros)
+            d_loss_fake.backward()
+            d_optimizer.step()
+
+            generator.zero_grad()
+            g_loss = criterion(discriminator(fake).view(-1), ones)
+            g_loss.backward()
+            g_optimizer.step()
+
+            (d_loss_real + d_loss_fake).item(), g_loss.item()  # printed or stored by every tutorial
+            shown += len(real)
+        rates.append(shown / (time.perf_counter() - began))
+    return rates
 
 
 class EpochClock(Callback):
@@ -93,7 +144,7 @@ def make_jpegs(folder: Path, count: int, grain: int = 12, quality: int = 90) -> 
 
 
 def rates_of(loop: str, folder: Path, race: Race) -> list[float]:
-    """Pictures a second of each epoch of one loop."""
+    """Train one loop, and return the pictures a second of each epoch."""
     recipe = get_recipe(race.recipe)
     torch.manual_seed(0)
     if loop == "tutorial":
@@ -125,91 +176,68 @@ def _rates_of_ganlib(
 
 
 def measure(folder: Path, race: Race, rounds: int, loops: tuple[str, ...] = LOOPS) -> dict[str, list[float]]:
-    """The rates of every loop in the epochs that count, in processes that take turns."""
+    """Measure every loop in the epochs that count, in processes that take turns."""
     rates: dict[str, list[float]] = {loop: [] for loop in loops}
     for _ in range(rounds):
         for loop in loops:
-            command = [sys.executable, "-m", "benchmarks.throughput", "--loop", loop, "--folder", str(folder)]
-            done = subprocess.run(command + race.arguments(), check=True, stdout=subprocess.PIPE, text=True)
-            every = json.loads(done.stdout.splitlines()[-1])
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                every = process.submit(rates_of, loop, folder, race).result()
             rates[loop] += every[1 if loop == "tutorial" else race.warming_up() :]
     return rates
 
 
 def arithmetic(loop: str, recipe: Recipe) -> int:
-    """Floating-point operations a picture; the tutorial has BCE, no penalties, and paints once for both."""
+    """Count the operations a picture; the tutorial has BCE, no penalties, and paints once for both."""
     if loop.startswith("tutorial"):
         recipe = replace(recipe, loss="bce", penalty=(0.0, 0.0), fakes="shared")
     return cost(recipe).flops
 
 
-def table(rates: dict[str, list[float]], recipe: Recipe, peaks: dict[str, float]) -> str:
-    """The median of each loop, its ratio to the first, and its share of the device's peak, as Markdown.
+def report(race: Race, rates: dict[str, list[float]]) -> str:
+    """Write down the machine, the table, what was divided by, and the verdict."""
+    recipe = get_recipe(race.recipe)
+    own = detect(race.device, race.precision).precision
+    precisions = {loop: "no" if loop.startswith("tutorial") else own for loop in rates}
+    peaks = {word: matrix_rate(race.device, word) for word in dict.fromkeys(precisions.values())}
+    products = ", ".join(f"{_WORDS.get(word, word)} {rate / 1e9:,.0f}" for word, rate in peaks.items())
+    nets = (
+        f"Recipe {recipe.name}, {recipe.size} px, batches of {recipe.batch_size}, "
+        f"{arithmetic('ganlib', recipe) / 1e9:.1f} GFLOP a picture. "
+        f"Large matrix products here, in GFLOP/s: {products}."
+    )
+    rows = comparison(rates, recipe, {loop: peaks[word] for loop, word in precisions.items()})
+    machine = describe(race.device, race.precision)
+    return "\n\n".join([machine, nets, "\n".join(table(_HEADINGS, rows)), verdict(rates, race.device)])
+
+
+def comparison(rates: dict[str, list[float]], recipe: Recipe, peaks: dict[str, float]) -> Iterator[list[str]]:
+    """Give the median of each loop, its ratio to the first, and its share of the device's peak.
 
     `peaks` are the operations a second of a large matrix product in each loop's precision. "With all" is the
     mean over all epochs, those in which samples, scores and log are written among them.
     """
     base = statistics.median(rates["tutorial"])
-    lines = [
-        "| loop | pictures a second (median, lowest to highest epoch) | with all | ratio | GFLOP/s "
-        "| share of matrix products |",
-        "|---|---|---|---|---|---|",
-    ]
     for loop, values in rates.items():
-        median = statistics.median(values)
-        spread = f"{median:.1f} ({min(values):.1f} to {max(values):.1f})"
+        median, mean = statistics.median(values), statistics.harmonic_mean(values)
         done = median * arithmetic(loop, recipe)
-        lines.append(
-            f"| {loop} | {spread} | {statistics.harmonic_mean(values):.1f} | {median / base:.2f} "
-            f"| {done / 1e9:.0f} | {done / peaks[loop]:.0%} |"
-        )
-    return "\n".join(lines)
+        figures = [f"{mean:.1f}", f"{median / base:.2f}", f"{done / 1e9:.0f}", f"{done / peaks[loop]:.0%}"]
+        yield [loop, spread(values), *figures]
 
 
 def verdict(rates: dict[str, list[float]], device: str) -> str:
-    """How much faster ganlib is than the tutorial's loop in memory; on a GPU, whether that will do."""
+    """Say how much faster ganlib is than the tutorial's loop in memory; on a GPU, whether that will do."""
     base = statistics.median(rates["tutorial, decoded"])
-    return "\n".join(
-        _verdict(loop, statistics.median(values) / base, device)
-        for loop, values in rates.items()
-        if loop not in LOOPS[:2]
-    )
-
-
-def _verdict(loop: str, ratio: float, device: str) -> str:
-    said = f"In memory {loop} makes {ratio:.2f} times the steps of the tutorial's loop"
-    if device != "cuda":
-        return f"{said}."
-    reached = "reached" if ratio >= WANTED_ON_A_GPU else "NOT reached"
-    return f"{said}; on a GPU {WANTED_ON_A_GPU:.0f} are wanted: {reached}."
-
-
-def peaks_of(rates: dict[str, list[float]], race: Race) -> tuple[dict[str, float], str]:
-    """For each loop what matrix products reach in its precision, and that as a sentence."""
-    own = detect(race.device, race.precision).precision
-    precisions = {loop: "no" if loop.startswith("tutorial") else own for loop in rates}
-    measured = {word: matrix_rate(race.device, word) for word in dict.fromkeys(precisions.values())}
-    said = ", ".join(
-        f"{'fp32' if word == 'no' else word} {rate / 1e9:,.0f}" for word, rate in measured.items()
-    )
-    sentence = f"Large matrix products here, in GFLOP/s: {said}."
-    return {loop: measured[word] for loop, word in precisions.items()}, sentence
-
-
-def report(race: Race, rates: dict[str, list[float]]) -> str:
-    """Machine, table, what was divided by, and the verdict."""
-    recipe = get_recipe(race.recipe)
-    peaks, products = peaks_of(rates, race)
-    nets = (
-        f"Recipe {recipe.name}, {recipe.size} px, batches of {recipe.batch_size}, "
-        f"{arithmetic('ganlib', recipe) / 1e9:.1f} GFLOP a picture. {products}"
-    )
-    machine = describe(race.device, race.precision)
-    return "\n\n".join([machine, nets, table(rates, recipe, peaks), verdict(rates, race.device)])
+    lines = []
+    for loop in [loop for loop in rates if loop not in LOOPS[:2]]:
+        ratio = statistics.median(rates[loop]) / base
+        reached = "reached" if ratio >= _WANTED_ON_A_GPU else "NOT reached"
+        wanted = f"; on a GPU {_WANTED_ON_A_GPU:.0f} are wanted: {reached}" if device == "cuda" else ""
+        lines.append(f"In memory {loop} makes {ratio:.2f} times the steps of the tutorial's loop{wanted}.")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Measure, or be the process that runs one loop."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default=Race.recipe, help="whose nets (portraits64)")
     parser.add_argument("--device", default=detect().device.type)
@@ -217,14 +245,9 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="train with torch.compile, too")
     parser.add_argument("--epochs", type=int, help="of the loops in memory (4, on a GPU 100)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--loop", choices=(*LOOPS, COMPILED), help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     epochs = options.epochs or (100 if options.device == "cuda" else Race.epochs)
     race = Race(options.recipe, options.device, options.precision, epochs)
-    if options.loop:
-        print(json.dumps(rates_of(options.loop, options.folder, race)))
-        return
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "jpegs"
         make_jpegs(folder, 512)

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "animate": "ganlib.show.film",
     "before_after": "ganlib.show.grids",

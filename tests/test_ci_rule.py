@@ -49,6 +49,10 @@ def test_a_gpu_test_may_be_skipped_under_ci(pytester, monkeypatch):
     assert run(pytester, SKIPS.format(mark="@pytest.mark.gpu")) == {"skipped": 1}
 
 
-def test_a_test_may_be_skipped_at_home(pytester, monkeypatch):
+def test_at_home_tests_may_be_skipped_and_are_told_at_the_end(pytester, monkeypatch):
     monkeypatch.setenv("CI", "false")
-    assert run(pytester, SKIPS.format(mark="")) == {"skipped": 1}
+    pytester.makeconftest((Path(__file__).parent.parent / "conftest.py").read_text())
+    pytester.makepyfile(SKIPS.format(mark='@pytest.mark.parametrize("_", [1, 2])').replace("it():", "it(_):"))
+    result = pytester.runpytest("-p", "no:cacheprovider")
+    assert result.parseoutcomes() == {"skipped": 2}
+    result.stdout.fnmatch_lines(["=* left out =*", "2 tests: not today"])

@@ -24,10 +24,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.quality.job import Job, begun
-from benchmarks.quality.measuring import Gauge
-from benchmarks.quality.picture import picture, save
-from benchmarks.quality.results import Result
-from benchmarks.quality.running import Workers, last_words, run_all
+from benchmarks.quality.measuring import Gauge, Result
+from benchmarks.quality.picture import draw
+from benchmarks.quality.running import Workers, run_all
 from benchmarks.quality.systems import SIZES, Stage
 from benchmarks.quality.table import report
 from benchmarks.quality.training import train
@@ -58,17 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks.quality", description=__doc__, formatter_class=about)
     add = parser.add_argument
     add("--size", choices=SIZES, default="cpu", help="what to compare (cpu)")
-    add("--only", nargs="+", metavar="SYSTEM", help=f"train only these: {_names()}")
+    names = "; ".join(
+        f"{size}: {' '.join(one.name for one in stages[0].systems)}" for size, stages in SIZES.items()
+    )
+    add("--only", nargs="+", metavar="SYSTEM", help=f"train only these: {names}")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="the seeds to train with (0 1 2)")
     add("--kimg", type=float, help="another budget, to try it out; such runs have folders of their own")
     add("--minutes", type=float, help="the same for minutes")
     add("--report", action="store_true", help="train nothing; measure and show what is there")
-    add(
-        "--runs",
-        type=expand_home,
-        default=Path("runs/quality"),
-        help="where the run folders are (runs/quality)",
-    )
+    add("--runs", type=expand_home, default=Path("runs/quality"), help="the run folders (runs/quality)")
     add("--out", type=Path, help="the picture (benchmarks/quality-SIZE.png; of a trial, below --runs)")
     add("--extractor", default="lite0", help="what looks at the pictures: lite0, inception or dinov2 (lite0)")
     add("--device", help="where to train and measure (the size's own)")
@@ -76,12 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="threads of each process on a CPU (1)")
     add("--train", metavar="STAGE/SYSTEM-SEED", help=argparse.SUPPRESS)  # be the process that trains this one
     return parser
-
-
-def _names() -> str:
-    """The systems of each size."""
-    stages = [(size, stage) for size, stages in SIZES.items() for stage in stages[:1]]
-    return "; ".join(f"{size}: {' '.join(one.name for one in stage.systems)}" for size, stage in stages)
 
 
 def _stages(options: argparse.Namespace) -> list[Stage]:
@@ -111,7 +102,7 @@ def _compare(options: argparse.Namespace) -> int:
         results = {job: gauge.measure(job) for job in begun(stage, options.runs)}
         found.append((stage, {job: result for job, result in results.items() if result.has_figures}))
     _show([(stage, results) for stage, results in found if results], _picture_file(options))
-    print(*(f"{job.name} did not come to its end: {last_words(job)}" for job in broken), sep="\n", end="")
+    print(*(f"{job.name} did not come to its end: {job.last_words()}" for job in broken), sep="\n", end="")
     return _UNFINISHED if broken else 0
 
 
@@ -142,7 +133,7 @@ def _show(found: Sequence[tuple[Stage, dict[Job, Result]]], path: Path) -> None:
     if not found:
         raise GanlibError("No run has reached a budget yet: train first, without --report.")
     print(*(report(stage, list(results.values())) for stage, results in found), sep="\n\n")
-    save([picture(stage, results) for stage, results in found], path)
+    draw(found, path)
     print(f"\nThe pictures and curves are in {path}.")
 
 

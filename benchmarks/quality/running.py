@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from benchmarks.quality.job import Job
-from benchmarks.quality.results import Result
+from benchmarks.quality.measuring import Result
 from ganlib.runtime.files import make_folder
 
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -21,35 +22,34 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 Measure = Callable[[Job], Result]
 
 
+@dataclass
 class Workers:
-    """The processes that train just now, at most `parallel`."""
+    """The processes that train just now, at most `parallel`, each with so many `threads`.
 
-    def __init__(self, command: Callable[[Job], Sequence[str]], parallel: int, threads: int | None) -> None:
-        """`command` is what comes after `python`; each process computes with so many `threads`."""
-        self._command = command
-        self._parallel = parallel
-        self._environment = os.environ | ({} if threads is None else dict.fromkeys(_THREADS, str(threads)))
-        self.at_work: dict[Job, subprocess.Popen[bytes]] = {}
+    `command` is what comes after `python`.
+    """
 
-    def has_room(self) -> bool:
-        """Whether another one may be started."""
-        return len(self.at_work) < self._parallel
+    command: Callable[[Job], Sequence[str]]
+    parallel: int
+    threads: int | None
+    at_work: dict[Job, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, job: Job) -> None:
         """Train a job; what its process says goes into its folder."""
+        threads = {} if self.threads is None else dict.fromkeys(_THREADS, str(self.threads))
         make_folder(job.run.folder)
-        with _said(job).open("wb") as said:
+        with job.said_file.open("wb") as said:
             self.at_work[job] = subprocess.Popen(
-                [sys.executable, *self._command(job)],
+                [sys.executable, *self.command(job)],
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 cwd=_ROOT,
-                env=self._environment,
+                env=os.environ | threads,
                 start_new_session=True,  # a Ctrl-C is for us to pass on, once
             )
 
     def ended(self) -> list[Job]:
-        """Those that have ended since this was last asked."""
+        """List those that have ended since this was last asked."""
         done = [job for job, process in self.at_work.items() if process.poll() is not None]
         for job in done:
             del self.at_work[job]
@@ -78,15 +78,15 @@ def run_all(jobs: Sequence[Job], workers: Workers, measure: Measure) -> list[Job
     for job in jobs:
         if job not in waiting:
             measure(job)
-    with tqdm(desc="training", total=len(jobs), unit="run", disable=None) as shown:
+    with tqdm(desc="training", total=len(waiting), unit="run", disable=None) as shown:
         try:
             while waiting or workers.at_work:
-                while waiting and workers.has_room():
+                while waiting and len(workers.at_work) < workers.parallel:
                     workers.start(waiting.pop(0))
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
                 for job in workers.ended():
                     broken += [] if _finish(job, measure, shown.write) else [job]
-                _show(shown, jobs, workers)
+                    shown.update()
         finally:
             workers.stop()
     return broken
@@ -95,23 +95,8 @@ def run_all(jobs: Sequence[Job], workers: Workers, measure: Measure) -> list[Job
 def _finish(job: Job, measure: Measure, say: Callable[[str], object]) -> bool:
     """Measure a job that has ended, and tell of it; whether it has come to its end."""
     if not job.is_trained():
-        say(f"{job.name} has ended too early: {last_words(job)}")
+        say(f"{job.name} has ended too early: {job.last_words()}")
         return False
     last = max(measure(job).points.values(), key=lambda point: point.minutes)
     say(f"{job.name}: {last.kimg:.0f} kimg, {last.minutes:.1f} minutes, half-size KID {last.kid.mean:.0f}")
     return True
-
-
-def last_words(job: Job) -> str:
-    """The last line that the process of a job has said."""
-    lines = _said(job).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing."
-
-
-def _show(shown: "tqdm[None]", jobs: Sequence[Job], workers: Workers) -> None:
-    shown.n = round(sum(job.share() for job in jobs), 2)
-    shown.set_postfix_str(", ".join(f"{job.name} {job.share():.0%}" for job in workers.at_work))
-
-
-def _said(job: Job) -> Path:
-    return job.run.folder / "said.txt"

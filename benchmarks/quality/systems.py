@@ -2,12 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from benchmarks.quality.marks import Mark, marks_of
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe, get_recipe
 
-_AUGMENT = ("translate", "colour")
+_POINTS = 10  # of a curve
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment of a run. At a `full` one everything is measured, at others half-size KID, for the curve."""
+
+    value: float
+    unit: Literal["kimg", "minutes"]
+    full: bool = True
+
+    @property
+    def name(self) -> str:
+        """What it is called in files."""
+        return f"{self.value:g}-{self.unit}"
+
+    def share(self, kimg: float, minutes: float) -> float:
+        """Return how much of the way to the mark is behind a run: 1 or more once it has passed."""
+        return (kimg if self.unit == "kimg" else minutes) / self.value
 
 
 @dataclass(frozen=True)
@@ -36,11 +54,21 @@ class Stage:
     has_claim: bool = True
 
     def marks(self) -> tuple[Mark, ...]:
-        """Where its runs are looked at."""
-        return marks_of(self.kimg, self.minutes)
+        """List the budgets, and the points of a curve, spread evenly over the longest minutes."""
+        full = [Mark(value, "kimg") for value in self.kimg] + [
+            Mark(value, "minutes") for value in self.minutes
+        ]
+        points = [Mark(max(self.minutes) * (k + 1) / _POINTS, "minutes", full=False) for k in range(_POINTS)]
+        names = {mark.name for mark in full}
+        return (*full, *(point for point in points if point.name not in names))
+
+    def budget(self, mark: Mark) -> str:
+        """Put a mark in words."""
+        unit = "CPU minutes" if mark.unit == "minutes" and self.device == "cpu" else mark.unit
+        return f"{mark.value:g} {unit}"
 
     def system(self, name: str) -> System:
-        """The system called `name`.
+        """Return the system called `name`.
 
         Raises:
             GanlibError: there is none.
@@ -52,14 +80,14 @@ class Stage:
         raise GanlibError(f"The size '{self.name}' has no system '{name}': choose among {names}.")
 
     def shortened(self, kimg: float | None, minutes: float | None) -> "Stage":
-        """The same with other budgets, under a name of its own, so that no trial mixes with the real thing.
+        """Set other budgets, under a name of its own, so that no trial mixes with the real thing.
 
         Raises:
             GanlibError: a budget is not above zero.
         """
-        if kimg is None and minutes is None:
-            return self
         budgets = [value for value in (kimg, minutes) if value is not None]
+        if not budgets:
+            return self
         if min(budgets) <= 0:
             raise GanlibError(f"A budget must be above zero, not {min(budgets):g}.")
         stage = replace(
@@ -71,211 +99,72 @@ class Stage:
         return replace(stage, name="-".join([self.name, *words]))
 
 
+def _with(name: str, **changes: Any) -> Callable[[], Recipe]:
+    """A recipe with some fields changed."""
+    return lambda: replace(get_recipe(name), **changes)
+
+
+def _five(
+    dcgan: str, modern: str, common: dict[str, Any], spectral: dict[str, Any], excited: dict[str, Any]
+) -> tuple[System, ...]:
+    """A DCGAN, what is added to it step by step, and the modern recipe; all have the fields of `common`."""
+    augmented = {**common, "augment": ("translate", "colour")}
+    hinge = {**augmented, "d_norm": "spectral", "loss": "hinge", **spectral}
+    size = {"size": common["size"]} if common else {}
+    return (
+        System("reference", f"{dcgan}, no average", _with(dcgan, **common, ema_kimg=0)),
+        System("average", "+ average, augmentation", _with(dcgan, **augmented)),
+        System("hinge", "+ spectral norm, hinge", _with(dcgan, **hinge)),
+        System("excited", "skip-layer excitation", _with(dcgan, **{**hinge, **excited}, family="excited")),
+        System("modern", modern, _with(modern, **size)),
+    )
+
+
 # The widths are those at which every system learns from 370 to 500 pictures a second on one core.
-_CPU = Stage(
-    name="cpu",
-    art="portraits",
-    size=32,
-    device="cpu",
-    kimg=(100,),
-    minutes=(5,),
-    systems=(
-        System(
-            "reference",
-            "portraits64, no average",
-            lambda: replace(get_recipe("portraits64"), size=32, width=48, ema_kimg=0),
-        ),
-        System(
-            "average",
-            "+ average, augmentation",
-            lambda: replace(get_recipe("portraits64"), size=32, width=48, augment=_AUGMENT),
-        ),
-        System(
-            "hinge",
-            "+ spectral norm, hinge",
-            lambda: replace(
-                get_recipe("portraits64"),
-                size=32,
-                width=48,
-                augment=_AUGMENT,
-                d_norm="spectral",
-                loss="hinge",
-            ),
-        ),
-        System(
-            "excited",
-            "skip-layer excitation",
-            lambda: replace(
-                get_recipe("portraits64"),
-                size=32,
-                width=32,
-                augment=_AUGMENT,
-                d_norm="spectral",
-                loss="hinge",
-                family="excited",
-            ),
-        ),
-        System(
-            "modern",
-            "modern64-cpu",
-            lambda: replace(get_recipe("modern64-cpu"), size=32),
-        ),
-    ),
-)
-
-_CLAIM = Stage(
-    name="claim",
-    art="portraits",
-    size=64,
-    device="cpu",
-    kimg=(),
-    minutes=(10, 40),
-    systems=(
-        System("reference", "portraits64", lambda: get_recipe("portraits64")),
-        System("modern", "modern64-cpu", lambda: get_recipe("modern64-cpu")),
-    ),
-)
-
-
-def _narrow(rate: float) -> Recipe:
-    """The residual nets of modern64, a quarter as wide."""
-    return replace(get_recipe("modern64"), width=12, batch_size=16, g_lr=rate, d_lr=rate)
-
-
-# Each differs from modern64-cpu, the last, in what its title says.
-_PARTS = Stage(
-    name="parts",
-    art="portraits",
-    size=64,
-    device="cpu",
-    kimg=(40,),
-    minutes=(5,),
-    systems=(
-        System("before", "portraits64-cpu", lambda: get_recipe("portraits64-cpu")),
-        System("single", "cross-entropy, no pairs", lambda: replace(get_recipe("modern64-cpu"), loss="bce")),
-        System(
-            "spectral",
-            "spectral norm, no penalty",
-            lambda: replace(get_recipe("modern64-cpu"), d_norm="spectral", init="normal", penalty=(0.0, 0.0)),
-        ),
-        System(
-            "blind", "no batch spread", lambda: replace(get_recipe("modern64-cpu"), minibatch_stddev=False)
-        ),
-        System("slow", "half the rates", lambda: replace(get_recipe("modern64-cpu"), g_lr=4e-4, d_lr=4e-4)),
-        System("large", "batches of 32", lambda: replace(get_recipe("modern64-cpu"), batch_size=32)),
-        System("wide", "width 48", lambda: replace(get_recipe("modern64-cpu"), width=48)),
-        System("residual", "modern64 at 2e-4, a quarter as wide", lambda: _narrow(2e-4)),
-        System("modern", "modern64-cpu", lambda: get_recipe("modern64-cpu")),
-    ),
-    has_claim=False,
-)
-
-# modern64 as a CPU can train it, at the rates of Huang et al. 2024 and at higher ones.
-_RATES = replace(
-    _PARTS,
-    name="rates",
-    systems=(
-        System("paper", "rates of 2e-4", lambda: _narrow(2e-4)),
-        System("double", "4e-4", lambda: _narrow(4e-4)),
-        System("modern", "8e-4, those of modern64", lambda: _narrow(8e-4)),
-        System("high", "1.6e-3", lambda: _narrow(1.6e-3)),
-    ),
-)
-
-_GPU64 = Stage(
-    name="gpu64",
-    art="portraits",
-    size=64,
-    device="cuda",
-    kimg=(1000,),
-    minutes=(15,),
-    systems=(
-        System(
-            "reference",
-            "portraits64, no average",
-            lambda: replace(get_recipe("portraits64"), ema_kimg=0),
-        ),
-        System(
-            "average",
-            "+ average, augmentation",
-            lambda: replace(get_recipe("portraits64"), augment=_AUGMENT),
-        ),
-        System(
-            "hinge",
-            "+ spectral norm, hinge",
-            lambda: replace(
-                get_recipe("portraits64"),
-                augment=_AUGMENT,
-                d_norm="spectral",
-                loss="hinge",
-            ),
-        ),
-        System(
-            "excited",
-            "skip-layer excitation",
-            lambda: replace(
-                get_recipe("portraits64"),
-                width=48,
-                augment=_AUGMENT,
-                d_norm="spectral",
-                loss="hinge",
-                family="excited",
-            ),
-        ),
-        System("modern", "modern64", lambda: get_recipe("modern64")),
-    ),
-)
-
+_NARROW_FIVE = _five("portraits64", "modern64-cpu", {"size": 32, "width": 48}, {}, {"width": 32})
+_FIVE = _five("portraits64", "modern64", {}, {}, {"width": 48})
 # portraits64 was not made for 512 px; gallery512 is the same DCGAN with three stages more.
-_GPU512 = Stage(
-    name="gpu512",
-    art="patchwork",
-    size=512,
-    device="cuda",
-    kimg=(300,),
-    minutes=(15,),
-    systems=(
-        System(
-            "reference",
-            "gallery512, no average",
-            lambda: replace(get_recipe("gallery512"), ema_kimg=0),
-        ),
-        System(
-            "average",
-            "+ average, augmentation",
-            lambda: replace(get_recipe("gallery512"), augment=_AUGMENT),
-        ),
-        System(
-            "hinge",
-            "+ spectral norm, hinge",
-            lambda: replace(
-                get_recipe("gallery512"),
-                augment=_AUGMENT,
-                d_norm="spectral",
-                d_norm_first=False,
-                loss="hinge",
-            ),
-        ),
-        System(
-            "excited",
-            "skip-layer excitation",
-            lambda: replace(
-                get_recipe("gallery512"),
-                augment=_AUGMENT,
-                d_norm="spectral",
-                d_norm_first=False,
-                loss="hinge",
-                family="excited",
-            ),
-        ),
-        System("modern", "modern512", lambda: get_recipe("modern512")),
-    ),
+_LARGE_FIVE = _five("gallery512", "modern512", {}, {"d_norm_first": False}, {})
+
+_CLAIM = (
+    System("reference", "portraits64", _with("portraits64")),
+    System("modern", "modern64-cpu", _with("modern64-cpu")),
+)
+
+
+def _narrow(rate: float) -> Callable[[], Recipe]:
+    """The residual nets of modern64, a quarter as wide."""
+    return _with("modern64", width=12, batch_size=16, g_lr=rate, d_lr=rate)
+
+
+_SPECTRAL = {"d_norm": "spectral", "init": "normal", "penalty": (0.0, 0.0)}
+# Each differs from modern64-cpu, the last, in what its title says.
+_PARTS = (
+    System("before", "portraits64-cpu", _with("portraits64-cpu")),
+    System("single", "cross-entropy, no pairs", _with("modern64-cpu", loss="bce")),
+    System("spectral", "spectral norm, no penalty", _with("modern64-cpu", **_SPECTRAL)),
+    System("blind", "no batch spread", _with("modern64-cpu", minibatch_stddev=False)),
+    System("slow", "half the rates", _with("modern64-cpu", g_lr=4e-4, d_lr=4e-4)),
+    System("large", "batches of 32", _with("modern64-cpu", batch_size=32)),
+    System("wide", "width 48", _with("modern64-cpu", width=48)),
+    System("residual", "modern64 at 2e-4, a quarter as wide", _narrow(2e-4)),
+    System("modern", "modern64-cpu", _with("modern64-cpu")),
+)
+# modern64 as a CPU can train it, at the rates of Huang et al. 2024 and at higher ones.
+_RATES = (
+    System("paper", "rates of 2e-4", _narrow(2e-4)),
+    System("double", "4e-4", _narrow(4e-4)),
+    System("modern", "8e-4, those of modern64", _narrow(8e-4)),
+    System("high", "1.6e-3", _narrow(1.6e-3)),
 )
 
 SIZES: dict[str, tuple[Stage, ...]] = {
-    "cpu": (_CPU,),
-    "claim": (_CLAIM,),
-    "parts": (_PARTS,),
-    "rates": (_RATES,),
-    "gpu": (_GPU64, _GPU512),
+    "cpu": (Stage("cpu", "portraits", 32, "cpu", (100,), (5,), _NARROW_FIVE),),
+    "claim": (Stage("claim", "portraits", 64, "cpu", (), (10, 40), _CLAIM),),
+    "parts": (Stage("parts", "portraits", 64, "cpu", (40,), (5,), _PARTS, has_claim=False),),
+    "rates": (Stage("rates", "portraits", 64, "cpu", (40,), (5,), _RATES, has_claim=False),),
+    "gpu": (
+        Stage("gpu64", "portraits", 64, "cuda", (1000,), (15,), _FIVE),
+        Stage("gpu512", "patchwork", 512, "cuda", (300,), (15,), _LARGE_FIVE),
+    ),
 }

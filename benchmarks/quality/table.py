@@ -3,66 +3,43 @@
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from benchmarks.quality.marks import Mark
-from benchmarks.quality.results import Point, Result
-from benchmarks.quality.systems import Stage
+from benchmarks.machine import table
+from benchmarks.quality.measuring import Point, Result
+from benchmarks.quality.systems import Mark, Stage
 from ganlib.evaluation.quality import Figures
 
 _GIB = 2**30
 _A_QUARTER = 0.25
-
-
-class _Column(NamedTuple):
-    """A figure of the pictures, which real ones have, too."""
-
-    heading: str
-    digits: int
-    value: Callable[[Figures], float]
-
-
-class _Cost(NamedTuple):
-    """A figure of the run."""
-
-    heading: str
-    digits: int
-    value: Callable[[Point], float]
-
-
-_COLUMNS = (
-    _Column("KID full", 0, lambda figures: figures.kid.full.mean),
-    _Column("half", 0, lambda figures: figures.kid.half.mean),
-    _Column("quarter", 0, lambda figures: figures.kid.quarter.mean),
-    _Column("precision", 2, lambda figures: figures.precision),
-    _Column("recall", 2, lambda figures: figures.recall),
-    _Column("recall, half", 2, lambda figures: figures.manifold.half.recall),
-    _Column("neighbour ratio", 2, lambda figures: figures.neighbour_ratio),
-    _Column("distinct", 0, lambda figures: figures.distinct),
+# Heading, digits and value of each figure of the pictures, which real ones have, too ...
+_FIGURES: tuple[tuple[str, int, Callable[[Figures], float]], ...] = (
+    ("KID full", 0, lambda figures: figures.kid.full.mean),
+    ("half", 0, lambda figures: figures.kid.half.mean),
+    ("quarter", 0, lambda figures: figures.kid.quarter.mean),
+    ("precision", 2, lambda figures: figures.precision),
+    ("recall", 2, lambda figures: figures.recall),
+    ("recall, half", 2, lambda figures: figures.manifold.half.recall),
+    ("neighbour ratio", 2, lambda figures: figures.neighbour_ratio),
+    ("distinct", 0, lambda figures: figures.distinct),
 )
-_COSTS = (
-    _Cost("kimg", 0, lambda point: point.kimg),
-    _Cost("minutes", 1, lambda point: point.minutes),
-    _Cost("pictures/s", 0, lambda point: point.speed),
-    _Cost("% of matrix products", 1, lambda point: point.share),
-    _Cost("peak memory, GiB", 2, lambda point: point.memory / _GIB),
+# ... and of each of the run.
+_COSTS: tuple[tuple[str, int, Callable[[Point], float]], ...] = (
+    ("kimg", 0, lambda point: point.kimg),
+    ("minutes", 1, lambda point: point.minutes),
+    ("pictures/s", 0, lambda point: point.speed),
+    ("% of matrix products", 1, lambda point: point.share),
+    ("peak memory, GiB", 2, lambda point: point.memory / _GIB),
 )
 
 
 def report(stage: Stage, results: Sequence[Result]) -> str:
-    """All tables of a stage, and what is to be said of its claim."""
+    """Write all tables of a stage, and what is to be said of its claim."""
     parts = [_table(stage, mark, results) for mark in stage.marks() if mark.full]
     return "\n\n".join(part for part in (*parts, _claims(stage, results)) if part)
 
 
-def budget(stage: Stage, mark: Mark) -> str:
-    """A mark in words."""
-    unit = "CPU minutes" if mark.unit == "minutes" and stage.device == "cpu" else mark.unit
-    return f"{mark.value:g} {unit}"
-
-
 def measured_with(results: Sequence[Result]) -> str:
-    """Extractor, sizes and counts of the pictures that were compared, and where that was."""
+    """Name extractor, sizes and counts of the pictures that were compared, and where that was."""
     of = next(point.quality for result in results for point in result.points.values() if point.quality)
     return (
         f"KID times 1,000 by {of.extractor}, which looks at {of.side} px: {of.count} samples of "
@@ -81,18 +58,19 @@ def _machines(results: Sequence[Result]) -> str:
 
 
 def _table(stage: Stage, mark: Mark, results: Sequence[Result]) -> str:
-    rows = [(system, _points(system.name, mark, results)) for system in stage.systems]
-    rows = [(system, points) for system, points in rows if points]
-    if not rows:
+    found = {system.title: _points(system.name, mark, results) for system in stage.systems}
+    rows = {title: points for title, points in found.items() if points}
+    every = [point for points in rows.values() for point in points]
+    if not every:
         return ""
-    costs = [cost for cost in _COSTS if any(_is_known(cost, points) for _, points in rows)]
-    figures = [column.heading for column in _COLUMNS]
-    headings = ["system", "seeds", *figures, *(cost.heading for cost in costs)]
-    lines = [headings, ["---"] * len(headings)]
-    lines += [_row(system.title, points, costs) for system, points in rows]
-    lines.append(_floor_row(rows[0][1], costs))
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{stage.art} at {stage.size} px after {budget(stage, mark)}. {measured_with(results)}\n\n{text}"
+    costs = [cost for cost in _COSTS if not all(math.isnan(cost[2](point)) for point in every)]
+    headings = [heading for heading, *_ in (*_FIGURES, *costs)]
+    lines = [[title, str(len(points)), *_cells(points, costs)] for title, points in rows.items()]
+    real = next(point.quality.baseline for point in every if point.quality)
+    figures = [f"{value(real):z.{digits}f}" for _, digits, value in _FIGURES]
+    lines.append(["real against real", "", *figures, *[""] * len(costs)])
+    text = "\n".join(table(["system", "seeds", *headings], lines))
+    return f"{stage.art} at {stage.size} px after {stage.budget(mark)}. {measured_with(results)}\n\n{text}"
 
 
 def _points(system: str, mark: Mark, results: Sequence[Result]) -> list[Point]:
@@ -101,22 +79,11 @@ def _points(system: str, mark: Mark, results: Sequence[Result]) -> list[Point]:
     return [point for point in found if point and point.quality]
 
 
-def _is_known(cost: _Cost, points: Sequence[Point]) -> bool:
-    return not any(math.isnan(cost.value(point)) for point in points)
-
-
-def _row(title: str, points: Sequence[Point], costs: Sequence[_Cost]) -> list[str]:
+def _cells(points: Sequence[Point], costs: Sequence[tuple[str, int, Callable[[Point], float]]]) -> list[str]:
+    """Mean and standard deviation of all figures and costs over the seeds."""
     figures = [point.quality for point in points if point.quality]
-    cells = [_spread([column.value(one) for one in figures], column.digits) for column in _COLUMNS]
-    known = [_spread([cost.value(point) for point in points], cost.digits) for cost in costs]
-    return [title, str(len(points)), *cells, *known]
-
-
-def _floor_row(points: Sequence[Point], costs: Sequence[_Cost]) -> list[str]:
-    """Real pictures in the place of samples; they cost nothing."""
-    floor = next(point.quality.baseline for point in points if point.quality)
-    cells = [f"{column.value(floor):z.{column.digits}f}" for column in _COLUMNS]
-    return ["real against real", "", *cells, *[""] * len(costs)]
+    cells = [_spread([value(one) for one in figures], digits) for _, digits, value in _FIGURES]
+    return cells + [_spread([value(point) for point in points], digits) for _, digits, value in costs]
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
@@ -138,7 +105,7 @@ def _claims(stage: Stage, results: Sequence[Result]) -> str:
             of_seed = [result for result in results if result.seed == seed]
             pair = [_points(system.name, mark, of_seed) for system in (first, last)]
             if all(pair):
-                lines.append(f"- {budget(stage, mark)}, seed {seed}: {_verdict(pair[0][0], pair[1][0])}")
+                lines.append(f"- {stage.budget(mark)}, seed {seed}: {_verdict(pair[0][0], pair[1][0])}")
     claim = (
         f"Claim, both at half size: KID of {last.title} at most a quarter of that of {first.title}, and "
         "higher recall."

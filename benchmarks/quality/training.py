@@ -1,15 +1,19 @@
 """Train one run to its last mark, in this process, and keep the generator at each."""
 
+import math
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import torch
 from filelock import FileLock
 
-from benchmarks.matrix import matrix_rate
-from benchmarks.quality.job import Job
-from benchmarks.quality.marks import Mark
-from benchmarks.quality.stopwatch import Stopwatch, forget_peak_memory, peak_memory
-from benchmarks.quality.track import Place
+from benchmarks.machine import matrix_rate
+from benchmarks.quality.job import Job, Place
+from benchmarks.quality.systems import Mark
 from ganlib.data.dataset import load_art
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import Machine
@@ -21,6 +25,50 @@ from ganlib.training.trainer import Trainer
 _ENDLESS = 1e9  # kimg: what ends a run is its last mark
 _SECONDS_BETWEEN_PLACES = 1.0
 _TOO_LATE = 1.1
+_STATUS = Path("/proc/self/status")
+
+
+class Stopwatch:
+    """Seconds of training: on a CPU those that this process has computed, so that other work does not count.
+
+    On another device they are seconds of the clock.
+    """
+
+    def __init__(self, device: torch.device, seconds: float) -> None:
+        """Go on from so many seconds."""
+        self._device = device
+        self._now = time.process_time if device.type == "cpu" else time.perf_counter
+        self._before, self._since = seconds, self._now()
+
+    def seconds(self) -> float:
+        """Read it; the device is not waited for."""
+        return self._before + self._now() - self._since
+
+    def exact(self) -> float:
+        """Read it once the device has done all that it was given."""
+        if self._device.type != "cpu":
+            torch.get_device_module(self._device.type).synchronize()
+        return self.seconds()
+
+    @contextmanager
+    def paused(self) -> Iterator[float]:
+        """Do something that costs nothing; yields the seconds so far."""
+        self._before = self.exact()
+        yield self._before
+        self._since = self._now()
+
+
+def peak_memory(device: torch.device) -> float:
+    """Return the most bytes so far: on a GPU those that torch has given out, else those of this process.
+
+    The process's are known on Linux alone; elsewhere this is NaN.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if not _STATUS.exists():
+        return math.nan
+    lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
+    return 1024 * int(lines["VmHWM"].split()[0])  # that of `resource` a process inherits from who started it
 
 
 class Keeper(Callback):
@@ -40,8 +88,8 @@ class Keeper(Callback):
         Raises:
             GanlibError: the run is past a mark that it has not kept.
         """
-        last = self._job.track.go_back(trainer.state.step)
-        kept = self._job.track.kept()
+        last = self._job.go_back(trainer.state.step)
+        kept = self._job.kept()
         self._missing = [mark for mark in self._job.stage.marks() if mark.name not in kept]
         for mark in self._missing:
             if mark.share(trainer.state.kimg, last.minutes) > _TOO_LATE:
@@ -50,10 +98,12 @@ class Keeper(Callback):
                     "since its marks were others: remove the folder, or name others with --runs."
                 )
         self._rate = _rate(trainer.machine)
-        forget_peak_memory(trainer.machine.device)
+        if trainer.machine.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(
+                trainer.machine.device
+            )  # that of the matrices is not the run's
         self._written = last.seconds
-        self._watch = Stopwatch(trainer.machine.device)
-        self._watch.start(last.seconds)
+        self._watch = Stopwatch(trainer.machine.device, last.seconds)
 
     def on_step(self, trainer: Training) -> None:
         """Keep the generator if it is time to, and note where the run is."""
@@ -79,15 +129,13 @@ class Keeper(Callback):
         return [mark for mark in self._missing if mark.share(trainer.state.kimg, seconds / 60) >= 1]
 
     def _keep(self, trainer: Training, mark: Mark, seconds: float) -> None:
-        path = self._job.kept_file(mark)
-        trainer.run.save_generator(trainer.state.ema.generator, trainer.state.kimg, path)
-        memory = peak_memory(trainer.machine.device)
-        place = Place(trainer.state.step, trainer.state.kimg, seconds, memory, mark.name, self._rate)
-        self._job.track.add(place)
+        kimg, memory = trainer.state.kimg, peak_memory(trainer.machine.device)
+        trainer.run.save_generator(trainer.state.ema.generator, kimg, self._job.kept_file(mark))
+        self._job.note(Place(trainer.state.step, kimg, seconds, memory, mark.name, self._rate))
         self._missing.remove(mark)
 
     def _note(self, trainer: Training, seconds: float) -> None:
-        self._job.track.add(Place(trainer.state.step, trainer.state.kimg, seconds))
+        self._job.note(Place(trainer.state.step, trainer.state.kimg, seconds))
         self._written = seconds
 
 

@@ -1,1 +1,1 @@
-"""What only the notebooks use: their first cell, toys and demonstrations."""
+"""What only the notebooks use: their setup cell, toys and demonstrations."""

@@ -1,50 +1,51 @@
-"""Sliders for the game in the plane, which is drawn while it is played."""
+"""Sliders for a toy GAN, which is drawn while it is trained."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from html import escape
-from importlib.util import find_spec
 from typing import Any
 
-from ganlib.course.toy import SHAPES, TOY_LOSSES, Moment, ToyGAN, ToySettings, plane_figure, tell
+import ipywidgets as widgets
+
+from ganlib.course.toy import DISTRIBUTIONS, TOY_LOSSES, Snapshot, ToyGAN, ToySettings, summarise, toy_figure
 from ganlib.errors import GanlibError
-from ganlib.show.figure import Figure, widgets_or_still
-from ganlib.studio.widgets import Debounce
+from ganlib.show.figure import Figure, Interactive
+from ganlib.studio.widgets import LABELS, Debounce, announced, button, column, note, row, tagged, watched
 
 _RATES = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
-_LATENTS = (1, 2, 4, 8, 16, 64)
 _TURNS = tuple(range(1, 11))
-_SEEDS = tuple(range(10))
-_MOST_MOMENTS = 100
-_BETWEEN_MESSAGES = 0.02  # seconds in which a kernel reads what waits to be read: Stop, for one
+_CONTROLS: dict[str, tuple[str, type, tuple[Any, ...]]] = {  # a label, a widget and its options
+    "distribution": ("Real points", widgets.Dropdown, tuple(DISTRIBUTIONS)),
+    "loss": ("Loss", widgets.Dropdown, TOY_LOSSES),
+    "g_lr": ("G's learning rate", widgets.SelectionSlider, _RATES),
+    "d_lr": ("D's learning rate", widgets.SelectionSlider, _RATES),
+    "g_steps": ("G's steps a turn", widgets.SelectionSlider, _TURNS),
+    "d_steps": ("D's steps a turn", widgets.SelectionSlider, _TURNS),
+    "latent_dim": ("Numbers in z", widgets.SelectionSlider, (1, 2, 4, 8, 16, 64)),
+    "seed": ("Seed", widgets.SelectionSlider, tuple(range(10))),
+}
+_BETWEEN_MESSAGES = 0.02  # seconds in which a kernel reads what waits to be read, such as Stop
 
 
-class Playground:
-    """Play the game in the plane with settings of your own, and watch points and verdict move.
+class Playground(Interactive):
+    """Train a toy GAN with settings of your own, and watch samples and D's verdict move.
 
     In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
     """
 
-    def __init__(self, settings: ToySettings | None = None, every: int = 50, moments: int = 48) -> None:
-        """Begin with these settings; a training is `moments` times `every` steps, each of them drawn.
+    def __init__(self, settings: ToySettings | None = None, every: int = 50, snapshots: int = 48) -> None:
+        """Begin with these settings; a training is `snapshots` times `every` steps, each drawn at its end.
 
         Raises:
-            GanlibError: the settings cannot be played or lie beside the sliders, there are not 1 to 100
-                moments of 1 step or more, or ipywidgets is missing.
+            GanlibError: a setting is none of the options, there is nothing to draw, or ipywidgets is missing.
         """
-        if find_spec("ipywidgets") is None:
-            raise GanlibError("The playground is made of widgets: type pip install ipywidgets, and restart.")
-        if every < 1 or not 1 <= moments <= _MOST_MOMENTS:
-            raise GanlibError(
-                f"{moments} moments of {every} steps cannot be drawn: ask for 1 to {_MOST_MOMENTS} moments, "
-                "and for 1 step or more in each."
-            )
+        if every < 1 or snapshots < 1:
+            raise GanlibError(f"{snapshots} snapshots of {every} steps cannot be drawn: ask for 1 or more.")
         settings = settings or ToySettings()
-        self._every, self._moments = every, moments
-        self._controls = _controls(settings)
-        self._later = Debounce(self._advance, _BETWEEN_MESSAGES)
-        self._ahead: Iterator[Moment] = iter(())
-        self._box = self._arranged()
+        self._every, self._count = every, snapshots
+        self._controls = {name: _control(name, value) for name, value in asdict(settings).items()}
+        self._advance_soon = Debounce(self._advance, _BETWEEN_MESSAGES)
+        self._ahead: Iterator[Snapshot] = iter(())
+        super().__init__(self._arranged(), lambda: self._frames[-1], lambda: self._text)
         self._begin(settings)
 
     @property
@@ -53,70 +54,65 @@ class Playground:
         return ToySettings(**{name: control.value for name, control in self._controls.items()})
 
     @property
-    def moments(self) -> list[Moment]:
-        """What has been seen of the game, from the first step to the last."""
+    def snapshots(self) -> list[Snapshot]:
+        """What has been seen of the training, from the first step to the last."""
         return list(self._seen)
 
     def train(self) -> None:
-        """Begin anew with what the sliders say."""
+        """Begin again, with what the sliders say."""
         self._begin(self.settings)
         self.go_on()
 
     def go_on(self) -> None:
-        """Play on, with the settings that this game began with."""
-        self._ahead = self._game.watch(self._every, self._moments)
-        self._later.ask()
+        """Train on, with the settings that this training began with."""
+        self._ahead = self._gan.snapshots(self._every, self._count)
+        self._advance_soon()
 
     def stop(self) -> None:
-        """Play no further; the game can go on later."""
+        """Stop; the training can go on later."""
         self._ahead = iter(())
 
     def _begin(self, settings: ToySettings) -> None:
-        self._game = ToyGAN(settings)
+        self._gan = ToyGAN(settings)
         self.stop()
-        self._seen: list[Moment] = []
+        self._seen: list[Snapshot] = []
         self._frames: list[Figure] = []
-        self._keep(self._game.moment())
+        self._keep(self._gan.snapshot())
 
     def _advance(self) -> None:
         try:
-            moment = next(self._ahead, None)
+            snapshot = next(self._ahead, None)
         except KeyboardInterrupt:
             self._say("Interrupted. Go on, or train anew.")
             return
-        if moment:
-            self._keep(moment)
-            self._later.ask()
+        if snapshot:
+            self._keep(snapshot)
+            self._advance_soon()
 
-    def _keep(self, moment: Moment) -> None:
-        self._seen.append(moment)
-        self._frames.append(plane_figure(moment, self._game.settings))
+    def _keep(self, snapshot: Snapshot) -> None:
+        self._seen.append(snapshot)
+        self._frames.append(toy_figure(snapshot, self._gan.settings))
         last = self._every * (len(self._seen) - 1)
-        self._back.max = max(last, self._every * self._moments)
+        self._back.max = max(last, self._every * self._count)
         self._back.value = last
         self._look(last)
 
     def _look(self, step: int) -> None:
-        place = step // self._every
-        if place >= len(self._seen):  # not played yet
+        index = step // self._every
+        if index >= len(self._seen):  # not trained yet
             self._back.value = self._every * (len(self._seen) - 1)
             return
-        self._picture.value = self._frames[place].data
-        self._say(tell(self._seen[place], self._game.settings))
+        self._picture.value = self._frames[index].data
+        self._say(summarise(self._seen[index], self._gan.settings))
 
     def _say(self, text: str) -> None:
         self._text = text
-        self._line.value = f'<p role="status" aria-live="polite">{escape(text)}</p>'
+        self._line.value = announced(text)
 
-    def _arranged(self) -> Any:
-        import ipywidgets as widgets
-
-        from ganlib.studio.widgets import button, column, note, row, watched
-
+    def _arranged(self) -> widgets.Box:
         self._picture = widgets.Image(format="png", layout=_wide("400px"))
-        self._line = widgets.HTML()
-        self._line.add_class("ganlib-told")
-        last = self._every * self._moments
+        self._line = tagged(widgets.HTML(), "told")
+        last = self._every * self._count
         back = widgets.IntSlider(description="Look back", max=last, step=self._every, layout=_wide())
         self._back = watched(back, "look-back", self._look)
         buttons = [
@@ -124,65 +120,25 @@ class Playground:
             button("Stop", "stop", self.stop),
             button("Go on", "go-on", self.go_on),
         ]
-        right = column(
-            *self._controls.values(),
-            row(*buttons),
-            note("Train begins anew with what the sliders say; Go on adds as many steps again."),
-        )
+        help_ = note("Train begins anew with what the sliders say; Go on adds as many steps again.")
+        right = column(*self._controls.values(), row(*buttons), help_)
         left = column(self._picture, self._back, self._line)
         for side in (left, right):
             side.layout.width, side.layout.max_width = "410px", "100%"  # side by side, or below each other
         return row(left, right)
 
-    def __repr__(self) -> str:
-        """What the line below the picture says."""
-        return self._text
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return widgets_or_still(self._box, self._frames[-1], repr(self))
-
-
-def _controls(settings: ToySettings) -> dict[str, Any]:
-    """One widget for each of the settings, by its name."""
-    import ipywidgets as widgets
-
-    lists, sliders = widgets.Dropdown, widgets.SelectionSlider
-    parts = {
-        "shape": ("Real points", lists, tuple(SHAPES)),
-        "loss": ("Loss", lists, TOY_LOSSES),
-        "g_lr": ("G's learning rate", sliders, _RATES),
-        "d_lr": ("D's learning rate", sliders, _RATES),
-        "g_steps": ("G's steps a turn", sliders, _TURNS),
-        "d_steps": ("D's steps a turn", sliders, _TURNS),
-        "latent_dim": ("Numbers in z", sliders, _LATENTS),
-        "seed": ("Seed", sliders, _SEEDS),
-    }
-    chosen = asdict(settings)
-    for name, (_, _, options) in parts.items():
-        if chosen[name] not in options:
-            raise GanlibError(
-                f"The playground has no {name} of {chosen[name]}: "
-                f"choose one of {', '.join(map(str, options))}."
-            )
-    return {name: _control(name, *part, chosen[name]) for name, part in parts.items()}
-
-
-def _control(name: str, text: str, kind: Any, options: tuple[Any, ...], value: Any) -> Any:
-    from ganlib.studio.widgets import LABELS
-
+def _control(name: str, value: Any) -> Any:
+    text, kind, options = _CONTROLS[name]
+    if value not in options:
+        raise GanlibError(
+            f"The playground has no {name} of {value}: choose one of {', '.join(map(str, options))}."
+        )
     shown = [(f"{option:g}" if isinstance(option, float) else str(option), option) for option in options]
-    made = kind(
-        description=text,
-        options=shown,
-        value=value,
-        layout=_wide(),
-        style={"description_width": LABELS},
-    )
-    made.add_class(f"ganlib-{name.replace('_', '-')}")
-    return made
+    style = {"description_width": LABELS}
+    made = kind(description=text, options=shown, value=value, layout=_wide(), style=style)
+    return tagged(made, name.replace("_", "-"))
 
 
-def _wide(width: str = "360px") -> Any:
-    import ipywidgets as widgets
-
+def _wide(width: str = "360px") -> widgets.Layout:
     return widgets.Layout(width=width, max_width="100%")

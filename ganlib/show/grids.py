@@ -1,9 +1,12 @@
 """Many pictures as one."""
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -12,13 +15,14 @@ from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.figure import Figure
 
+THUMBNAIL = 96  # px
 _LARGEST_SIDE = 8192
 _GAP = 16
 _LINE = 2  # between pictures, in pixels of theirs
 
 
 def square(count: int) -> int:
-    """The columns of a grid of `count` pictures that is as square as can be."""
+    """Return the number of columns that makes a grid of `count` pictures as square as possible."""
     return math.ceil(math.sqrt(count))
 
 
@@ -35,9 +39,9 @@ def check_grid(count: int, size: int, columns: int, scale: int) -> None:
 
 
 def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
-    """Images (N, 3, S, S) in [-1, 1] as bytes (N, scale * S, scale * S, 3).
+    """Turn images (N, 3, S, S) in [-1, 1] into bytes (N, scale * S, scale * S, 3).
 
-    Each pixel becomes a square that is `scale` wide, or the whole is made `smooth` by Lanczos's filter.
+    Each pixel becomes a square that is `scale` wide; `smooth` resizes with a Lanczos filter instead.
     """
     pictures = to_bytes(images.cpu())
     if smooth:
@@ -51,10 +55,15 @@ def _smooth(picture: Tensor, scale: int) -> Tensor:
     return torch.from_numpy(np.array(larger))
 
 
+def to_image(picture: Tensor, scale: int = 1, *, smooth: bool = False) -> Image.Image:
+    """Turn one picture (3, S, S) in [-1, 1] into a Pillow image, enlarged `scale` times."""
+    return Image.fromarray(enlarge(picture[None], scale, smooth=smooth)[0].numpy())
+
+
 def grid_image(
     images: Tensor, columns: int | None = None, scale: int = 1, *, smooth: bool = False
 ) -> Image.Image:
-    """Images (N, 3, S, S) in [-1, 1] side by side, as square as can be, enlarged `scale` times.
+    """Put images (N, 3, S, S) in [-1, 1] side by side, as square as possible, enlarged `scale` times.
 
     Raises:
         GanlibError: the grid would be larger than 8192 px on a side.
@@ -71,25 +80,49 @@ def grid_image(
 def grid(
     images: Tensor, alt: str = "", columns: int | None = None, scale: int = 1, *, smooth: bool = False
 ) -> Figure:
-    """The grid as a figure; `alt` says what it shows."""
+    """Draw images (N, 3, S, S) in [-1, 1] as one figure; `alt` says what it shows."""
     picture = grid_image(images, columns, scale, smooth=smooth)
     return Figure.from_image(picture, alt or f"A grid of {len(images)} pictures.")
 
 
+def contact_sheet(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int = 0) -> Image.Image:
+    """Resize pictures (S, S, 3) to 96 px and put them side by side on a transparent ground."""
+    step, rows = THUMBNAIL + gap, math.ceil(len(pictures) / columns)
+    sheet = Image.new("RGBA", (columns * step - gap, rows * step - gap))
+    for place, picture in enumerate(pictures):
+        small = Image.fromarray(picture).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        sheet.paste(small, (place % columns * step, place // columns * step))
+    return sheet
+
+
+def sample_grids(run: Run, least: int = 1) -> list[Path]:
+    """List the grids of samples of a run, oldest first; fewer than `least` raise `GanlibError`."""
+    samples = run.samples()
+    if len(samples) < least:
+        there_is = "only one grid of samples" if samples else "no samples"
+        raise GanlibError(f"'{run.folder}' has {there_is}: train there first.")
+    return samples
+
+
+def open_sample(path: Path) -> Image.Image:
+    """Read one grid of samples; a damaged file raises `GanlibError`."""
+    try:
+        return Image.open(path).convert("RGB")
+    except OSError as error:
+        raise GanlibError(f"The sample '{path}' is damaged: remove it ({error}).") from error
+
+
 def before_after(run: Run) -> Figure:
-    """The first and the newest samples of a run, side by side: the same z, painted before and after.
+    """Show the first and the newest samples of a run side by side: the same z before and after training.
 
     Raises:
-        GanlibError: the run has fewer than two samples.
+        GanlibError: the run has fewer than two samples, or one of them is damaged.
     """
-    samples = run.samples()
-    if len(samples) <= 1:
-        raise GanlibError(f"'{run.folder}' has no samples to compare: train there first.")
-    before, after = (Image.open(sample).convert("RGB") for sample in (samples[0], samples[-1]))
+    samples = sample_grids(run, 2)
+    before, after = open_sample(samples[0]), open_sample(samples[-1])
     pair = Image.new("RGB", (before.width + _GAP + after.width, before.height), "white")
     pair.paste(before, (0, 0))
     pair.paste(after, (before.width + _GAP, 0))
     steps = int(samples[-1].stem)
-    return Figure.from_image(
-        pair, f"Left, the samples of {run.recipe().name} before training; right, after {steps} steps."
-    )
+    alt = f"Left, the samples of {run.recipe().name} before training; right, after {steps} steps."
+    return Figure.from_image(pair, alt)

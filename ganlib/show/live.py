@@ -2,7 +2,6 @@
 
 import math
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,8 +12,8 @@ from tqdm import tqdm
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.runtime.progress import in_notebook
-from ganlib.show.curves import describe, draw_rows, time_axis
-from ganlib.show.figure import Figure
+from ganlib.show.curves import describe, draw_log, time_axis
+from ganlib.show.figure import Figure, new_canvas, render
 from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
 
@@ -36,44 +35,14 @@ class LiveView(Callback):
         if not 0 < seconds < math.inf:
             raise GanlibError(f"A live view changes every so many seconds, more than zero, not {seconds}.")
         self._view: Callback = _Page(seconds) if in_notebook() else ProgressBar()
-
-    def on_start(self, trainer: Training) -> None:
-        """Show where the run stands."""
-        self._view.on_start(trainer)
-
-    def on_step(self, trainer: Training) -> None:
-        """Show how far it is, if it is time to."""
-        self._view.on_step(trainer)
-
-    def on_log(self, trainer: Training, row: dict[str, Any]) -> None:
-        """Take note that the curves have grown."""
-        self._view.on_log(trainer, row)
-
-    def on_sample(self, trainer: Training, path: Path) -> None:
-        """Take note of the newest samples."""
-        self._view.on_sample(trainer, path)
-
-    def on_warning(self, trainer: Training, finding: Diagnostic) -> None:
-        """Take note of what went wrong and what to try."""
-        self._view.on_warning(trainer, finding)
-
-    def on_error(self, trainer: Training) -> None:
-        """Say that training has ended by an error."""
-        self._view.on_error(trainer)
-
-    def on_end(self, trainer: Training) -> None:
-        """Show all of it once more, and how to go on."""
-        self._view.on_end(trainer)
+        for event in filter(lambda name: name.startswith("on_"), dir(Callback)):
+            setattr(self, event, getattr(self._view, event))
 
 
 class _Page(Callback):
     """The display in a notebook: HTML without widgets, so the file keeps its last state and no other."""
 
     def __init__(self, seconds: float) -> None:
-        from jinja2 import Environment, PackageLoader
-
-        pages = Environment(loader=PackageLoader("ganlib.show", "."), autoescape=True, trim_blocks=True)
-        self._template = pages.get_template("live.html")
         self._seconds = seconds
 
     def on_start(self, trainer: Training) -> None:
@@ -88,7 +57,7 @@ class _Page(Callback):
         self._draw_curves(trainer)
         self._next_curves = 0.0
         self._next = monotonic() + self._seconds
-        self._handle = display(self._bundle(trainer, ""), raw=True, display_id=True)
+        self._handle = display(self._bundle(trainer), raw=True, display_id=True)
 
     def on_step(self, trainer: Training) -> None:
         now = monotonic()
@@ -100,7 +69,7 @@ class _Page(Callback):
         if self._has_grown and now >= self._next_curves:
             self._draw_curves(trainer)
             self._next_curves = now + _REST * (monotonic() - now)
-        self._handle.update(self._bundle(trainer, ""), raw=True)
+        self._handle.update(self._bundle(trainer), raw=True)
 
     def on_log(self, _trainer: Training, _row: dict[str, Any]) -> None:
         self._has_grown = True
@@ -118,7 +87,11 @@ class _Page(Callback):
 
     def on_end(self, trainer: Training) -> None:
         self._draw_curves(trainer)
-        self._handle.update(self._bundle(trainer, _ending(trainer)), raw=True)
+        state, how = "Done", "call fit again with a longer budget to go on"
+        if trainer.interrupted:
+            state, how = "Interrupted", "run this cell again and it goes on at the same step"
+        ending = f"{state} at {trainer.state.kimg:.1f} kimg, all is saved: {how}."
+        self._handle.update(self._bundle(trainer, ending), raw=True)
 
     def _draw_curves(self, trainer: Training) -> None:
         self._curves = _curves(trainer.run)
@@ -126,15 +99,16 @@ class _Page(Callback):
 
     def _newest_grid(self) -> Figure | None:
         if self._new_sample:
-            with suppress(OSError):  # a person may have moved it; what they see must not end the training
+            with suppress(OSError):  # somebody may have moved it, and that must not end the training
                 self._grid = _grid(self._new_sample)
             self._new_sample = None
         return self._grid
 
-    def _bundle(self, trainer: Training, ending: str) -> dict[str, str]:
-        """The page, and a line for where no HTML is shown."""
+    def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
+        """Return the page, and a line for where no HTML is shown."""
         facts = _facts(trainer, ending)
-        page = self._template.render(
+        page = render(
+            "live.html",
             recipe=trainer.recipe.name,
             folder=trainer.run.folder,
             place=self._place,
@@ -146,10 +120,8 @@ class _Page(Callback):
             warnings=self._warnings,
             ending=ending,
         )
-        return {
-            "text/html": page,
-            "text/plain": " ".join([trainer.recipe.name, self._place, " · ".join(facts), ending]).strip(),
-        }
+        line = " ".join([trainer.recipe.name, self._place, " · ".join(facts), ending]).strip()
+        return {"text/html": page, "text/plain": line}
 
 
 def _facts(trainer: Training, ending: str) -> list[str]:
@@ -168,48 +140,32 @@ def _facts(trainer: Training, ending: str) -> list[str]:
     return facts
 
 
-def _ending(trainer: Training) -> str:
-    if trainer.interrupted:
-        return (
-            f"Interrupted at {trainer.state.kimg:.1f} kimg, all is saved: run this cell again and it goes on "
-            "at the same step."
-        )
-    return (
-        f"Done at {trainer.state.kimg:.1f} kimg, all is saved: call fit again with a longer budget to go on."
-    )
-
-
 def _grid(path: Path) -> Figure:
-    """The samples as a small JPEG: it travels to the browser with every change."""
+    """Shrink the samples to a small JPEG: it travels to the browser with every change."""
     picture = Image.open(path).convert("RGB")
     picture.thumbnail(_LARGEST_GRID)
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=90, subsampling=0)
-    return Figure(
-        buffer.getvalue(), f"A grid of the newest samples, after {int(path.stem)} steps.", "image/jpeg"
-    )
+    alt = f"A grid of the newest samples, after {int(path.stem)} steps."
+    return Figure.from_image(picture, alt, "JPEG", quality=90, subsampling=0)
 
 
 def _curves(run: Run) -> Figure | None:
-    """Losses above verdicts, narrow enough to stand beside the samples; none before there are two rows."""
-    from matplotlib.figure import Figure as Canvas
-
+    """Draw losses above verdicts, narrow enough to stand beside the samples; nothing for a single row."""
     rows = run.log()
-    canvas = Canvas(figsize=(5.2, 4.4), facecolor="white")
-    canvas.subplots_adjust(left=0.09, right=0.98, top=0.94, bottom=0.11, hspace=0.3)
+    if len(rows) <= 1:
+        return None
+    canvas = new_canvas(5.2, 4.4)
     losses, verdicts = canvas.subplots(2, 1, sharex=True)
-    draw_rows(losses, verdicts, time_axis(run), _thinned(rows))
+    draw_log(losses, verdicts, time_axis(run), _thinned(rows))
     losses.set(title="", xlabel="")
-    losses.set_title("Loss", loc="left", fontsize=10)
     verdicts.set(title="")
-    verdicts.set_title("Probability of being real", loc="left", fontsize=10)
-    for axes in (losses, verdicts):
+    for axes, title in ((losses, "Loss"), (verdicts, "Probability of being real")):
+        axes.set_title(title, loc="left", fontsize=10)
         axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.02, 0.97), fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
-    return Figure.from_canvas(canvas, describe(rows), dpi=140) if len(rows) > 1 else None
+    return Figure.from_canvas(canvas, describe(rows), dpi=140)
 
 
 def _thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """So many that a curve looks the same, the newest among them."""
+    """Keep as many as a curve needs to look the same, the newest among them."""
     every = math.ceil(len(rows) / _MOST_POINTS) or 1
     return rows[::-every][::-1]

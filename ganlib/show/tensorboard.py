@@ -11,24 +11,20 @@ from ganlib.runtime.files import disk_errors_explained
 from ganlib.show.curves import time_axis
 from ganlib.training.callbacks import Callback, Training
 
-_AXES = {"step", "kimg"}
-_SECONDS_BETWEEN_WRITES = 10
-_NOTHING_YET = -1
-
 
 class TensorBoard(Callback):
-    """Write every number of the log, each new grid of samples and the warnings into `tensorboard`.
+    """Write every number of the log, each grid of samples and the warnings into RUN/tensorboard.
 
-    That is a folder in the run folder. The step in TensorBoard is the number of pictures shown to D, or that
-    of steps where G also plays alone. What a run does again after it was killed takes the place of what it
-    had written before; of a run that began without this, the log so far is written first.
+    The step in TensorBoard is the number of real pictures shown to D, or the training step if G also trains
+    alone. What a run repeats, after it was killed or rolled back, replaces what it had written before; if the
+    run began without this callback, the log so far is written first.
     """
 
     def __init__(self) -> None:
-        """Look for the package; nothing is written yet.
+        """Check that the package tensorboard is there.
 
         Raises:
-            GanlibError: the package tensorboard is missing.
+            GanlibError: it is missing.
         """
         try:
             import torch.utils.tensorboard  # noqa: F401
@@ -38,85 +34,56 @@ class TensorBoard(Callback):
             ) from error
 
     def on_start(self, trainer: Training) -> None:
-        """Open the folder, and withdraw what was written beyond the place where the run goes on.
-
-        Raises:
-            GanlibError: the disk is full, or a file stands in the place of the folder.
-        """
+        """Open the folder, and withdraw what was written after the step at which the run goes on."""
         self._folder = trainer.run.folder / "tensorboard"
         self._axis = time_axis(trainer.run)
         is_new = not self._folder.exists()
-        self._newest = self._newest_image = _NOTHING_YET
-        if trainer.state.step:
-            self._newest = self._newest_image = self._place(trainer)
+        now = {"step": trainer.state.step, "kimg": trainer.state.kimg}
+        self._newest = self._newest_grid = self._step(now) if trainer.state.step else -1
         self._open(self._newest + 1)
-        if is_new:
-            for row in trainer.run.log():
-                self._write_row(row)
+        for row in trainer.run.log() if is_new else []:
+            self.on_log(trainer, row)
 
     def on_log(self, _: Training, row: dict[str, Any]) -> None:
-        """Write the row's numbers and warnings.
-
-        Raises:
-            GanlibError: the disk is full.
-        """
-        self._go_to(self._place_of(row))
-        self._write_row(row)
+        """Write the numbers and warnings of the row."""
+        step = self._step(row)
+        with disk_errors_explained(self._folder):
+            self._go_to(step)
+            for name, value in row.items():
+                if isinstance(value, int | float) and name not in {"step", "kimg"}:
+                    self._writer.add_scalar(name, value, step)
+            for warning in row.get("warnings", []):
+                text = f"**{warning['name']}**: {warning['seen']} {warning['advice']}"
+                self._writer.add_text("warnings", text, step)
 
     def on_sample(self, trainer: Training, path: Path) -> None:
-        """Write the grid, unless it is there.
-
-        Raises:
-            GanlibError: the disk is full.
-        """
-        place = self._place(trainer)
-        self._go_to(place)
-        if place > self._newest_image:
-            self._newest_image = place
-            picture = np.asarray(Image.open(path).convert("RGB"))  # (H, W, 3)
-            with disk_errors_explained(self._folder):
-                self._writer.add_image("samples", picture, place, dataformats="HWC")
+        """Write the grid, unless it is there already."""
+        step = self._step({"step": trainer.state.step, "kimg": trainer.state.kimg})
+        with disk_errors_explained(self._folder):
+            self._go_to(step)
+            if step > self._newest_grid:
+                self._newest_grid = step
+                picture = np.asarray(Image.open(path).convert("RGB"))  # (H, W, 3)
+                self._writer.add_image("samples", picture, step, dataformats="HWC")
 
     def on_end(self, _: Training) -> None:
-        """Write what is left and close.
+        """Write what is left and close."""
+        with disk_errors_explained(self._folder):
+            self._writer.close()
 
-        Raises:
-            GanlibError: the disk is full.
-        """
-        self._close()
-
-    def _place(self, trainer: Training) -> int:
-        return self._place_of({"step": trainer.state.step, "kimg": trainer.state.kimg})
-
-    def _place_of(self, row: dict[str, Any]) -> int:
+    def _step(self, row: dict[str, Any]) -> int:
         return row["step"] if self._axis == "step" else round(1000 * row["kimg"])
 
-    def _go_to(self, place: int) -> None:
-        """Withdraw what stands at `place` and later, if the run went back before it."""
-        if place < self._newest:
-            self._close()
-            self._newest_image = place - 1
-            self._open(place)
-        self._newest = place
+    def _go_to(self, step: int) -> None:
+        """Withdraw what was written at `step` and later, if the run was rolled back to before it."""
+        if step < self._newest:
+            self._writer.close()
+            self._open(step)
+            self._newest_grid = step - 1
+        self._newest = step
 
     def _open(self, purge: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         with disk_errors_explained(self._folder):
-            self._writer = SummaryWriter(
-                str(self._folder), purge_step=purge, flush_secs=_SECONDS_BETWEEN_WRITES
-            )
-
-    def _close(self) -> None:
-        with disk_errors_explained(self._folder):
-            self._writer.close()
-
-    def _write_row(self, row: dict[str, Any]) -> None:
-        place = self._place_of(row)
-        with disk_errors_explained(self._folder):
-            for name, value in row.items():
-                if isinstance(value, int | float) and name not in _AXES:
-                    self._writer.add_scalar(name, value, place)
-            for warning in row.get("warnings", []):
-                text = f"**{warning['name']}**: {warning['seen']} {warning['advice']}"
-                self._writer.add_text("warnings", text, place)
+            self._writer = SummaryWriter(str(self._folder), purge_step=purge, flush_secs=10)

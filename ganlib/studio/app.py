@@ -1,12 +1,9 @@
-"""The studio as a page of its own: a small notebook, served by Voilà or opened in JupyterLab."""
+"""The latent studio: its page of widgets, and the notebook in which the command line opens it."""
 
 import subprocess
 import sys
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import ipywidgets as widgets
 from torch import Tensor
@@ -15,27 +12,22 @@ from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.run import Run, load_generator
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
-from ganlib.show.figure import Figure, widgets_or_still
-from ganlib.studio.context import Panel, StudioContext
+from ganlib.show.figure import Figure, Interactive
+from ganlib.studio.context import StudioContext
 from ganlib.studio.files import OpenPanel, SavePanel
-from ganlib.studio.panels import (
-    BetweenPanel,
-    CoordinatesPanel,
-    DirectionsPanel,
-    FavouritesPanel,
-    NeighboursPanel,
-    Seeds,
-)
+from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
-from ganlib.studio.widgets import column, watched
+from ganlib.studio.widgets import announced, column, tagged, watched
 
 _DIRECTIONS = 10
 _WIDE = 256  # px
+_OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
+_TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
 
-class LatentStudio:
-    """Explore what a generator paints: seeds, directions, coordinates, ways between pictures, photos.
+class LatentStudio(Interactive):
+    """Explore what a generator makes: seeds, directions, coordinates, ways between pictures, photos.
 
     In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
     """
@@ -47,21 +39,20 @@ class LatentStudio:
         directions: Directions | None = None,
         folder: str | Path | None = None,
     ) -> None:
-        """Open a run folder, a weights file or bundled weights; the sliders are `directions`, if given.
+        """Open a run folder, a weights file or bundled weights, with sliders for `directions`.
 
-        What is saved goes to `folder`: one called `studio`, in the run folder or else here, unless told.
+        Without them the sliders are those of `sefa_directions`. Files are saved in `folder`: by default, one
+        called `studio` in the run folder, or in the current folder if the source is no run.
 
         Raises:
             GanlibError: there is no such generator, it is damaged, or ipywidgets is missing.
         """
-        if find_spec("ipywidgets") is None:
-            raise GanlibError("The studio is made of widgets: type pip install ipywidgets, and restart.")
-
         self._renderer = Renderer(source, folder)
         generator = self._renderer.generator
         found = directions or sefa_directions(generator, min(_DIRECTIONS, generator.latent_dim))
         self._state = StudioState(generator.latent_dim, found)
-        self._page = Page(self._state, self._renderer, Random())
+        self._page = Page(self._state, self._renderer)
+        super().__init__(self._page.box, self._picture, self._page.line, width=_WIDE)
 
     @property
     def z(self) -> Tensor:
@@ -73,80 +64,49 @@ class LatentStudio:
         """The z, each (latent_dim,), of the pictures that were pinned."""
         return list(self._state.favourites)
 
-    def __repr__(self) -> str:
-        """What is shown, in one line."""
-        return self._page.line()
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        figure = Figure(self._renderer.png(self.z), repr(self))
-        return widgets_or_still(self._page.box, figure, repr(self), width=_WIDE)
-
-
-_OTHER_PANELS = (
-    CoordinatesPanel,
-    BetweenPanel,
-    NeighboursPanel,
-    FavouritesPanel,
-    SavePanel,
-    OpenPanel,
-)
+    def _picture(self) -> Figure:
+        return Figure(self._renderer.png(self.z), self._page.line())
 
 
 class Page:
     """The widgets of a studio; `box` holds them all."""
 
-    def __init__(self, state: StudioState, renderer: Renderer, random: Random) -> None:
-        """`random` draws new seeds."""
-        self.context = StudioContext(state, renderer, self.show)
-        self.picture = widgets.Image(value=renderer.png(state.z), format="png")
-        self.picture.add_class("ganlib-picture")
-        self.status = widgets.HTML()
-        self.status.add_class("ganlib-status")
-        self.seeds = Seeds(self.context, random)
-        self.directions = DirectionsPanel(self.context)
-        self.panels: list[Panel] = [self.directions, *(kind(self.context) for kind in _OTHER_PANELS)]
+    def __init__(self, state: StudioState, renderer: Renderer) -> None:
+        """Show the picture, the seeds, and the first panel."""
+        self.context = StudioContext(state, renderer, self._show)
+        self.picture = tagged(widgets.Image(format="png"), "picture")
+        self.status = tagged(widgets.HTML(), "status")
+        self.seeds = SeedPanel(self.context)
+        self.panels = [kind(self.context) for kind in (*PANELS, SavePanel, OpenPanel)]
         titles = [(panel.title, k) for k, panel in enumerate(self.panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self.views = watched(views, "views", lambda _: self.context.act(lambda: None))
         for panel in self.panels:
-            panel.box.add_class("ganlib-panel")
-            panel.box.add_class(f"ganlib-panel-{panel.title.lower().replace(' ', '-')}")
+            tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
         self.box = self._arranged()
-        with self.context.showing():
-            self.show()
+        self.context.refresh()
 
-    def show(self) -> None:
-        """Paint what the state says, and bring the open panel in line with it."""
-        state = self.context.state
-        self.picture.value = self.context.renderer.png(state.z)
-        self.status.value = f'<p role="status" aria-live="polite">{escape(self.line())}</p>'
+    def line(self) -> str:
+        """Describe what is shown in a line."""
+        recipe = self.context.renderer.recipe
+        return f"{recipe.name}, {recipe.size} px: {self.context.state.describe()}"
+
+    def _show(self) -> None:
+        self.picture.value = self.context.renderer.png(self.context.state.z)
+        self.status.value = announced(self.line())
         self.seeds.show()
         for k, panel in enumerate(self.panels):
             panel.box.layout.display = "" if k == self.views.value else "none"
         self.panels[self.views.value].show()
 
-    def line(self) -> str:
-        """What is shown, for people."""
-        recipe = self.context.renderer.recipe
-        return f"{recipe.name}, {recipe.size} px: {self.context.state.describe()}"
-
     def _arranged(self) -> widgets.Box:
         style = Path(__file__).with_name("studio.css").read_text(encoding="utf-8")
         left = column(self.picture, self.status, self.context.message, self.context.progress)
         right = column(self.seeds.box, self.views, *(panel.box for panel in self.panels))
-        left.layout.flex = "1 1 256px"
-        left.layout.max_width = "416px"
-        right.layout.flex = "3 1 352px"
-        right.layout.min_width = "0"
-        sides = widgets.HBox([left, right], layout=widgets.Layout(flex_flow="row wrap"))
-        sides.add_class("ganlib-sides")
-        box = widgets.VBox([widgets.HTML(f"<style>{style}</style>"), sides])
-        box.add_class("ganlib-studio")
-        return box
-
-
-_OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
+        left.layout.flex, left.layout.max_width = "1 1 256px", "416px"
+        right.layout.flex, right.layout.min_width = "3 1 352px", "0"
+        sides = tagged(widgets.HBox([left, right], layout=widgets.Layout(flex_flow="row wrap")), "sides")
+        return tagged(widgets.VBox([widgets.HTML(f"<style>{style}</style>"), sides]), "studio")
 
 
 def explore(source: str | Path) -> None:
@@ -156,7 +116,9 @@ def explore(source: str | Path) -> None:
         GanlibError: there is no such generator, or neither Voilà nor JupyterLab to open it in.
     """
     load_generator(source)
-    opener = find_opener()
+    opener = next(filter(find_spec, _OPENERS), None)
+    if opener is None:
+        raise GanlibError("The studio opens in JupyterLab: type pip install jupyterlab, and try again.")
     process = subprocess.Popen([sys.executable, "-m", opener, str(studio_notebook(source))])
     while process.poll() is None:
         try:
@@ -165,33 +127,20 @@ def explore(source: str | Path) -> None:
             continue
 
 
-def find_opener() -> str:
-    """The program that opens notebooks here.
-
-    Raises:
-        GanlibError: there is none.
-    """
-    for program in _OPENERS:
-        if find_spec(program):
-            return program
-    raise GanlibError("The studio opens in JupyterLab: type pip install jupyterlab, and try again.")
-
-
 def studio_notebook(source: str | Path) -> Path:
-    """A notebook in the cache that opens the studio of `source`; what is saved there goes where one is now.
+    """Write a notebook into the cache that opens the studio of `source`, and return its path.
 
-    Raises:
-        GanlibError: the cache cannot be written.
+    Files are saved where a studio opened in the current folder would save them.
     """
     import nbformat
 
-    place = expand_home(source)
-    named = str(place.resolve()) if place.exists() else str(source)
-    folder = place.resolve() / "studio" if place.is_dir() else Path("studio").resolve()
+    path = expand_home(source)
+    named = str(path.resolve()) if path.exists() else str(source)
+    folder = path.resolve() / "studio" if path.is_dir() else Path("studio").resolve()
     code = f"import ganlib\n\nganlib.LatentStudio({named!r}, folder={str(folder)!r})"
     page = nbformat.v4.new_notebook()
     page.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     page.cells = [nbformat.v4.new_markdown_cell(_TEXT), nbformat.v4.new_code_cell(code)]
-    path = cache_folder() / "studio" / f"{place.stem or 'studio'}.ipynb"
-    write_atomically(path, lambda part: part.write_text(nbformat.writes(page), encoding="utf-8"))
-    return path
+    notebook = cache_folder() / "studio" / f"{path.stem or 'studio'}.ipynb"
+    write_atomically(notebook, lambda part: part.write_text(nbformat.writes(page), encoding="utf-8"))
+    return notebook

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
 from threading import RLock
-from typing import Protocol
 
 import ipywidgets as widgets
 
@@ -12,42 +10,32 @@ from ganlib.errors import GanlibError
 from ganlib.studio.notes import Notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
-from ganlib.studio.widgets import Debounce
+from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, tagged
 
+Change = Callable[[], str | None]
 _BETWEEN_MESSAGES = 0.004  # seconds in which a kernel reads what waits to be read
-
-
-class Panel(Protocol):
-    """A part of the studio that a person can open."""
-
-    title: str
-    box: widgets.Box
-
-    def show(self) -> None:
-        """Bring the widgets in line with the state."""
 
 
 class StudioContext:
     """What all panels share: the state, the renderer, the notes, a line for messages and one for progress."""
 
     def __init__(self, state: StudioState, renderer: Renderer, refresh: Callable[[], None]) -> None:
-        """`refresh` shows the state; it is called once, however many changes wait to be read."""
+        """Call `refresh` to show the state: once, however many changes wait to be read."""
         self.state = state
         self.renderer = renderer
-        self.message = widgets.HTML()
-        self.message.add_class("ganlib-message")
-        self.progress = widgets.IntProgress(layout=widgets.Layout(width="100%", display="none"))
-        self.progress.add_class("ganlib-progress")
-        self._later = Debounce(self._refreshed, _BETWEEN_MESSAGES)
+        self.message = tagged(widgets.HTML(), "message")
+        hidden = widgets.Layout(width="100%", display="none")
+        self.progress = tagged(widgets.IntProgress(layout=hidden), "progress")
         self._refresh = refresh
-        self._is_showing = False
-        self._turn = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
+        self._refresh_soon = Debounce(self.refresh, _BETWEEN_MESSAGES)
+        self._is_refreshing = False
+        self._lock = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
         self._read_notes()
 
-    def act(self, change: Callable[[], str | None]) -> None:
-        """Make a change, say what it returns or why it cannot be made, and let it be shown soon."""
-        with self._turn:
-            if self._is_showing:  # the studio itself has set the widget
+    def act(self, change: Change) -> None:
+        """Make a change, say what it returns or why it failed, and show the state soon."""
+        with self._lock:
+            if self._is_refreshing:  # the studio itself has set the widget
                 return
             try:
                 self.say(change() or "")
@@ -55,29 +43,38 @@ class StudioContext:
                 self.warn(str(error))
             except KeyboardInterrupt:
                 self.warn("Interrupted: everything is as it was.")
-            self._later.ask()
+            self._refresh_soon()
+
+    def button(self, text: str, handle: str, change: Change) -> widgets.Button:
+        """Make a button for a change."""
+        return button(text, handle, lambda: self.act(change))
+
+    def slider(
+        self, text: str, handle: str, limits: Limits, step: float, read: Read, change: Callable[[float], None]
+    ) -> BoundSlider:
+        """Make a slider that shows what `read` returns; `change` is given the value that a person chose."""
+        return BoundSlider(text, handle, limits, step, read, lambda value: self.act(lambda: change(value)))
 
     def say(self, text: str) -> None:
         """Show a sentence, or none."""
-        self.message.value = f'<p role="status">{escape(text)}</p>' if text else ""
+        self.message.value = announced(text)
 
     def warn(self, text: str) -> None:
         """Show a sentence that says what went wrong."""
-        self.message.value = f'<p role="alert">{escape(text)}</p>'
+        self.message.value = announced(text, role="alert")
 
-    @contextmanager
-    def showing(self) -> Iterator[None]:
-        """What is set meanwhile was set by the studio, and not by a person."""
-        with self._turn:
-            before, self._is_showing = self._is_showing, True
+    def refresh(self) -> None:
+        """Show the state; what the widgets are set to meanwhile is no change by a person."""
+        with self._lock:
+            self._is_refreshing = True
             try:
-                yield
+                self._refresh()
             finally:
-                self._is_showing = before
+                self._is_refreshing = False
 
     @contextmanager
     def working(self, what: str, steps: int) -> Iterator[Callable[[int], None]]:
-        """Say what is being done, with a bar that is told by what this gives how many steps are done."""
+        """Say what is being done, above a bar; what this yields is told how many steps are done."""
         self.say(what)
         self.progress.max, self.progress.value = steps, 0
         self.progress.layout.display = ""
@@ -86,16 +83,12 @@ class StudioContext:
         finally:
             self.progress.layout.display = "none"
 
-    def keep_notes(self) -> None:
-        """Keep the names of the directions and the favourites.
-
-        Raises:
-            GanlibError: the file is damaged, and is not overwritten, or it cannot be written.
-        """
+    def keep_notes(self) -> str:
+        """Write the names of the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
-        kept = read_notes(path, self.state.latent_dim)
-        notes = kept.with_names(self.state.directions, self.state.names)
+        notes = read_notes(path, self.state.latent_dim).with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites))
+        return f"kept in {path}."
 
     def _read_notes(self) -> None:
         notes = Notes([], [])
@@ -103,9 +96,23 @@ class StudioContext:
             notes = read_notes(self.renderer.notes_file, self.state.latent_dim)
         except GanlibError as error:
             self.warn(str(error))
-        self.state.names = notes.named(self.state.directions)
+        self.state.names = notes.names_for(self.state.directions)
         self.state.favourites = list(notes.favourites)
 
-    def _refreshed(self) -> None:
-        with self.showing():
-            self._refresh()
+
+class Panel:
+    """A part of the studio that a person can open, with a `title` and a `box` of widgets."""
+
+    title: str
+
+    def __init__(self, context: StudioContext) -> None:
+        """Make the widgets."""
+        self._context = context
+        self._state = context.state
+        self.box = self._build()
+
+    def _build(self) -> widgets.Box:
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Bring the widgets in line with the state, if they depend on it."""

@@ -1,49 +1,50 @@
 """The panels for files: what is saved, and what is opened."""
 
 import mimetypes
+import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Iterator
 from html import escape
 from io import BytesIO
 from pathlib import Path
 
 import ipywidgets as widgets
-from PIL import Image
+import torch
 from torch import Tensor
 
-from ganlib.data.dataset import read_photo, to_bytes
+from ganlib.data.dataset import read_photo
 from ganlib.errors import GanlibError
 from ganlib.latent.projection import project
-from ganlib.latent.sampling import latent_from_json
-from ganlib.runtime.files import expand_home
-from ganlib.studio.context import StudioContext
-from ganlib.studio.panels import REACH, Upload, free_path, save_film, save_grid, save_picture, save_z
-from ganlib.studio.renderer import encode
-from ganlib.studio.widgets import button, chooser, column, line, note, row, seconds, tick
+from ganlib.latent.sampling import latent_from_json, save_latent
+from ganlib.runtime.files import expand_home, make_folder
+from ganlib.show.figure import Figure, encode
+from ganlib.show.film import check_film, film
+from ganlib.show.grids import enlarge, grid, to_image
+from ganlib.studio.context import Panel
+from ganlib.studio.panels import REACH
+from ganlib.studio.widgets import chooser, column, control, line, note, row, tagged, uploader
 
-_WIDEST = 1024
+_WIDEST = 1024  # px
 _WIDEST_FILM = 512
 _FRAMES_A_SECOND = 20
 _OFFSETS = tuple(REACH * k / 3 for k in range(-3, 4))
+_STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
+_AT_ONCE = 8
+_LONGEST_STEM = 60
 _LARGEST_LINK = 8_000_000
 _LARGEST_FILE = 200_000_000
-_THUMBNAIL = "112px"
-_USUAL_SECONDS = 4.0
-_MOST_SECONDS = 30.0
-_STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _SMALL = 128
 _SEARCH = (4, 200)  # starts and steps: some seconds on a CPU
 _SHORT_SEARCH = (2, 60)  # a minute or two, for large pictures
 
 
-class SavePanel:
+class SavePanel(Panel):
     """Buttons that write the picture, its z, a grid, or a film."""
 
     title = "Save"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Into the run folder, or a folder `studio` here, unless told."""
-        self._context = context
+    def _build(self) -> widgets.Box:
+        context = self._context
         size = context.renderer.recipe.size
         scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
         self.folder = line("Folder", "folder", str(context.renderer.folder))
@@ -51,108 +52,111 @@ class SavePanel:
         self.scale.value = scales[min(2, len(scales) - 1)][1]
         self.what = chooser("Grid of", "grid-of", ["directions", "favourites"])
         self.stops = chooser("Film", "stops", _STOPS)
-        self.seconds = seconds("Seconds", "seconds", _USUAL_SECONDS, _MOST_SECONDS)
-        self.loop = tick("and back", "loop")
-        self.link = widgets.HTML()
-        self.link.add_class("ganlib-link")
-        self.box = self._arranged()
-
-    def _arranged(self) -> widgets.Box:
-        def saver(text: str, handle: str, save: Callable[[], str]) -> widgets.Button:
-            return button(text, handle, lambda: self._context.act(save))
-
+        limits = {"value": 4.0, "min": 0.5, "max": 30.0}
+        self.seconds = control(widgets.BoundedFloatText, "Seconds", "seconds", {"width": "128px"}, **limits)
+        self.loop = control(widgets.Checkbox, "and back", "loop", {"width": "auto"}, value=True, indent=False)
+        self.link = tagged(widgets.HTML(), "link")
         return column(
             row(self.folder),
             row(
                 self.scale,
-                saver("Save picture", "save-picture", self._save_picture),
-                saver("Save z", "save-z", self._save_z),
+                context.button("Save picture", "save-picture", self._save_picture),
+                context.button("Save z", "save-z", self._save_z),
             ),
-            row(self.what, saver("Save grid", "save-grid", self._save_grid)),
+            row(self.what, context.button("Save grid", "save-grid", self._save_grid)),
             row(self.stops, self.seconds, self.loop),
             row(
-                saver("Save GIF", "save-gif", lambda: self._save_film(".gif")),
-                saver("Save MP4", "save-mp4", lambda: self._save_film(".mp4")),
+                context.button("Save GIF", "save-gif", lambda: self._save_film(".gif")),
+                context.button("Save MP4", "save-mp4", lambda: self._save_film(".mp4")),
             ),
             self.link,
         )
 
-    def show(self) -> None:
-        """Nothing here depends on the state."""
-
     def _save_picture(self) -> str:
-        state = self._context.state
-        words = state.describe()
-        return self._saved(
-            save_picture(self._context.renderer, state.z, self.scale.value, self._folder(), words)
-        )
+        words = self._state.describe()
+        path, renderer = self._new_file(words, ".png"), self._context.renderer
+        picture = to_image(renderer.generate(self._state.z[None])[0], self.scale.value, smooth=True)
+        return self._saved(Figure.from_image(picture, words).save(path))
 
     def _save_z(self) -> str:
-        state = self._context.state
-        return self._saved(save_z(self._context.renderer, state.z, self._folder(), state.describe()))
+        path, renderer = self._new_file(self._state.describe(), ".json"), self._context.renderer
+        return self._saved(save_latent(self._state.z, renderer.generator, renderer.recipe, path))
 
     def _save_grid(self) -> str:
-        context = self._context
-        z, columns, words = self._grid()
-        path = free_path(self._folder(), words, ".png")
-        with context.working("Painting …", len(z)) as watch:
-            return self._saved(save_grid(context.renderer, z, columns, path, watch))
-
-    def _grid(self) -> tuple[Tensor, int | None, str]:
-        """What is painted, in how many columns, and how it is called."""
-        state = self._context.state
         if self.what.value == "favourites":
-            return state.pinned(), None, "favourites"
-        return state.along_directions(_OFFSETS), len(_OFFSETS), f"directions {state.describe()}"
+            z, columns, words = self._state.pinned(), None, "favourites"
+        else:
+            z, columns = self._state.along_directions(_OFFSETS), len(_OFFSETS)
+            words = f"directions {self._state.describe()}"
+        path = self._new_file(words, ".png")
+        return self._saved(grid(torch.cat([*self._pictures(z)]), columns=columns).save(path))
 
     def _save_film(self, ending: str) -> str:
-        context = self._context
-        length = self.seconds.value
-        z = context.state.path(self.stops.value, round(length * _FRAMES_A_SECOND), closed=self.loop.value)
-        scale = max(1, min(self.scale.value, _WIDEST_FILM // context.renderer.recipe.size))
-        path = free_path(self._folder(), self.stops.value, ending)
-        with context.working("Painting …", len(z)) as watch:
-            return self._saved(save_film(context.renderer, z, scale, path, length, watch))
+        seconds, stops = self.seconds.value, self.stops.value
+        z = self._state.path(stops, round(seconds * _FRAMES_A_SECOND), closed=self.loop.value)
+        path = self._new_file(stops, ending)
+        check_film(path, seconds, len(z))
+        scale = max(1, min(self.scale.value, _WIDEST_FILM // self._context.renderer.recipe.size))
+        frames = torch.cat([enlarge(part, scale, smooth=True) for part in self._pictures(z)])
+        film(list(frames.numpy()), path, seconds, alt=f"A film of {len(z)} pictures.")
+        return self._saved(path)
 
-    def _folder(self) -> Path:
-        return expand_home(self.folder.value.strip() or self._context.renderer.folder)
+    def _pictures(self, z: Tensor) -> Iterator[Tensor]:
+        """Generate the pictures of z, (N, latent_dim), a few at a time, and move the bar."""
+        done = 0
+        with self._context.working("Generating …", len(z)) as progress:
+            for part in z.split(_AT_ONCE):
+                yield self._context.renderer.generate(part)
+                done += len(part)
+                progress(done)
+
+    def _new_file(self, words: str, ending: str) -> Path:
+        """Make the folder, and return a path in it, named by the `words`, where there is no file yet."""
+        folder = make_folder(expand_home(self.folder.value.strip() or self._context.renderer.folder))
+        stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:_LONGEST_STEM] or "picture"
+        path, number = folder / f"{stem}{ending}", 2
+        while path.exists():
+            path, number = folder / f"{stem}-{number}{ending}", number + 1
+        return path
 
     def _saved(self, path: Path) -> str:
         self.link.value = _link(path)
         return f"Saved as {path}."
 
 
-class OpenPanel:
+def _link(path: Path) -> str:
+    """Return a link that downloads the file: the kernel may run on another machine."""
+    content = path.read_bytes()
+    if len(content) > _LARGEST_LINK:
+        return ""
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    data, name = b64encode(content).decode(), escape(path.name)
+    return f'<a download="{name}" href="data:{kind};base64,{data}">Download {name}</a>'
+
+
+class OpenPanel(Panel):
     """A z that was saved opens its picture again; a photo is projected."""
 
     title = "Open"
 
-    def __init__(self, context: StudioContext) -> None:
-        """Nothing is opened yet."""
-        self._context = context
-        self.upload = Upload("Choose a file", "image/*,.json", self._receive)
-        self.upload.widget.add_class("ganlib-upload")
+    def _build(self) -> widgets.Box:
+        context = self._context
+        self.upload = uploader("Choose a file", "upload", "image/*,.json", self.receive)
         self.path = line("or its path", "path", hint="photo.jpg or seed-7.json, on the kernel's machine")
-        self.photo = widgets.Image(format="png", layout=widgets.Layout(width=_THUMBNAIL, display="none"))
-        self.photo.add_class("ganlib-photo")
-        self.box = column(
+        hidden = widgets.Layout(width="112px", display="none")
+        self.photo = tagged(widgets.Image(format="png", layout=hidden), "photo")
+        return column(
             note(
                 "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
-                "projected: the nearest picture that this generator paints is searched for. Of a file over "
-                "10 MB, give the path."
+                "projected: the studio searches for the nearest picture that this generator can make. For a "
+                "file over 10 MB, give its path."
             ),
-            row(
-                self.upload.widget,
-                self.path,
-                button("Open", "open", lambda: context.act(self._open_path)),
-            ),
+            row(self.upload, self.path, context.button("Open", "open", self._open_path)),
             self.photo,
         )
 
-    def show(self) -> None:
-        """Nothing here depends on the state."""
-
-    def _receive(self, name: str, content: bytes) -> None:
+    def receive(self, name: str, content: bytes) -> None:
+        """Open a file that was uploaded."""
         self._context.act(lambda: self._open(name, content))
 
     def _open_path(self) -> str:
@@ -167,30 +171,19 @@ class OpenPanel:
     def _open(self, name: str, content: bytes) -> str:
         if name.lower().endswith(".json"):
             z = latent_from_json(content, self._context.renderer.generator, f"'{name}'")
-            self._context.state.go_to(z, name)
+            self._state.go_to(z, name)
             return f"Opened {name}."
         return self._project(name, content)
 
     def _project(self, name: str, content: bytes) -> str:
         renderer = self._context.renderer
-        picture = read_photo(BytesIO(content), renderer.recipe.size)
-        self.photo.value = encode(Image.fromarray(to_bytes(picture[None])[0].numpy()))
+        photo = read_photo(BytesIO(content), renderer.recipe.size)
+        self.photo.value = encode(to_image(photo))
         self.photo.layout.display = ""
         starts, steps = _SEARCH if renderer.recipe.size <= _SMALL else _SHORT_SEARCH
-        with self._context.working("Searching for the nearest picture …", steps) as watch:
+        with self._context.working("Searching for the nearest picture …", steps) as progress:
             found = project(
-                renderer.generator, picture, starts=starts, steps=steps, shown=False, on_step=watch
+                renderer.generator, photo, starts=starts, steps=steps, shown=False, on_step=progress
             )
-        self._context.state.go_to(found.z, f"projection of {name}")
+        self._state.go_to(found.z, f"projection of {name}")
         return str(found)
-
-
-def _link(path: Path) -> str:
-    """A link that downloads the file: the kernel may run on another machine."""
-    content = path.read_bytes()
-    if len(content) > _LARGEST_LINK:
-        return ""
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    data = b64encode(content).decode()
-    name = escape(path.name)
-    return f'<a download="{name}" href="data:{kind};base64,{data}">Download {name}</a>'

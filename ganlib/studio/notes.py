@@ -12,42 +12,38 @@ from ganlib.latent.directions import Directions
 from ganlib.runtime.files import write_atomically
 
 _SCHEMA = 1
-_ALIKE = 0.99  # the cosine of two directions that are one; training goes on, and they turn a little
+_ALIKE = 0.99  # the cosine of two directions that count as one: they turn a little as training goes on
 
 
 class Notes(NamedTuple):
-    """Named unit vectors, each (latent_dim,), and favourites, each z (latent_dim,)."""
+    """Named unit vectors, each (latent_dim,), and favourites, each a z (latent_dim,)."""
 
     names: list[tuple[str, Tensor]]
     favourites: list[Tensor]
 
-    def named(self, directions: Directions) -> list[str]:
-        """A name for each direction: the noted one of a vector that is nearly the same, or its number."""
+    def names_for(self, directions: Directions) -> list[str]:
+        """Name each direction: by the note on a vector that is nearly the same, or else by its number."""
         return [self._name_of(vector) or f"direction {k + 1}" for k, vector in enumerate(directions.vectors)]
 
     def _name_of(self, vector: Tensor) -> str | None:
         return next((name for name, noted in self.names if torch.dot(noted, vector) > _ALIKE), None)
 
     def with_names(self, directions: Directions, names: list[str]) -> "Notes":
-        """With the names that a person gave; those of directions that are not among these stay."""
+        """Add the names that a person gave; names of other directions stay."""
         given = [
             (name, vector)
             for k, (name, vector) in enumerate(zip(names, directions.vectors, strict=True))
             if name != f"direction {k + 1}"
         ]
-        others = [
-            (name, noted)
-            for name, noted in self.names
-            if not len(directions) or (directions.vectors @ noted).max() <= _ALIKE
-        ]
+        others = [noted for noted in self.names if (directions.vectors @ noted[1]).max() <= _ALIKE]
         return self._replace(names=given + others)
 
 
 def read_notes(path: Path, latent_dim: int) -> Notes:
-    """The notes at `path`, none if there is no such file.
+    """Read the notes at `path`; without such a file there are none.
 
     Raises:
-        GanlibError: it is damaged, or of a model with another number of latent dimensions.
+        GanlibError: the file is damaged, or of a model with another number of latent dimensions.
     """
     if not path.exists():
         return Notes([], [])
@@ -65,11 +61,7 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
 
 
 def write_notes(path: Path, notes: Notes) -> None:
-    """Keep the notes at `path`.
-
-    Raises:
-        GanlibError: the disk is full or the place may not be written.
-    """
+    """Write the notes to `path`."""
     values = {
         "schema": _SCHEMA,
         "directions": [{"name": name, "vector": vector.tolist()} for name, vector in notes.names],

@@ -2,26 +2,33 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
+Limits = tuple[float, float]
+Read = Callable[[], float]
+Write = Callable[[float], object]
+LABELS = "144px"
+_SAME = 1e-4  # a float32 comes back from a slider a little changed
+
 
 class Debounce:
-    """Does its `work` so many `seconds` after it was asked to, once, however often it was asked meanwhile.
+    """Call `work` once, `seconds` after the first of several requests.
 
-    A kernel reads the messages of its browser in turn: what it does between them, with the state as it is
-    then, leaves out all that was overtaken. Without a running event loop, as in a script, it is done at once.
+    A kernel reads the messages of its browser one by one: what runs after them, with the latest state, skips
+    everything that was overtaken. Without a running event loop, as in a script, `work` is called at once.
     """
 
     def __init__(self, work: Callable[[], object], seconds: float) -> None:
-        """Nothing is done until it is asked for."""
+        """Wait for a request."""
         self._work = work
         self._seconds = seconds
         self._timer: asyncio.TimerHandle | None = None
 
-    def ask(self) -> None:
-        """Let the work be done soon."""
+    def __call__(self) -> None:
+        """Request the work."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -35,14 +42,26 @@ class Debounce:
         self._work()
 
 
-_SAME = 1e-4  # a float32 comes back from a slider a little changed
-LABELS = "144px"
+def tagged(widget: Any, handle: str) -> Any:
+    """Return the widget itself, with the class `ganlib-HANDLE`."""
+    widget.add_class(f"ganlib-{handle}")
+    return widget
 
 
-def button(text: str, handle: str, act: Callable[[], None]) -> widgets.Button:
-    """A button that says what it does."""
-    made = widgets.Button(description=text, layout=widgets.Layout(width="auto"))
-    made.add_class(f"ganlib-{handle}")
+def watched(widget: Any, handle: str, act: Callable[[Any], object]) -> Any:
+    """Return the widget itself, with a class, and hand each new value to `act`."""
+    widget.observe(lambda change: act(change["new"]), "value")
+    return tagged(widget, handle)
+
+
+def announced(text: str, role: str = "status") -> str:
+    """Return HTML that a screen reader reads aloud when it changes; no text is no element."""
+    return f'<p role="{role}">{escape(text)}</p>' if text else ""
+
+
+def button(text: str, handle: str, act: Callable[[], object]) -> widgets.Button:
+    """Make a button that says what it does."""
+    made = tagged(widgets.Button(description=text, layout=widgets.Layout(width="auto")), handle)
     made.on_click(lambda _: act())
     return made
 
@@ -50,16 +69,8 @@ def button(text: str, handle: str, act: Callable[[], None]) -> widgets.Button:
 class BoundSlider:
     """A slider for a number that is kept elsewhere, with its value beside it, where one can type."""
 
-    def __init__(
-        self,
-        text: str,
-        handle: str,
-        limits: tuple[float, float],
-        step: float,
-        read: Callable[[], float],
-        act: Callable[[float], None],
-    ) -> None:
-        """`read` gives the number, a multiple of `step`; `act` is given another that a person chose."""
+    def __init__(self, text: str, handle: str, limits: Limits, step: float, read: Read, act: Write) -> None:
+        """Show the number that `read` returns, a multiple of `step`; `act` is given the next one."""
         self._read = read
         self._act = act
         self.widget = widgets.FloatSlider(
@@ -76,10 +87,10 @@ class BoundSlider:
         watched(self.widget, handle, self._on_value)
 
     def show(self) -> None:
-        """Show the number, with wider limits if need be.
+        """Show the number, and widen the limits if it lies beyond them.
 
-        Left alone is what shows it already, but for rounding, and what a person has moved since, for the
-        message with that move may wait in another thread of the kernel.
+        The slider stays as it is where a person has moved it since: the message with that move may still wait
+        in another thread of the kernel.
         """
         if self.widget.value == self._seen:
             self._put(self._read())
@@ -93,120 +104,94 @@ class BoundSlider:
         self.widget.value = value
 
     def _on_value(self, value: float) -> None:
-        if self._is_off(value):  # else a browser has only rounded it, or the studio has put it
+        if self._is_off(value):  # else a browser has only rounded it, or the studio has set it
             self._act(value)
         self._seen = value
         self._put(self._read())  # what was refused is put back
 
     def _is_off(self, value: float) -> bool:
-        return not abs(value - self._read()) < _SAME  # NaN is
+        return abs(value - self._read()) >= _SAME
+
+
+def control(kind: Any, text: str, handle: str, layout: dict[str, str] | None = None, **traits: Any) -> Any:
+    """Make a widget of this kind with a label as wide as its text; by default it takes the room there is."""
+    grows = {"width": "auto", "min_width": "0", "flex": "1 1 128px"}
+    style = {"description_width": "initial"}
+    made = kind(description=text, layout=widgets.Layout(**layout or grows), style=style, **traits)
+    return tagged(made, handle)
 
 
 def chooser(
-    text: str, handle: str, options: Sequence[Any], act: Callable[[Any], None] = lambda _: None
+    text: str, handle: str, options: Sequence[Any], act: Callable[[Any], object] = lambda _: None
 ) -> widgets.Dropdown:
-    """A list of which one is chosen."""
-    made = widgets.Dropdown(
-        description=text,
-        options=options,
-        layout=_growing(),
-        style={"description_width": "initial"},
-    )
-    return watched(made, handle, act)
-
-
-def seconds(text: str, handle: str, usual: float, most: float) -> widgets.BoundedFloatText:
-    """A box for a number of seconds, above zero."""
-    made = widgets.BoundedFloatText(
-        description=text,
-        value=usual,
-        min=0.5,
-        max=most,
-        layout=widgets.Layout(width="128px"),
-        style={"description_width": "initial"},
-    )
-    made.add_class(f"ganlib-{handle}")
-    return made
-
-
-def tick(text: str, handle: str) -> widgets.Checkbox:
-    """A box that is ticked."""
-    made = widgets.Checkbox(value=True, description=text, indent=False, layout=widgets.Layout(width="auto"))
-    made.add_class(f"ganlib-{handle}")
-    return made
+    """Make a list from which one option is chosen."""
+    return watched(control(widgets.Dropdown, text, handle, options=options), handle, act)
 
 
 def line(text: str, handle: str, value: str = "", hint: str = "") -> widgets.Text:
-    """A line to type in."""
-    made = widgets.Text(
-        description=text,
-        value=value,
-        placeholder=hint,
-        continuous_update=False,
-        layout=_growing(),
-        style={"description_width": "initial"},
-    )
-    made.add_class(f"ganlib-{handle}")
-    return made
+    """Make a line to type in."""
+    return control(widgets.Text, text, handle, value=value, placeholder=hint, continuous_update=False)
 
 
-def _growing() -> widgets.Layout:
-    return widgets.Layout(width="auto", min_width="0", flex="1 1 128px")
+def uploader(text: str, handle: str, accept: str, receive: Callable[[str, bytes], None]) -> Any:
+    """Make a button for choosing a file; `receive` gets its name and content, `accept` filters the choice."""
+    layout = widgets.Layout(width="auto")
+    made = widgets.FileUpload(description=text, accept=accept, multiple=False, layout=layout)
+
+    def on_value(value: Any) -> None:
+        if files := uploaded(value):
+            if isinstance(value, dict):  # empty it, or the same file could not be chosen again
+                made.metadata, made.data, made._counter = [], [], 0
+            else:
+                made.value = ()
+            receive(*files[0])
+
+    return watched(made, handle, on_value)
 
 
-def watched(widget: Any, handle: str, act: Callable[[Any], None]) -> Any:
-    """The widget itself, with a class, handing each new value to `act`."""
-    widget.add_class(f"ganlib-{handle}")
-    widget.observe(lambda change: act(change["new"]), "value")
-    return widget
+def uploaded(value: Any) -> list[tuple[str, bytes]]:
+    """Return the names and contents in the value of a `FileUpload`."""
+    if isinstance(value, dict):  # ipywidgets 7
+        return [(name, bytes(file["content"])) for name, file in value.items()]
+    return [(file["name"], bytes(file["content"])) for file in value]
 
 
 def row(*children: widgets.Widget) -> widgets.Box:
-    """Side by side, or below each other where there is no room."""
-    made = widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap", align_items="center"))
-    made.add_class("ganlib-row")
-    return made
+    """Put widgets side by side, or below each other where there is no room."""
+    layout = widgets.Layout(flex_flow="row wrap", align_items="center")
+    return tagged(widgets.HBox(children, layout=layout), "row")
 
 
 def column(*children: widgets.Widget) -> widgets.Box:
-    """Below each other."""
-    made = widgets.VBox(children)
-    made.add_class("ganlib-column")
-    return made
+    """Put widgets below each other."""
+    return tagged(widgets.VBox(children), "column")
 
 
 def note(text: str) -> widgets.HTML:
-    """A quiet line of help."""
-    made = widgets.HTML(f"<p>{text}</p>")
-    made.add_class("ganlib-note")
-    return made
+    """Make a quiet line of help."""
+    return tagged(widgets.HTML(f"<p>{text}</p>"), "note")
 
 
 class Tiles:
     """Small pictures in one image, below buttons: each can be clicked, or reached by the keyboard."""
 
-    def __init__(self, handle: str, columns: int, act: Callable[[int], None]) -> None:
-        """`act` is given the number of the picture that was chosen, from 0."""
-        self.columns = columns
+    def __init__(self, handle: str, columns: int, act: Callable[[int], object]) -> None:
+        """Hand the index of the picture that is chosen to `act`."""
         self._handle = handle
         self._act = act
-        self._image = widgets.Image(format="png", layout=widgets.Layout(width="100%"))
-        self._buttons = widgets.GridBox(
-            layout=widgets.Layout(grid_template_columns=f"repeat({columns}, 1fr)")
+        grid = widgets.Layout(grid_template_columns=f"repeat({columns}, 1fr)")
+        self._image = tagged(
+            widgets.Image(format="png", layout=widgets.Layout(width="100%")), f"{handle}-image"
         )
-        self._image.add_class(f"ganlib-{handle}-image")
-        self._buttons.add_class("ganlib-over")
-        self.box = widgets.VBox([self._image, self._buttons])
-        self.box.add_class("ganlib-tiles")
+        self._buttons = tagged(widgets.GridBox(layout=grid), "over")
+        self.box = tagged(widgets.VBox([self._image, self._buttons]), "tiles")
 
     def show(self, sheet: bytes, texts: Sequence[str]) -> None:
-        """Show a sheet of pictures, each of which one button with a text stands for."""
+        """Show a sheet of pictures, one button with a text over each."""
         self.box.layout.display = "" if texts else "none"
         if [made.description for made in self._buttons.children] != list(texts):
             self._buttons.children = [self._button(k, text) for k, text in enumerate(texts)]
         self._image.value = sheet
 
-    def _button(self, place: int, text: str) -> widgets.Button:
-        made = button(text, f"{self._handle}-{place + 1}", lambda: self._act(place))
-        made.add_class("ganlib-tile")
-        return made
+    def _button(self, index: int, text: str) -> widgets.Button:
+        return tagged(button(text, f"{self._handle}-{index + 1}", lambda: self._act(index)), "tile")

@@ -78,7 +78,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise GanlibError(f"'{path}' is no checkpoint, or a damaged one: {reason}.") from error
     if not isinstance(values, dict):
         raise GanlibError(f"'{path}' is no checkpoint of ganlib: it holds a {type(values).__name__}.")
-    if (schema := values.pop("schema", None)) != _SCHEMA:
+    schema = values.pop("schema", None)
+    if not isinstance(schema, int) or schema != _SCHEMA:
         raise GanlibError(
             f"'{path}' was written by another version of ganlib (schema {schema!r:.40}, not {_SCHEMA}): go "
             "on with that version, or start anew in another folder. The generators of the run still open."

@@ -45,12 +45,12 @@ def told(lab: LabPage) -> str:
     return str(lab.part("told").inner_text())
 
 
-def stamps(lab: LabPage) -> str:
-    return str(lab.part("stamps").inner_text())
+def overlap(lab: LabPage) -> str:
+    return str(lab.part("overlap").inner_text())
 
 
-def test_a_training_in_the_plane_is_seen_while_it_runs_and_can_be_looked_back_at(lab, artefacts):
-    assert lab.until(lambda: told(lab), lambda said: "steps" in said).startswith("0 steps: 0 of 8 places")
+def test_a_training_of_points_is_seen_while_it_runs_and_can_be_looked_back_at(lab, artefacts):
+    assert lab.until(lambda: told(lab), lambda said: "steps" in said).startswith("0 steps: 0 of 8 modes")
     before = picture_beside(lab, "Look back")
     lab.click("train")
     steps = float(str(lab.knob("look-back").get_attribute("aria-valuemax")))  # of the whole training
@@ -63,17 +63,17 @@ def test_a_training_in_the_plane_is_seen_while_it_runs_and_can_be_looked_back_at
     lab.page.screenshot(path=artefacts / "sliders.png")
 
 
-def test_another_shape_is_taken_when_training_begins_anew(lab):
-    lab.part("shape").locator("select").select_option("spiral")
+def test_another_distribution_is_taken_when_training_begins_anew(lab):
+    lab.part("distribution").locator("select").select_option("spiral")
     lab.click("train")
-    lab.until(lambda: told(lab), lambda said: "of 32 places of the spiral" in said)
+    lab.until(lambda: told(lab), lambda said: "of 32 modes of the spiral" in said)
 
 
 def test_the_calculator_counts_and_draws_anew(lab):
-    assert stamps(lab).startswith("(4 - 1) x 2 - 2 x 1 + 4 = 8, twice the size.")
+    assert overlap(lab).startswith("(4 - 1) x 2 - 2 x 1 + 4 = 8, twice the size.")
     before = picture_beside(lab, "twice the size")
-    lab.press("stamps-kernel", "ArrowLeft")
-    said = lab.until(lambda: stamps(lab), lambda said: "+ 3 = 7" in said)
+    lab.press("overlap-kernel", "ArrowLeft")
+    said = lab.until(lambda: overlap(lab), lambda said: "+ 3 = 7" in said)
     assert "a checkerboard" in said
     lab.until(lambda: picture_beside(lab, "a checkerboard"), lambda now: now != before)
 
@@ -90,6 +90,6 @@ def test_a_unit_is_moved_over_the_portrait(lab):
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_what_is_told_is_legible_in_either_theme(lab, artefacts, theme):
     lab.wear(theme)
-    for handle in ("told p", "stamps p", "train"):
+    for handle in ("told p", "overlap p", "train"):
         assert lab.ask(handle, "contrast") > 4.5, handle
     lab.page.screenshot(path=artefacts / f"sliders-{theme.lower()}.png")

@@ -17,10 +17,10 @@ from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_code_cell
 
-from notebooks import publish
 from tests.colab.disconnect import check_disconnect
 from tests.colab.origin import bare_repository
 from tests.colab.runtime import ENVIRONMENT, WHEELS, Runtime
+from tools import publish
 
 ROOT = Path(__file__).parents[2]
 _DISCONNECT = "disconnect"
@@ -42,7 +42,7 @@ def main(names: list[str]) -> int:
         scratch = Path(folder)
         address = bare_repository(ROOT, scratch / "ganlib.git")
         checks = {name: lambda place, name=name: check_page(name, place, address) for name in pages}
-        checks[_DISCONNECT] = lambda place: check_disconnect(place, setup_cell(address))
+        checks[_DISCONNECT] = lambda place: check_disconnect(place, publish.setup(address))
         results = [report(name, checks[name], scratch / name) for name in names or checks]
     results.append(report("packages", lambda _: check_packages(before), ROOT))
     print(f"{results.count(True)} passed, {results.count(False)} failed")
@@ -64,7 +64,7 @@ def report(name: str, check: Callable[[Path], str], place: Path) -> bool:
 
 def check_page(name: str, place: Path, address: publish.Address) -> str:
     """Run a notebook in a runtime of its own; raises `AssertionError` unless all it uses is from there."""
-    page = nbformat.reads(publish.notebook(ROOT / "notebooks" / f"{name}.ipynb", ROOT, address), as_version=4)
+    page = nbformat.reads(publish.notebook(ROOT / "notebooks" / f"{name}.ipynb", address), as_version=4)
     number = next(number for number, cell in enumerate(page.cells) if cell.id == "setup")
     again, last = new_code_cell(page.cells[number].source), new_code_cell(_WHEREABOUTS)
     page.cells = [*page.cells[: number + 1], again, *page.cells[number + 1 :], last]
@@ -126,11 +126,6 @@ def uninstall_brought() -> None:
 def pip(*arguments: str) -> str:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def setup_cell(address: publish.Address) -> str:
-    """The setup cell as it is published."""
-    return publish.setup((ROOT / "notebooks" / "setup_cell.py").read_text(encoding="utf-8"), address)
 
 
 def told(cell: nbformat.NotebookNode) -> str:

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from notebooks.publish import Address, read_address
+from tools.publish import Address, read_address
 
 _SOMEBODY = (
     "-c",

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
+from ganlib.nets.base import SIZES
 from ganlib.nets.excitation import ExcitedGenerator, SkipExcitation
 from ganlib.nets.residual import (
     ResidualBlock,
@@ -11,7 +12,6 @@ from ganlib.nets.residual import (
     Resize,
     channels_by_side,
 )
-from ganlib.sizes import SIZES
 
 
 def count(net: nn.Module) -> int:

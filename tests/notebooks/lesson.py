@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import torch
 
-from notebooks.links import local
+from tools.links import local
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

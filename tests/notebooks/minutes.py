@@ -1,9 +1,8 @@
 """A line of the table that the test run prints about each notebook; its heading stands in conftest.py."""
 
-from benchmarks.notebooks.ledger import read_ledger
-from benchmarks.notebooks.title import stated
 from ganlib.errors import GanlibError
 from tests.notebooks.lesson import NOTEBOOKS
+from tools.minutes import read_ledger, stated
 
 
 def told(name: str, title: str, seconds: float) -> str:

@@ -8,10 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.notebooks.ledger import Entry
-from benchmarks.notebooks.title import fits, stated
 from ganlib.errors import GanlibError
-from notebooks.link_glossary import Word, unlinked_terms
+from tools.glossary import Word, unlinked_terms
+from tools.minutes import Entry, fits, stated
 
 COVER = "cover"
 SHORTEST_ALT = 20  # characters

@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Normal
 
 from ganlib import losses
-from ganlib.course import toy as plane
+from ganlib.course import toy
 from ganlib.course.toy import ToyGAN, ToySettings
 from tests.notebooks.lesson import cells_of, names_in_tiny
 
@@ -40,32 +40,32 @@ def lesson():
     return names_in_tiny(PAGE[name] for name in RUN_HERE)
 
 
-@pytest.mark.parametrize("shape", plane.SHAPES)
-def test_the_game_by_hand_is_that_of_the_library_to_the_bit(lesson, shape):
-    draw, places = plane.toy_distribution(shape)
-    by_hand = lesson["play"](lesson["ring"] if shape == "eight Gaussians" else draw, places, 20, 10)
-    game = ToyGAN(ToySettings(shape=shape))
-    seen = [game.moment(), *game.watch(10, 2)]
+@pytest.mark.parametrize("name", toy.DISTRIBUTIONS)
+def test_training_by_hand_is_that_of_the_library_to_the_bit(lesson, name):
+    sample, modes = toy.toy_distribution(name)
+    by_hand = lesson["train"](lesson["ring"] if name == "eight Gaussians" else sample, modes, 20, 10)
+    gan = ToyGAN(ToySettings(distribution=name))
+    seen = [gan.snapshot(), *gan.snapshots(10, 2)]
     for ours, theirs in zip(by_hand, seen, strict=True):
         assert ours.step == theirs.step
         assert torch.equal(ours.points, theirs.points)
         assert torch.equal(ours.field, theirs.field)
-        assert (ours.found, ours.near) == (theirs.found, theirs.near)
+        assert (ours.modes, ours.high_quality) == (theirs.modes, theirs.high_quality)
     assert not torch.equal(by_hand[0].points, by_hand[2].points)
 
 
 def test_the_networks_by_hand_are_those_of_the_library(lesson):
-    game = ToyGAN(ToySettings())
-    for ours, theirs in zip(lesson["two_networks"](), (game.generator, game.discriminator), strict=True):
+    gan = ToyGAN(ToySettings())
+    for ours, theirs in zip(lesson["two_networks"](), (gan.generator, gan.discriminator), strict=True):
         assert str(ours) == str(theirs)
         assert all(torch.equal(*pair) for pair in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
 def test_the_count_by_hand_is_that_of_the_library(lesson):
-    for shape in plane.SHAPES.values():
+    for _, modes in toy.DISTRIBUTIONS.values():
         for spread in (0.1, 0.3, 1.0):
-            points = shape.places[:5].repeat(40, 1) + spread * torch.randn(200, 2)
-            assert lesson["places_found"](points, shape.places) == plane.places_found(points, shape.places)
+            points = modes[:5].repeat(40, 1) + spread * torch.randn(200, 2)
+            assert lesson["modes_found"](points, modes) == toy.modes_found(points, modes)
 
 
 def test_losses_by_hand_are_those_of_the_library_and_so_are_their_gradients(lesson):
@@ -105,11 +105,10 @@ def test_steps_at_once_go_outwards_and_steps_in_turns_go_round(lesson):
 @pytest.mark.usefixtures("full_length")
 def test_a_hasty_generator_collapses_and_is_cured_by_answers():
     hasty = ToyGAN(ToySettings(g_steps=10))
-    heaps = [moment.found for moment in hasty.watch(20, 5)]
-    assert max(heaps) <= 1
+    assert max(snapshot.modes for snapshot in hasty.snapshots(20, 5)) <= 1
     answered = ToyGAN(ToySettings(g_steps=10, d_steps=10))
-    answered.play(100)
-    assert 6 <= answered.moment().found <= 8
+    answered.train(100)
+    assert 6 <= answered.snapshot().modes <= 8
 
 
 def uneven(p, q, s):

@@ -39,7 +39,7 @@ RUN_HERE = (
     "exercise-large-check",
 )
 NAMED_BEFORE = """
-from ganlib.course.checkerboard import Stamping
+from ganlib.course.checkerboard import TransposedConvolution
 my_kernel = my_stride = my_padding = 1
 remembered = parameters_of = build_large_generator = None
 """

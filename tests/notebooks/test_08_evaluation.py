@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganlib.course.real_or_fake import luck
+from ganlib.course.real_or_fake import p_value
 from ganlib.evaluation import metrics
 from tests.notebooks.lesson import cells_of, names_in_tiny, names_of
 
@@ -33,7 +33,7 @@ EXERCISES = {
     "cheat": ("check_painters", ["safe_painter", "wild_painter"]),
     "ratio": ("check_ratio", ["my_ratio"]),
     "doctor": ("check_diagnosis", ["my_diagnosis"]),
-    "coin": ("check_luck", ["my_luck"]),
+    "coin": ("check_p_value", ["my_p_value"]),
 }
 each_exercise = pytest.mark.parametrize("name", EXERCISES)
 
@@ -161,9 +161,11 @@ def test_a_doctor_who_sees_one_number_is_told_the_others(lesson):
 
 
 def test_hints_for_the_coin_name_the_mistake(lesson):
-    check = lesson["check_luck"]
-    assert "exactly" in check(lambda right, asked: luck(right, asked) - luck(min(right + 1, asked), asked))
-    assert "as many" in check(lambda right, asked: luck(right + 1, asked) if right < asked else 0.0)
+    check = lesson["check_p_value"]
+    assert "exactly" in check(
+        lambda right, asked: p_value(right, asked) - p_value(min(right + 1, asked), asked)
+    )
+    assert "as many" in check(lambda right, asked: p_value(right + 1, asked) if right < asked else 0.0)
     assert "certain" in check(lambda right, asked: right / asked)
 
 

@@ -94,7 +94,9 @@ def test_every_picture_tells_what_it_shows(lesson):
 
 
 def test_widgets_leave_stills_on_a_page_without_a_kernel(lesson):
-    settings = json.loads((NOTEBOOKS.parent / "book" / "nbconvert.json").read_text(encoding="utf-8"))
+    settings = json.loads(
+        (NOTEBOOKS.parent / "docs" / "website" / "nbconvert.json").read_text(encoding="utf-8")
+    )
     source, _ = HTMLExporter(config=Config(settings)).from_notebook_node(lesson)
     assert VIEW not in source
     for cell in code_cells(lesson):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.notebooks.ledger import Entry, add_to_ledger
 from tests.notebooks import minutes
+from tools.minutes import Entry, add_to_ledger
 
 ROOT = Path(__file__).parents[2]
 TITLE = "# 02\n\n**Minutes:** 25 to read, 4 to run on two CPU cores, 0.5 on a T4 (estimated).\n"

@@ -5,11 +5,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from benchmarks.notebooks.ledger import read_ledger
-from notebooks.link_glossary import GLOSSARY, read_glossary
 from tests.notebooks import rules
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import page_at
+from tools.glossary import GLOSSARY, read_glossary
+from tools.minutes import read_ledger
 
 FOLDER = Path(__file__).parent.parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -6,11 +6,11 @@ import nbformat
 import pytest
 from PIL import Image
 
-from benchmarks.notebooks.ledger import Entry
-from notebooks.link_glossary import Word, link_terms, read_glossary, unlinked_terms
 from tests.notebooks import lesson, rules
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import NOTEBOOKS
+from tools.glossary import Word, link_terms, read_glossary, unlinked_terms
+from tools.minutes import Entry
 
 ALT = "a grid of sixteen portraits, all of them painted"
 TITLE = f"""# 02 A page

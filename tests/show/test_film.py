@@ -1,3 +1,5 @@
+from io import BytesIO
+
 import imageio.v3 as imageio
 import numpy as np
 import pytest
@@ -6,8 +8,8 @@ from PIL import Image
 
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import sample_latent, walk
-from ganlib.show.film import check_film, film, film_of_path
-from ganlib.show.grids import enlarge, grid_image
+from ganlib.run import Run
+from ganlib.show.film import animate, check_film, film, film_of_path
 
 FRAMES = [np.full((6, 8, 3), shade, dtype=np.uint8) for shade in (0, 90, 180, 250)]
 
@@ -81,22 +83,70 @@ def test_fifty_frames_a_second_are_not_too_many(tmp_path):
         check_film(tmp_path / "a.gif", 1, 51)
 
 
-def test_enlarging_makes_squares_or_slopes():
-    image = torch.tensor([-1.0, 1.0]).repeat(3, 2, 1)[None]  # (1, 3, 2, 2): black beside white
-    squares = enlarge(image, 4)
-    assert squares.shape == (1, 8, 8, 3)
-    assert squares[0, 3, :, 0].tolist() == [0] * 4 + [255] * 4
-    slope = enlarge(image, 4, smooth=True)[0, 3, :, 0].tolist()
-    assert slope == sorted(slope)
-    assert len(set(slope)) > 3
-    assert torch.equal(enlarge(image, 1, smooth=True), enlarge(image, 1))
+def test_the_film_holds_every_sample_in_order_and_rests_on_the_last(run):
+    figure = animate(run)
+    film = Image.open(run.animation_file)
+    assert film.n_frames == 5
+    reds, durations = [], []
+    for index in range(5):
+        film.seek(index)
+        reds.append(film.convert("RGB").getpixel((20, 20))[0])
+        durations.append(film.info["duration"])
+    assert np.allclose(reds, [0, 50, 100, 150, 200], atol=4)
+    assert durations == [1600] * 4 + [3600]
+    assert film.info["loop"] == 0
+    assert figure.mimetype == "image/gif"
+    assert "5 grids" in figure.alt
 
 
-def test_the_lines_of_a_smooth_grid_stay_white_and_where_they_are():
-    images = torch.rand(4, 3, 8, 8) * 2 - 1
-    squares, smooth = (np.asarray(grid_image(images, scale=3, smooth=smooth)) for smooth in (False, True))
-    assert squares.shape == smooth.shape == (3 * 22, 3 * 22, 3)
-    for pixels in (squares, smooth):
-        assert (pixels[:6] == 255).all()
-        assert (pixels[:, 30:36] == 255).all()
-    assert not np.array_equal(squares, smooth)
+def test_a_film_may_be_an_mp4_of_the_same_frames_and_length(run, tmp_path):
+    Image.new("RGB", (41, 39), (250, 0, 0)).save(run.sample_file(99))
+    for sample in run.samples()[:-1]:
+        Image.open(sample).resize((41, 39)).save(sample)
+    figure = animate(run, tmp_path / "film.mp4")
+    frames = imageio.imread(tmp_path / "film.mp4", plugin="FFMPEG")
+    facts = imageio.immeta(tmp_path / "film.mp4", plugin="FFMPEG")
+    assert frames.shape[1:] == (40, 42, 3)  # films have even sides
+    reds = frames[:, 20, 20, 0].astype(int)
+    assert np.allclose(reds[:6], [0, 50, 100, 150, 200, 250], atol=12)
+    assert np.allclose(reds[6:], 250, atol=12)
+    assert 9.3 <= facts["duration"] <= 10.7
+    assert figure.mimetype == "video/mp4"
+    assert "<video" in figure.html()
+    assert "6 grids" in figure.html()
+
+
+def test_a_single_sample_is_a_film_of_one_frame(run):
+    for sample in run.samples()[1:]:
+        sample.unlink()
+    assert Image.open(BytesIO(animate(run).data)).n_frames == 1
+
+
+@pytest.mark.parametrize("seconds", [0, -5, float("nan"), 1e12])
+def test_a_film_of_no_length_is_a_sentence(run, seconds):
+    with pytest.raises(GanlibError, match="A film lasts"):
+        animate(run, seconds=seconds)
+
+
+def test_a_film_is_a_gif_and_made_of_whole_samples(run, tmp_path):
+    with pytest.raises(GanlibError, match=r"end the name in \.gif or \.mp4"):
+        animate(run, tmp_path / "film.avi")
+    run.samples()[2].write_bytes(b"no picture")
+    with pytest.raises(GanlibError, match="is damaged"):
+        animate(run)
+
+
+def test_a_long_run_is_thinned(run):
+    for index in range(5, 200):
+        Image.new("RGB", (4, 4), (index, 0, 0)).save(run.sample_file(index * 16))
+    for index in range(5):
+        run.sample_file(index * 16).unlink()
+    animate(run)
+    assert Image.open(run.animation_file).n_frames == 48
+
+
+def test_a_run_without_samples_is_a_sentence(tmp_path, recipe):
+    run = Run(tmp_path / "empty")
+    run.start(recipe)
+    with pytest.raises(GanlibError, match="no samples"):
+        animate(run)

@@ -79,7 +79,7 @@ def test_the_contact_sheet_shows_the_pictures_in_order(folder):
     from io import BytesIO
 
     page = page_of(folder)
-    sheet = np.asarray(Image.open(BytesIO(b64decode(page.images[0]["src"].partition(",")[2]))))
+    sheet = np.asarray(Image.open(BytesIO(b64decode(page.images[0]["src"].partition(",")[2]))).convert("RGB"))
     images = np.load(prepare(folder, Settings(32)) / "images.npy")
     last = np.asarray(Image.fromarray(sheet[-96:, -96:]).resize((32, 32)))
     assert np.abs(last.astype(int) - images[-1]).mean() < 3

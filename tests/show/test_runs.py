@@ -7,7 +7,7 @@ from PIL import Image
 
 from ganlib.errors import GanlibError
 from ganlib.run import Run
-from ganlib.show.runs import compare, find_run, find_runs, runs_table
+from ganlib.show.runs import compare, find_run, find_runs, runs_table, show_run
 
 
 def warning(name):
@@ -209,5 +209,21 @@ def test_what_cannot_be_compared_is_a_sentence(make):
         compare([first, second])
     for sample in second.samples():
         sample.unlink()
-    with pytest.raises(GanlibError, match="no samples to compare"):
+    with pytest.raises(GanlibError, match="no samples"):
         compare([first, second])
+
+
+def test_a_run_shows_what_it_has(run):
+    run.generator_file.write_bytes(b"weights")
+    shown = dict(show_run(run))
+    assert list(shown) == ["sample grid", "before/after", "curves", "film", "generator"]
+    assert all(path.exists() for path in shown.values())
+    assert Image.open(shown["before/after"]).size == (96, 40)
+    assert Image.open(shown["curves"]).width == 1000
+
+
+def test_a_run_that_has_just_begun_shows_less(tmp_path, recipe):
+    run = Run(tmp_path / "run")
+    run.start(recipe)
+    Image.new("RGB", (40, 40)).save(run.sample_file(0))
+    assert [what for what, _ in show_run(run)] == ["sample grid", "film", "generator"]

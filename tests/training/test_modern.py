@@ -53,7 +53,7 @@ class Watch(Callback):
         self.losses.append(trainer.last_losses())
         groups = [trainer.state.g_optimizer.param_groups[0], trainer.state.d_optimizer.param_groups[0]]
         self.adam.append([(group["lr"], *group["betas"]) for group in groups])
-        self.chances.append(trainer.train_step.augment.chance)
+        self.chances.append(trainer.train_step.augment.p)
         self.half_lives.append(trainer.state.ema.half_life_kimg)
 
 
@@ -204,9 +204,11 @@ def test_bf16_keeps_the_penalty_in_fp32(tmp_path, monkeypatch):
     assert seen == [torch.float32, torch.float32]
 
 
-def test_in_a_loss_of_pairs_the_probabilities_are_those_of_telling_a_pair_apart(tmp_path):
+def test_in_a_loss_of_pairs_the_probabilities_are_those_of_telling_a_pair_apart(tmp_path, monkeypatch):
     trainer, _, _, _ = play(MODERN, tmp_path / "run")
     real, fake = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 6.0])
-    certain, fooled = trainer.train_step._probabilities(real, fake)
+    monkeypatch.setattr(game, "discriminator_step", lambda *_: (torch.tensor(0.0), real, fake))
+    pictures = torch.zeros(2, 3, 32, 32)
+    _, certain, fooled = trainer.train_step._train_discriminator(pictures, pictures)
     assert certain.item() == pytest.approx(torch.tensor([2.0, -1.0]).sigmoid().mean().item())
     assert fooled.item() == pytest.approx(1 - certain.item())

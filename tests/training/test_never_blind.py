@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("full_length")
 @pytest.fixture(autouse=True)
 def _nothing_to_say(monkeypatch):
     """Random pictures teach nothing: the watcher has tests of its own."""
-    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [])
+    monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: [])
 
 
 class Spoil(Callback):
@@ -92,7 +92,7 @@ def test_after_three_setbacks_a_diagnosis_says_what_was_seen_and_what_to_try(rec
 
 def test_the_diagnosis_names_what_was_seen_before(recipe, art, tmp_path, monkeypatch):
     won = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")
-    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [won])
+    monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: [won])
     with pytest.raises(GanlibError, match=r"Seen before: discriminator wins \(D was sure\)\."):
         trainer = open_run(recipe, art, tmp_path / "run")
         trainer.fit(kimg=1)
@@ -116,7 +116,7 @@ def test_nothing_that_is_no_number_is_ever_saved(recipe, art, tmp_path):
 
 def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, art, tmp_path, monkeypatch):
     seen = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")
-    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: [seen] if len(rows) >= 2 else [])
+    monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: [seen] if len(rows) >= 2 else [])
     spoil = Spoil()
     open_run(recipe, art, tmp_path / "run", spoil).fit(kimg=3)
     trainer = open_run(recipe, art, tmp_path / "run", spoil)
@@ -127,7 +127,7 @@ def test_what_the_watcher_sees_is_told_once_in_the_log_and_to_callbacks(recipe, 
 
 def test_the_watcher_is_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr("ganlib.training.logger.watch", lambda rows: shown.append(list(rows)) or [])
+    monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: shown.append(list(rows)) or [])
     open_run(recipe, art, tmp_path / "run").fit(kimg=2.5)
     open_run(recipe, art, tmp_path / "run").fit(kimg=4)
     assert [len(rows) for rows in shown] == [1, 2, 3, 4]

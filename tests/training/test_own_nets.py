@@ -100,7 +100,10 @@ def test_without_the_nets_a_sentence_names_their_class(art, tmp_path):
     ("nets", "message"),
     [
         ({"generator": OwnGenerator(side=16)}, r"makes \(2, 3, 64, 64\) of z \(2, 6\): a recipe of 32 px"),
-        ({"generator": OwnGenerator(latent_dim=5)}, r"Your generator does not take a tensor of shape \(2, 6\)"),
+        (
+            {"generator": OwnGenerator(latent_dim=5)},
+            r"Your generator does not take a tensor of shape \(2, 6\)",
+        ),
         ({"generator": nn.Flatten()}, r"makes \(2, 6\)"),
         ({"discriminator": nn.Conv2d(3, 1, 32)}, r"makes \(2, 1, 1, 1\).*one logit a picture"),
         ({"discriminator": nn.Linear(4, 1)}, "Your discriminator does not take"),

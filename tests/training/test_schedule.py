@@ -37,7 +37,7 @@ class Stop(Callback):
 
     def on_step(self, trainer):
         if trainer.state.step == self.step:
-            trainer.spent = lambda: 1.0
+            trainer.stop()
 
 
 def copies(state):
@@ -127,14 +127,14 @@ def test_the_log_has_null_for_what_was_not_played_and_means_of_what_was(recipe, 
 
     class Watch(Callback):
         def on_start(self, trainer):
-            play = trainer.train_step._move
+            play = trainer.train_step._train
 
             def watched(turn):
                 values = play(turn)
                 played.append([None if value is None else value.item() for value in values])
                 return values
 
-            trainer.train_step._move = watched
+            trainer.train_step._train = watched
 
     recipe = replace(recipe, width=2, batch_size=50, d_steps=30, g_steps=41)
     trainer = build(recipe, pictures(50), tmp_path / "run", Watch(), Stop(70))
@@ -279,7 +279,7 @@ def test_the_forecast_knows_how_often_d_plays(recipe, tmp_path, monkeypatch, cha
     forecast = Forecast()
     trainer = build(replace(recipe, batch_size=10, **changes), pictures(50), tmp_path / "run", forecast)
     clock = SimpleNamespace(monotonic=lambda: float(trainer.state.step))  # every step takes a second
-    monkeypatch.setattr("ganlib.training.trainer.time", clock)
+    monkeypatch.setattr("ganlib.training.budget.time", clock)
     trainer.fit(kimg=0.3)
     assert forecast.left == pytest.approx(left)
     assert forecast.text == text

@@ -44,9 +44,7 @@ def alone(tmp_path_factory):
 def numbers(state):
     """Every weight, average and moment, by name."""
     nets = {
-        f"{net} {name}": t
-        for net in ("generator", "discriminator", "average")
-        for name, t in state[net].items()
+        f"{net} {name}": t for net in ("generator", "discriminator", "ema") for name, t in state[net].items()
     }
     moments = {
         f"{adam} {place} {name}": tensor

@@ -1,1 +1,0 @@
-"""How long each notebook takes, and the picture that it opens with."""

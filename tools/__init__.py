@@ -1,0 +1,1 @@
+"""What maintains the notebooks, the website and the pictures of the README."""

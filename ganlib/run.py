@@ -26,14 +26,7 @@ from ganlib.runtime.files import (
     write_atomically,
 )
 
-_NOT_COMPUTED = {
-    "name",
-    "about",
-    "project",
-    "pictures",
-    "art",
-    "epochs",
-}  # fields that change nothing in what is computed
+_NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
 
 
 SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them

@@ -216,12 +216,14 @@ class Recipe:
             )
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+    def from_json(cls, values: dict[str, Any]) -> "Recipe":
         """Make the recipe that `to_json` wrote, also one of version 0.1.
 
         Raises:
             GanlibError: a field is unknown or its value is out of range.
         """
+        if not isinstance(values, dict):
+            raise GanlibError(f"A recipe is an object of fields, not {values!r:.40}: is this file damaged?")
         values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown or "name" not in values:

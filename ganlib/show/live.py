@@ -64,7 +64,7 @@ class _Page(Callback):
         if now < self._next:
             return
         self._next = now + self._seconds
-        if trainer.steps_now >= _STEPS_TO_MEASURE and not self._forecast:
+        if trainer.clock.steps >= _STEPS_TO_MEASURE and not self._forecast:
             self._forecast = trainer.forecast()
         if self._has_grown and now >= self._next_curves:
             self._draw_curves(trainer)
@@ -113,7 +113,7 @@ class _Page(Callback):
             folder=trainer.run.folder,
             place=self._place,
             forecast=self._forecast,
-            spent=trainer.spent(),
+            spent=trainer.clock.spent(),
             facts=facts,
             grid=self._newest_grid(),
             curves=self._curves,
@@ -125,16 +125,16 @@ class _Page(Callback):
 
 
 def _facts(trainer: Training, ending: str) -> list[str]:
-    if not trainer.steps_now:
+    if not trainer.clock.steps:
         return []
     d_loss, g_loss = trainer.last_losses()
     facts = [
-        f"{trainer.spent():.0%}",
+        f"{trainer.clock.spent():.0%}",
         f"{trainer.state.kimg:.1f} kimg",
         f"{trainer.speed():.0f} pictures/s",
         f"loss of D {d_loss:.2f}, of G {g_loss:.2f}",
     ]
-    seconds = trainer.seconds_left()
+    seconds = trainer.clock.seconds_left()
     if not ending and math.isfinite(seconds):
         facts.append(f"{tqdm.format_interval(seconds)} left")
     return facts

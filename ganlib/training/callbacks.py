@@ -12,6 +12,7 @@ from ganlib.run import Run
 from ganlib.runtime.device import Machine
 from ganlib.runtime.distributed import Distributed, division
 from ganlib.runtime.progress import NotebookLine, in_notebook
+from ganlib.training.budget import Clock
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.state import TrainingState
 
@@ -29,10 +30,7 @@ class Training(Protocol):
     distributed: Distributed
     state: TrainingState
     interrupted: bool
-
-    @property
-    def steps_now(self) -> int:
-        """Steps of this call of `fit`."""
+    clock: Clock
 
     def stop(self) -> None:
         """End training after this step."""
@@ -42,12 +40,6 @@ class Training(Protocol):
 
     def speed(self) -> float:
         """Return pictures a second."""
-
-    def spent(self) -> float:
-        """Return the share of the budget that is spent."""
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the budget is spent."""
 
     def forecast(self) -> str:
         """Say how long this call of `fit` will take."""
@@ -102,7 +94,7 @@ class ProgressBar(Callback):
 
     def on_step(self, trainer: Training) -> None:
         """Draw the bar anew, at most twice a second: only then does the device have to wait."""
-        if trainer.steps_now == _STEPS_TO_MEASURE:
+        if trainer.clock.steps == _STEPS_TO_MEASURE:
             self._bar.write(trainer.forecast())
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_UPDATES:
@@ -128,9 +120,9 @@ class ProgressBar(Callback):
 
     def _draw(self, trainer: Training) -> None:
         d_loss, g_loss = trainer.last_losses()
-        seconds = trainer.seconds_left()
+        seconds = trainer.clock.seconds_left()
         left = tqdm.format_interval(seconds) if math.isfinite(seconds) else "?"
-        self._bar.n = round(trainer.spent() * _FULL)
+        self._bar.n = round(trainer.clock.spent() * _FULL)
         self._bar.set_postfix_str(
             f"{trainer.state.kimg:.1f} kimg, {trainer.speed():.0f} pictures/s, "
             f"D {d_loss:.2f}, G {g_loss:.2f}, {left} left"

@@ -1,110 +1,66 @@
-"""The random streams of a run, which nobody else draws from."""
+"""The random numbers of a run, which nobody else draws from."""
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-_NUMPY_SEEDS = 2**32
-_NUMPY_WORDS = 624  # of the Mersenne twister's state (Matsumoto & Nishimura 1998)
-
 
 class RunRng:
-    """The global random streams of python, numpy, torch and the device, as one run sees them.
+    """The random states of torch, on the CPU and on the device, as one run sees them.
 
-    While `used()` is entered the run's streams are the global ones; before and after, whoever else draws
+    While `used()` is entered the run's states are the global ones; before and after, whoever else draws
     random numbers neither changes them nor is changed by them.
     """
 
     def __init__(self, device: torch.device, seed: int) -> None:
-        """Begin all streams at `seed`."""
+        """Begin at `seed`."""
         self.device = device
         self._in_use = False
-        outside = _read(device)
-        random.seed(seed)
-        np.random.seed(seed % _NUMPY_SEEDS)
+        outside = self._read()
         torch.manual_seed(seed)
-        self._own = _read(device)
-        _write(outside, device)
+        self._own = self._read()
+        self._write(outside)
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Draw from the run's streams."""
-        outside = _read(self.device)
-        _write(self._own, self.device)
+        """Draw from the run's states."""
+        outside = self._read()
+        self._write(self._own)
         self._in_use = True
         try:
             yield
         finally:
-            self._own = _read(self.device)
+            self._own = self._read()
             self._in_use = False
-            _write(outside, self.device)
+            self._write(outside)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return where the streams stand, as tensors and plain values."""
-        return _read(self.device) if self._in_use else self._own
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return where the run stands in its random numbers."""
+        return self._read() if self._in_use else self._own
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to where `state_dict` was taken.
-
-        A stream that it lacks, because it was taken by an older version or on another kind of device,
-        stays where it is.
-        """
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go to where `state_dict` was taken; a state of another kind of device is left out."""
         if self._in_use:
-            _write(state, self.device)
-        else:
-            self._own = {**self._own, **_copied(state)}
+            self._write(state)
+        else:  # copies, as what was read may lie in a file that will be replaced
+            self._own = {**self._own, **{name: value.clone() for name, value in state.items()}}
 
-    def check(self, state: dict[str, Any]) -> None:
-        """Raise `ValueError` or `TypeError` if `state` is none that `load_state_dict` could go to."""
+    def check(self, state: dict[str, Tensor]) -> None:
+        """Raise `ValueError`, `TypeError` or `RuntimeError` if `load_state_dict` could not go to `state`."""
         if not isinstance(state, dict) or "cpu" not in state:
-            raise ValueError("the random state has no stream of torch")
-        if "python" in state:
-            random.Random().setstate(_python(state["python"]))
-        if "numpy" in state:
-            np.random.RandomState().set_state(_numpy(state["numpy"]))
+            raise ValueError("the random state has none of torch")
         for kind in {"cpu", self.device.type} & set(state):
             torch.Generator(kind).set_state(state[kind])
 
+    def _read(self) -> dict[str, Tensor]:
+        state = {"cpu": torch.get_rng_state()}
+        if self.device.type != "cpu":
+            state[self.device.type] = torch.get_device_module(self.device.type).get_rng_state()
+        return state
 
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    """What was read may lie in a file that will be replaced."""
-    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
-
-
-def _read(device: torch.device) -> dict[str, Any]:
-    name, words, *rest = np.random.get_state(legacy=True)
-    state = {
-        "python": random.getstate(),
-        "numpy": (name, np.asarray(words).tolist(), *rest),
-        "cpu": torch.get_rng_state(),
-    }
-    if device.type != "cpu":
-        state[device.type] = torch.get_device_module(device.type).get_rng_state()
-    return state
-
-
-def _write(state: dict[str, Any], device: torch.device) -> None:
-    if "python" in state:
-        random.setstate(_python(state["python"]))
-    if "numpy" in state:
-        np.random.set_state(_numpy(state["numpy"]))
-    torch.set_rng_state(state["cpu"])
-    if device.type != "cpu" and device.type in state:
-        torch.get_device_module(device.type).set_rng_state(state[device.type])
-
-
-def _python(state: Any) -> Any:
-    version, words, gauss = state
-    return version, tuple(words), gauss
-
-
-def _numpy(state: Any) -> Any:
-    name, words, place, has_gauss, gauss = state
-    if len(words) != _NUMPY_WORDS or not 0 <= place <= _NUMPY_WORDS:  # numpy would read beyond its words
-        raise ValueError(f"numpy's random state has {len(words)} words and stands at {place}")
-    return name, np.array(words, dtype=np.uint32), place, has_gauss, gauss
+    def _write(self, state: dict[str, Tensor]) -> None:
+        torch.set_rng_state(state["cpu"])
+        if self.device.type != "cpu" and self.device.type in state:
+            torch.get_device_module(self.device.type).set_rng_state(state[self.device.type])

@@ -303,19 +303,6 @@ class Trainer:
             self.run.save_generator(self.state.ema.generator, self.state.kimg)
         self._saved = time.monotonic()
 
-    @property
-    def steps_now(self) -> int:
-        """How many steps this call of `fit` has taken since it began, or went back."""
-        return self.clock.steps
-
-    def spent(self) -> float:
-        """Return the share of the budget that is spent, from 0 to 1."""
-        return self.clock.spent()
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the budget is spent; infinite if no speed is known."""
-        return self.clock.seconds_left()
-
     def speed(self) -> float:
         """Return the pictures a second in this call of `fit`; 0 before its first step."""
         return self.clock.speed()

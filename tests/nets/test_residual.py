@@ -3,7 +3,6 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import SIZES
 from ganlib.nets.excitation import ExcitedGenerator, SkipExcitation
 from ganlib.nets.residual import (
     ResidualBlock,
@@ -12,6 +11,7 @@ from ganlib.nets.residual import (
     Resize,
     channels_by_side,
 )
+from ganlib.sizes import SIZES
 
 
 def count(net: nn.Module) -> int:

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import SIZES
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
+from ganlib.sizes import SIZES
 
 
 def count(net: nn.Module) -> int:

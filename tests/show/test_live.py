@@ -192,7 +192,7 @@ def test_samples_that_were_moved_away_do_not_end_the_training(recipe, art, tmp_p
 
     view = LiveView()
     trainer = train(recipe, art, tmp_path / "run", 0.2, Tick(clock, 3.0, 1, move), view)
-    assert trainer.spent() == 1
+    assert trainer.clock.spent() == 1
     assert len(pages(shown)[-1].pictures) == 1
 
 

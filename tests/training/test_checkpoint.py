@@ -175,7 +175,6 @@ MISFITS = {
     "a place beyond the data": put("data", "position", 10**9),
     "an epoch beyond all seeds": put("data", "epoch", 2**60),
     "a torch state cut short": put("random", "cpu", torch.zeros(3, dtype=torch.uint8)),
-    "a numpy state that points elsewhere": put("random", "numpy", ("MT19937", [0] * 624, 10**9, 0, 0.0)),
     "too many rollbacks": put("rollbacks", 4),
     "half a best": put("best", [1.0]),
     "a best that is NaN": put("best", [float("nan"), 1.0]),

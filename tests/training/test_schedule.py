@@ -216,7 +216,7 @@ def test_a_budget_ends_a_run_in_which_g_plays_whole_epochs(recipe, tmp_path, bud
     recipe = replace(recipe, g_steps=2, steps_in="epochs")  # DDDB, then G seven times
     trainer = build(recipe, pictures(56), tmp_path / "run")
     trainer.fit(**budget)
-    assert (trainer.state.step, trainer.spent()) == (steps, 1)
+    assert (trainer.state.step, trainer.clock.spent()) == (steps, 1)
     trainer.fit(**budget)
     assert trainer.state.step == steps
 
@@ -265,7 +265,7 @@ def test_epochs_of_few_pictures_give_no_samples_of_their_own(recipe, tmp_path):
 class Forecast(Callback):
     def on_step(self, trainer):
         if trainer.state.step == 5:
-            self.left, self.text = trainer.seconds_left(), trainer.forecast()
+            self.left, self.text = trainer.clock.seconds_left(), trainer.forecast()
 
 
 @pytest.mark.parametrize(

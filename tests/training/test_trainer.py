@@ -258,7 +258,7 @@ def test_the_progress_bar_says_what_is_asked_of_it(recipe, art, tmp_path, capsys
 
 
 def test_pictures_of_another_size_are_a_sentence(art, tmp_path):
-    with pytest.raises(GanlibError, match="wants pictures of 64 px, 'blocks' has 32 px"):
+    with pytest.raises(GanlibError, match="A recipe of 64 px wants such pictures, 'blocks' has 32 px"):
         Trainer("portraits64", art, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
 
@@ -313,7 +313,7 @@ def test_a_step_never_waits_for_the_gpu(recipe, art, tmp_path):
 
 def test_an_error_stands_on_a_line_of_its_own(recipe, art, tmp_path, capsys, monkeypatch):
     trainer = Trainer(recipe, art, tmp_path / "run", device="cpu")
-    monkeypatch.setattr(trainer.train_step, "play", lambda: (_ for _ in ()).throw(GanlibError("no more")))
+    monkeypatch.setattr(trainer.train_step, "_train", lambda _: (_ for _ in ()).throw(GanlibError("no more")))
     with pytest.raises(GanlibError, match="no more"):
         trainer.fit(kimg=1)
     assert capsys.readouterr().err.endswith("\n")

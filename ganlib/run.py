@@ -327,9 +327,9 @@ def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict
             if _shapes(recipe, generator) != {
                 name: tuple(file.get_slice(name).get_shape()) for name in names
             }:
-                raise _other_weights(path, recipe, generator, facts.get("generator", ""))
+                raise _other_weights(path, recipe, generator, str(facts.get("generator", "")))
             return recipe, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, TypeError, ValueError, AttributeError) as error:
+    except (SafetensorError, TypeError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
     except KeyError as error:
         raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error

@@ -48,7 +48,7 @@ def test_what_version_0_1_shared_still_opens(run, tmp_path):
     [
         ("{", "is damaged or cut short"),
         ("[]", "is damaged or cut short"),
-        ('{"recipe": 3}', "is damaged or cut short"),
+        ('{"recipe": 3}', "is this file damaged"),
         ("{}", "is no generator of ganlib: it names no recipe"),
         ('{"recipe": {"name": "a", "secret": 1}}', "it has the field 'secret'"),
         ('{"recipe": {"name": "wide", "width": 1000}}', "not hold the weights that its recipe 'wide' asks"),

@@ -56,7 +56,7 @@ def quality(path: Path, art: str) -> dict[str, Any]:
         "measured_with": f"{found.extractor} at {found.side} px: {found.count} samples of {found.resolution} "
         f"px, seeds {found.seed} and up, next to {found.real} {found.real_are}",
         "kid": _by_size(found),
-        "kid_real_against_real": _by_size(found.floor),
+        "kid_real_against_real": _by_size(found.baseline),
         "recall_at_half_size": round(found.manifold.half.recall, 3),
         "neighbour_ratio": round(found.neighbour_ratio, 3),
     }

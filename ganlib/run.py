@@ -26,6 +26,7 @@ from ganlib.runtime.files import (
 )
 
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
+SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them
 
 
 class Run:
@@ -234,7 +235,7 @@ def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
-    """Load a generator from a run folder, a weights file, or the name of bundled weights.
+    """Load a generator from a run folder, a shared folder, a weights file, or the name of bundled weights.
 
     One that was trained as a net of your own is loaded into `generator`, a net of the same class. Returns the
     generator in eval mode, on the CPU, in fp32, and its recipe.
@@ -271,7 +272,7 @@ def _weights_file(source: str | Path) -> Path:
     path = expand_home(source)
     weights = bundled_folder() / "weights"
     bundled = weights / f"{source}.safetensors"
-    for candidate in (Run(path).generator_file, path, bundled):
+    for candidate in (Run(path).generator_file, path / SHARED_WEIGHTS, path, bundled):
         if candidate.is_file():
             return candidate
     if path.is_dir():
@@ -285,19 +286,29 @@ def _weights_file(source: str | Path) -> Path:
 def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict[str, torch.Tensor]]:
     """Read recipe and weights, after a look at the shapes: nothing is allocated for others."""
     try:
+        facts = _facts(path)
+        recipe = Recipe.from_json(facts["recipe"])
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            recipe = Recipe.from_json(json.loads(metadata["recipe"]))
             names = list(file.keys())
             if _shapes(recipe, generator) != {
                 name: tuple(file.get_slice(name).get_shape()) for name in names
             }:
-                raise _other_weights(path, recipe, generator, metadata.get("generator", ""))
+                raise _other_weights(path, recipe, generator, str(facts.get("generator", "")))
             return recipe, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, TypeError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
     except KeyError as error:
         raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Read a generator's recipe and class, in config.json if it was shared, or in the head of its weights."""
+    config = path.with_name(SHARED_CONFIG)
+    if path.name == SHARED_WEIGHTS and config.is_file():
+        return json.loads(config.read_text(encoding="utf-8"))
+    with safe_open(path, framework="pt") as file:
+        head = file.metadata() or {}
+    return {**head, "recipe": json.loads(head["recipe"])}
 
 
 def _shapes(recipe: Recipe, generator: nn.Module | None) -> dict[str, tuple[int, ...]]:

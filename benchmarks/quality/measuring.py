@@ -15,7 +15,7 @@ from benchmarks.quality.systems import Mark, Stage
 from ganlib.costs import cost
 from ganlib.data.dataset import load_art
 from ganlib.evaluation.features import get_extractor
-from ganlib.evaluation.metrics import Spread
+from ganlib.evaluation.metrics import MeanStd
 from ganlib.evaluation.quality import Quality, Reference
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe
@@ -42,7 +42,7 @@ class Point:
     minutes: float
     memory: float
     count: int
-    kid: Spread
+    kid: MeanStd
     quality: Quality | None = None
     rate: float = 0.0
     flops: int = 0
@@ -66,7 +66,7 @@ class Point:
     def from_json(cls, values: dict[str, Any]) -> "Point":
         """Read what `to_json` wrote."""
         quality = Quality.from_json(values["quality"]) if values["quality"] else None
-        return cls(**values | {"kid": Spread(**values["kid"]), "quality": quality})
+        return cls(**values | {"kid": MeanStd(**values["kid"]), "quality": quality})
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _curves(part: Any, stage: Stage, results: Sequence[Result]) -> None:
     for system, style in zip(stage.systems, _STYLES, strict=False):
         _curve(axes, stage, [result for result in results if result.system == system.name], style)
     points = [point for result in results for point in result.points.values()]
-    real = next(point.quality.floor.kid.half.mean for point in points if point.quality)
+    real = next(point.quality.baseline.kid.half.mean for point in points if point.quality)
     scale = "log" if min(point.kid.mean for point in points) > 0 else "linear"
     unit = "CPU minutes" if stage.device == "cpu" else "minutes"
     axes.set(xlabel=unit, ylabel="half-size KID, times 1,000", yscale=scale)

@@ -66,7 +66,7 @@ def _table(stage: Stage, mark: Mark, results: Sequence[Result]) -> str:
     costs = [cost for cost in _COSTS if not all(math.isnan(cost[2](point)) for point in every)]
     headings = [heading for heading, *_ in (*_FIGURES, *costs)]
     lines = [[title, str(len(points)), *_cells(points, costs)] for title, points in rows.items()]
-    real = next(point.quality.floor for point in every if point.quality)
+    real = next(point.quality.baseline for point in every if point.quality)
     figures = [f"{value(real):z.{digits}f}" for _, digits, value in _FIGURES]
     lines.append(["real against real", "", *figures, *[""] * len(costs)])
     text = "\n".join(table(["system", "seeds", *headings], lines))

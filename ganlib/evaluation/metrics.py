@@ -1,4 +1,4 @@
-"""How far features of painted pictures are from those of real ones: pure functions of (N, D) tensors."""
+"""How far features of generated pictures are from those of real ones: functions of (N, D) tensors."""
 
 from typing import NamedTuple
 
@@ -18,11 +18,11 @@ _ROWS_AT_ONCE = 1024
 _SAME = 0.5  # of the usual distance between neighbours
 
 
-class Spread(NamedTuple):
+class MeanStd(NamedTuple):
     """A mean, and the standard deviation of what it is the mean of."""
 
     mean: float
-    sd: float
+    std: float
 
 
 class Manifold(NamedTuple):
@@ -43,8 +43,8 @@ class Nearest(NamedTuple):
 
 def kid(
     real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int | None = None, seed: int = 0
-) -> Spread:
-    """The kernel inception distance times 1,000, over random subsets; lower is better, and 0 is as real.
+) -> MeanStd:
+    """Compute the kernel inception distance times 1,000 over random subsets; lower is better, 0 is as real.
 
     It is unbiased, so small sets do not raise it, and it may fall below 0 by chance. A subset holds half of
     the smaller side unless told, at most 1,000 (Binkowski et al. 2018, "Demystifying MMD GANs").
@@ -56,61 +56,43 @@ def kid(
     size = usual_subset(real, fake) if subset_size is None else subset_size
     if not 1 < size <= min(len(real), len(fake)):
         raise GanlibError(
-            f"Subsets of {size} cannot be drawn from {len(real)} real and {len(fake)} painted pictures: "
+            f"Subsets of {size} cannot be drawn from {len(real)} real and {len(fake)} generated pictures: "
             "choose a smaller subset_size, or none."
         )
-    large = max(len(real), len(fake)) > _MOST_IN_ONE_KERNEL
-    distances = (_kid_by_subsets if large else _kid_by_one_kernel)(real, fake, subsets, size, seed)
-    return Spread(1000 * distances.mean, 1000 * distances.sd)
+    found = 1000 * _kid_of_subsets(real, fake, subsets, size, seed)
+    return MeanStd(float(found.mean()), float(found.std()))
 
 
 def usual_subset(real: Tensor, fake: Tensor) -> int:
-    """How many pictures of each side a subset holds unless told."""
+    """Return how many pictures of each side a subset holds unless told."""
     return min(len(real) // 2, len(fake) // 2, _LARGEST_SUBSET)
 
 
-def _kid_by_subsets(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int) -> Spread:
-    from torch_fidelity.metric_kid import (
-        KEY_METRIC_KID_MEAN,
-        KEY_METRIC_KID_STD,
-        kid_features_to_metric,
-    )
+def _kid_of_subsets(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int) -> NDArray[np.float64]:
+    """The distances (subsets,) as torch-fidelity computes them, of the subsets that it draws.
 
-    found = kid_features_to_metric(
-        fake, real, kid_subsets=subsets, kid_subset_size=size, rng_seed=_seed(seed), verbose=False
-    )
-    return Spread(found[KEY_METRIC_KID_MEAN], found[KEY_METRIC_KID_STD])
-
-
-def _kid_by_one_kernel(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int) -> Spread:
-    """The same subsets, with the kernel computed once for all of them: a tenth of the time."""
+    The kernel of all pictures is computed once, if it fits the memory: a tenth of the time.
+    """
     from torch_fidelity.metric_kid import kernel_poly, mmd2
 
     x, y = fake.double().numpy(), real.double().numpy()
-    kernels = kernel_poly(x, x), kernel_poly(x, y), kernel_poly(y, y)
-    draw = np.random.RandomState(_seed(seed))  # torch-fidelity's: the same subsets
+    fits = max(len(x), len(y)) <= _MOST_IN_ONE_KERNEL
+    kernels = [kernel_poly(a, b) for a, b in ((x, x), (x, y), (y, y))] if fits else None
+    draw = np.random.RandomState(seed % 2**32)
     found = np.empty(subsets)
     for k in range(subsets):
-        i = draw.choice(len(x), size, replace=False)
-        j = draw.choice(len(y), size, replace=False)
-        found[k] = mmd2(*_rows_and_columns(kernels, i, j))
-    return Spread(float(found.mean()), float(found.std()))
-
-
-def _rows_and_columns(
-    kernels: tuple[NDArray[np.float64], ...], i: NDArray[np.int64], j: NDArray[np.int64]
-) -> list[NDArray[np.float64]]:
-    places = (i, i), (i, j), (j, j)
-    return [kernel[np.ix_(*place)] for kernel, place in zip(kernels, places, strict=True)]
-
-
-def _seed(seed: int) -> int:
-    """A seed that numpy's older generator takes."""
-    return seed % 2**32
+        i, j = (draw.choice(len(features), size, replace=False) for features in (x, y))
+        if kernels:
+            places = (i, i), (i, j), (j, j)
+            parts = [kernel[np.ix_(*place)] for kernel, place in zip(kernels, places, strict=True)]
+        else:
+            parts = [kernel_poly(a, b) for a, b in ((x[i], x[i]), (x[i], y[j]), (y[j], y[j]))]
+        found[k] = mmd2(*parts)
+    return found
 
 
 def fid(real: Tensor, fake: Tensor) -> float:
-    """The Frechet inception distance, by torch-fidelity; lower is better (Heusel et al. 2017).
+    """Compute the Fréchet inception distance, by torch-fidelity; lower is better (Heusel et al. 2017).
 
     Raises:
         GanlibError: there are fewer than 2,048 pictures on a side, where chance alone would decide; or a NaN.
@@ -127,12 +109,12 @@ def fid(real: Tensor, fake: Tensor) -> float:
 
 
 def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Manifold:
-    """Precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+    """Compute precision, recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
     A picture is among others if it lies in the ball around one of them that reaches its k-th neighbour.
-    Precision is the share of painted pictures among real ones, recall that of real ones among painted ones,
-    density how many balls of real pictures hold a painted one, in units of `k`, and coverage the share of
-    such balls that hold any. Compare only what was counted alike.
+    Precision is the share of generated pictures among real ones, recall that of real ones among generated
+    ones, density how many balls of real pictures hold a generated one, in units of `k`, and coverage the
+    share of such balls that hold any. Compare only what was counted alike.
 
     Raises:
         GanlibError: there are fewer than 10 pictures on a side, or no more than `k`; or a NaN.
@@ -143,14 +125,14 @@ def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Manifold:
     real, fake = real.double(), fake.double()
     found = prc_features_to_metric(fake, real, prc_neighborhood=k, verbose=False)
     radii = torch.cdist(real, real).kthvalue(k + 1).values  # (N,); each picture is its own first neighbour
-    inside = torch.cdist(real, fake) < radii[:, None]  # (real, painted)
+    inside = torch.cdist(real, fake) < radii[:, None]  # (real, generated)
     density = inside.sum(0).double().mean().item() / k
     coverage = inside.any(1).double().mean().item()
     return Manifold(found[KEY_METRIC_PRECISION], found[KEY_METRIC_RECALL], density, coverage)
 
 
 def distinct(samples: Tensor, real: Tensor) -> int:
-    """How many samples are left if one stands for all that look like it.
+    """Count the samples that are left if one stands for all that look like it.
 
     Two look alike if they are nearer to each other than half of the median distance of a real picture to
     the next one.
@@ -170,7 +152,7 @@ def distinct(samples: Tensor, real: Tensor) -> int:
 
 
 def nearest(pictures: Tensor, others: Tensor) -> Nearest:
-    """The nearest of `others` to each of `pictures`.
+    """Find the nearest of `others` to each of `pictures`.
 
     Raises:
         GanlibError: there are none on a side, or a NaN.
@@ -181,10 +163,9 @@ def nearest(pictures: Tensor, others: Tensor) -> Nearest:
 
 
 def neighbour_ratio(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
-    """Half of the samples are nearer than this to a training picture, next to held-out pictures.
+    """Compute the median distance of samples to the nearest training picture over that of held-out ones.
 
-    It is the median distance of samples to the nearest training picture over that of held-out pictures to
-    theirs: about 1 where nothing was learnt by heart, far below 1 where samples are copies.
+    It is about 1 where nothing was learnt by heart, and far below 1 where samples are copies.
 
     Raises:
         GanlibError: there are none on a side, or a NaN.
@@ -199,7 +180,7 @@ def _distances(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _check(real: Tensor, fake: Tensor, fewest: int) -> None:
-    for which, features in (("real", real), ("painted", fake)):
+    for which, features in (("real", real), ("generated", fake)):
         if len(features) < fewest:
             raise GanlibError(
                 f"This takes {fewest:,} {which} pictures or more, and there are {len(features):,}: "

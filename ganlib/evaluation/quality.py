@@ -1,9 +1,9 @@
-"""How good a generator is: what it paints, next to pictures that it was never shown."""
+"""How good a generator is: its pictures next to real ones that it was never shown."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
 from ganlib.evaluation.features import Extractor, check_pictures, get_extractor
-from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, Manifold, Nearest, Spread
+from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, Manifold, MeanStd, Nearest
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.runtime.device import budget
 from ganlib.runtime.progress import bar
@@ -46,14 +47,14 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """All that is measured of `count` pictures next to real ones; what each means stands in `metrics`.
+    """All figures of `count` pictures next to real ones; the functions of `metrics` say what each means.
 
     KID is times 1,000. `distinct`, `neighbour_ratio` and `fid` are those at full size; FID is None where
     there are fewer than 2,048 pictures on a side.
     """
 
     count: int
-    kid: BySize[Spread]
+    kid: BySize[MeanStd]
     manifold: BySize[Manifold]
     distinct: int
     neighbour_ratio: float
@@ -61,28 +62,28 @@ class Figures:
 
     @property
     def precision(self) -> float:
-        """The share of samples among real pictures, at full size."""
+        """Return the share of samples among real pictures, at full size."""
         return self.manifold.full.precision
 
     @property
     def recall(self) -> float:
-        """The share of real pictures among samples, at full size."""
+        """Return the share of real pictures among samples, at full size."""
         return self.manifold.full.recall
 
     @property
     def density(self) -> float:
-        """How thick samples lie where real pictures do, at full size; 1 is as thick as these."""
+        """Return how thick samples lie where real pictures do, at full size; 1 is as thick as these."""
         return self.manifold.full.density
 
     @property
     def coverage(self) -> float:
-        """The share of real pictures that have a sample close by, at full size."""
+        """Return the share of real pictures that have a sample close by, at full size."""
         return self.manifold.full.coverage
 
 
 @dataclass(frozen=True)
 class Quality(Figures):
-    """The figures of painted pictures, and `floor`: the same of real pictures in their place.
+    """The figures of generated pictures, and `baseline`: the same of real pictures in their place.
 
     `pictures` names the set; `resolution` is in px and what `extractor` is given, which looks at `side` px;
     `real` says how many pictures the samples were compared with, `real_are` what these are, and `train` in
@@ -90,7 +91,7 @@ class Quality(Figures):
     z and of subsets. `closest` holds the samples that are nearest to a training picture, nearest first.
     """
 
-    floor: Figures
+    baseline: Figures
     pictures: str
     extractor: str
     side: int
@@ -103,24 +104,34 @@ class Quality(Figures):
     closest: tuple[Pair, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
+        """Return the fields as plain values."""
         values = asdict(self)
-        values |= _plain(self) | {"floor": values["floor"] | _plain(self.floor)}
+        values |= _plain(self) | {"baseline": values["baseline"] | _plain(self.baseline)}
         return values | {"closest": [pair._asdict() for pair in self.closest]}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Quality":
-        """What `to_json` wrote.
+        """Make the quality that `to_json` wrote, also in version 0.1.
 
         Raises:
             GanlibError: it is damaged, or was written by another version of ganlib.
         """
         try:
-            floor = Figures(**values["floor"] | _read(values["floor"]))
+            values = _renamed(values)
+            baseline = Figures(**values["baseline"] | _read(values["baseline"]))
             closest = tuple(Pair(**pair) for pair in values["closest"])
-            return cls(**values | _read(values) | {"floor": floor, "closest": closest})
+            return cls(**values | _read(values) | {"baseline": baseline, "closest": closest})
         except (KeyError, TypeError, AttributeError) as error:
             raise GanlibError(f"These are no figures of this version of ganlib ({error}).") from error
+
+
+_OLD_NAMES = {"floor": "baseline", "sd": "std"}  # in files of version 0.1
+
+
+def _renamed(values: Any) -> Any:
+    if not isinstance(values, dict):
+        return values
+    return {_OLD_NAMES.get(name, name): _renamed(value) for name, value in values.items()}
 
 
 def _plain(figures: Figures) -> dict[str, Any]:
@@ -131,7 +142,7 @@ def _plain(figures: Figures) -> dict[str, Any]:
 
 
 def _read(values: dict[str, Any]) -> dict[str, Any]:
-    kid = {size: Spread(**value) for size, value in values["kid"].items()}
+    kid = {size: MeanStd(**value) for size, value in values["kid"].items()}
     manifold = {size: Manifold(**value) for size, value in values["manifold"].items()}
     return {"kid": BySize(**kid), "manifold": BySize(**manifold)}
 
@@ -139,53 +150,31 @@ def _read(values: dict[str, Any]) -> dict[str, Any]:
 _FEWEST_HELD_OUT = 64
 _AT_ONCE = 64  # pictures that are in memory as floats
 _CLOSEST = 8
-_HELD_OUT = "held-out pictures"
-_ALL = "training and held-out pictures"
 
 _Indices = NDArray[np.int64]
-_Watch = Callable[[int], object]
 _BySize = dict[int, Tensor]  # features (N, D) by how many times the pictures were shrunk
 
 
-class PictureSet(Protocol):
-    """What is asked of an `ImageDataset`."""
-
-    name: str
-
-    @property
-    def size(self) -> int:
-        """Height and width in px."""
-
-    @property
-    def train(self) -> _Indices:
-        """Indices of the pictures to train on."""
-
-    @property
-    def held_out(self) -> _Indices:
-        """Indices of the pictures never trained on."""
-
-    def tensor(self, indices: _Indices) -> Tensor:
-        """Pictures (N, 3, S, S) in [-1, 1]."""
-
-
 class _Group:
-    """Some pictures of a set; they are looked at when they are first needed at a size, and never again."""
+    """Some pictures of a set, of which each is looked at once at each size, when it is first needed."""
 
-    def __init__(self, images: PictureSet, indices: _Indices) -> None:
+    def __init__(
+        self, images: ImageDataset, indices: _Indices, look: Callable[[Tensor, int], Tensor]
+    ) -> None:
         self._images = images
+        self._look = look
         self._seen: _BySize = {}
         self.indices = indices
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def features(self, extractor: Extractor, scale: int, watch: _Watch | None) -> Tensor:
+    def features(self, scale: int) -> Tensor:
         if scale not in self._seen:
-            parts = [_look(extractor, pictures, scale, watch) for pictures in self._pictures()]
-            self._seen[scale] = torch.cat(parts)
+            self._seen[scale] = torch.cat([self._look(pictures, scale) for pictures in self._pictures()])
         return self._seen[scale]
 
-    def unseen(self, scales: Iterable[int]) -> int:
+    def unseen(self, scales: Iterable[int] = SCALES) -> int:
         return len(self) * sum(scale not in self._seen for scale in scales)
 
     def _pictures(self) -> Iterator[Tensor]:
@@ -200,31 +189,34 @@ class Reference:
     batch how many pictures have been looked at.
     """
 
-    def __init__(self, images: PictureSet, extractor: Extractor, count: int) -> None:
+    def __init__(self, images: ImageDataset, extractor: Extractor, count: int) -> None:
         """Choose at most `count` pictures to compare with; `of` says which."""
         train = _shuffled(images.train)
         self.images = images
         self.extractor = extractor
-        self.watch: _Watch | None = None
-        self._train = _Group(images, train[: budget(10_000, 80)])
-        self._held_out = _Group(images, _shuffled(images.held_out)[:count])
+        self.watch: Callable[[int], object] | None = None
+        self._train = self._group(train[: budget(10_000, 80)])
+        self._held_out = self._group(_shuffled(images.held_out)[:count])
         if len(images.held_out) >= min(_FEWEST_HELD_OUT, count):
-            self.real_are = _HELD_OUT
+            self.real_are = "held-out pictures"
             self._real = self._held_out
-            self._others = _Group(images, train[: len(self._real)])
+            self._others = self._group(train[: len(self._real)])
         else:
             everything = _shuffled(np.concatenate([images.train, images.held_out]))[:count]
-            self.real_are = _ALL
-            self._real = _Group(images, everything)
-            self._others = _Group(images, everything[:0])
+            self.real_are = "training and held-out pictures"
+            self._real = self._group(everything)
+            self._others = self._group(everything[:0])
+
+    def _group(self, indices: _Indices) -> _Group:
+        return _Group(self.images, indices, self._look)
 
     @classmethod
     def of(
-        cls, images: PictureSet, extractor: str | Extractor = "lite0", count: int | None = None
+        cls, images: ImageDataset, extractor: str | Extractor = "lite0", count: int | None = None
     ) -> "Reference":
         """Choose the pictures of a set to compare with: `count` held-out ones, 1,000 unless told, or all.
 
-        Where fewer than 64 are held out, they are taken from the whole set. The floor compares held-out
+        Where fewer than 64 are held out, they are taken from the whole set. The baseline compares held-out
         with as many training pictures, or else one half of the whole with the other.
 
         Raises:
@@ -243,50 +235,51 @@ class Reference:
 
     @property
     def count(self) -> int:
-        """How many real pictures samples are compared with; paint as many, unless there is a reason."""
+        """Return how many real pictures samples are compared with; generate as many if you can."""
         return len(self._real)
 
     def unseen(self, samples: int) -> int:
-        """How many pictures `quality` of so many samples has yet to look at; one counts at each size."""
-        groups = (self._real, SCALES), (self._others, SCALES), (self._train, SCALES[:1])
-        yet = sum(group.unseen(scales) for group, scales in groups)
-        return yet + (self._held_out is not self._real) * self._held_out.unseen(SCALES[:1]) + 3 * samples
+        """Count the pictures that `quality` of so many samples has yet to look at, one for each size."""
+        yet = self._real.unseen() + self._others.unseen() + self._train.unseen(SCALES[:1])
+        if self._held_out is not self._real:
+            yet += self._held_out.unseen(SCALES[:1])
+        return yet + len(SCALES) * samples
 
-    def kid(self, samples: Tensor, scale: int = 2, seed: int = 0) -> Spread:
-        """KID alone of samples (N, 3, S, S) in [-1, 1], both sides shrunk `scale` times: 1, 2 or 4.
+    def kid(self, samples: Tensor, scale: int = 2, seed: int = 0) -> MeanStd:
+        """Compute KID alone of samples (N, 3, S, S) in [-1, 1], both sides shrunk `scale` times: 1, 2 or 4.
 
         Raises:
             GanlibError: there are fewer than 10 samples, or they are of another size or hold a NaN.
         """
         self._check(samples)
-        return metrics.kid(self._of(self._real, scale), self._look(samples, scale), seed=seed)
+        return metrics.kid(self._real.features(scale), self._look(samples, scale), seed=seed)
 
     def told(self, scale: int = 2) -> str:
-        """What a KID is measured with, and what real pictures get."""
+        """Say what a KID is measured with, and what real pictures get."""
         size = self.images.size // scale
         return (
             f"{self.extractor.name} at {self.extractor.side} px: {self.count} samples, shrunk to {size} px, "
             f"next to {self.count} {self.real_are}; real against real {self.baseline_kid(scale).mean:z.0f}"
         )
 
-    def baseline_kid(self, scale: int = 2) -> Spread:
-        """KID of real pictures, other ones than samples are compared with: where it is as good as can be."""
+    def baseline_kid(self, scale: int = 2) -> MeanStd:
+        """Compute KID of other real pictures than samples are compared with: as good as it can be."""
         return metrics.kid(*self._apart(scale))
 
     def quality(self, samples: Tensor | Iterable[Tensor], seed: int = 0) -> Quality:
-        """All figures of samples, (N, 3, S, S) in [-1, 1], at once or in parts; `seed` draws KID's subsets.
+        """Compute all figures of samples, (N, 3, S, S) in [-1, 1], whole or in parts; `seed` draws subsets.
 
         Raises:
             GanlibError: there are fewer than 10 samples, or they are of another size or hold a NaN.
         """
         parts = samples.split(_AT_ONCE) if isinstance(samples, Tensor) else samples
-        painted = self._look_at_all(parts)
-        real = {scale: self._of(self._real, scale) for scale in SCALES}
-        near = metrics.nearest(painted[1], self._of(self._train, 1))
+        generated = self._look_at_all(parts)
+        real = {scale: self._real.features(scale) for scale in SCALES}
+        near = metrics.nearest(generated[1], self._train.features(1))
         ratio = near.distances.median().item() / self._usual_distance
         return Quality(
-            **vars(_figures(real, painted, ratio, seed)),
-            floor=self._floor,
+            **vars(_figures(real, generated, ratio, seed)),
+            baseline=self._baseline,
             pictures=self.images.name,
             extractor=self.extractor.name,
             side=self.extractor.side,
@@ -294,27 +287,27 @@ class Reference:
             real=self.count,
             real_are=self.real_are,
             train=len(self._train),
-            subset_size=metrics.usual_subset(real[1], painted[1]),
+            subset_size=metrics.usual_subset(real[1], generated[1]),
             seed=seed,
             closest=self._closest(near),
         )
 
     @cached_property
-    def _floor(self) -> Figures:
+    def _baseline(self) -> Figures:
         real, others = ({scale: self._apart(scale)[k] for scale in SCALES} for k in (0, 1))
         return _figures(real, others, 1.0, seed=0)
 
     @cached_property
     def _usual_distance(self) -> float:
         """Of a held-out picture to the nearest training picture; above 0."""
-        near = metrics.nearest(self._of(self._held_out, 1), self._of(self._train, 1))
+        near = metrics.nearest(self._held_out.features(1), self._train.features(1))
         return max(near.distances.median().item(), torch.finfo(torch.float32).tiny)
 
     def _apart(self, scale: int) -> tuple[Tensor, Tensor]:
         """Features of real pictures and of as many others, none of them on both sides."""
-        real = self._of(self._real, scale)
+        real = self._real.features(scale)
         if len(self._others):
-            return real, self._of(self._others, scale)
+            return real, self._others.features(scale)
         half = len(real) // 2
         return real[:half], real[half : 2 * half]
 
@@ -326,9 +319,6 @@ class Reference:
             for k in order
         )
 
-    def _of(self, group: _Group, scale: int) -> Tensor:
-        return group.features(self.extractor, scale, self.watch)
-
     def _look_at_all(self, parts: Iterable[Tensor]) -> _BySize:
         seen: dict[int, list[Tensor]] = {scale: [] for scale in SCALES}
         for pictures in parts:
@@ -338,7 +328,7 @@ class Reference:
         return {scale: torch.cat(features) for scale, features in seen.items()}
 
     def _look(self, pictures: Tensor, scale: int) -> Tensor:
-        return _look(self.extractor, pictures, scale, self.watch)
+        return self.extractor(avg_pool2d(pictures, scale), self.watch)
 
     def _check(self, pictures: Tensor) -> None:
         check_pictures(pictures)
@@ -351,14 +341,14 @@ class Reference:
 
 def measure_quality(
     generator: nn.Module,
-    images: PictureSet,
+    images: ImageDataset,
     *,
     extractor: str | Extractor = "lite0",
     count: int | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> Quality:
-    """Paint `count` samples, with z of `seed`, `seed` + 1 and so on, and measure them all round.
+    """Generate `count` samples, with z of `seed`, `seed` + 1 and so on, and compute all their figures.
 
     They are compared with held-out pictures, as many as there are up to `count`, which is 1,000 or the
     number of these unless told. A bar shows how far it is, unless `progress` is False.
@@ -368,30 +358,26 @@ def measure_quality(
             than the samples, these hold a NaN, there is no such extractor, or its weights are missing.
     """
     reference = Reference.of(images, extractor, count)
-    painted = reference.count if count is None else count
-    z = sample_latent(painted, generator.latent_dim, seed)  # type: ignore[arg-type]
+    generated = reference.count if count is None else count
+    z = sample_latent(generated, generator.latent_dim, seed)  # type: ignore[arg-type]
     parts = (generate(generator, part) for part in z.split(_AT_ONCE))
     if not progress:
         return reference.quality(parts, seed)
-    with bar("evaluating", "picture", reference.unseen(painted)) as shown:
+    with bar("evaluating", "picture", reference.unseen(generated)) as shown:
         reference.watch = shown.update
         return reference.quality(parts, seed)
 
 
-def _figures(real: _BySize, painted: _BySize, ratio: float, seed: int) -> Figures:
-    enough = min(len(real[1]), len(painted[1])) >= FEWEST_FOR_FID
+def _figures(real: _BySize, generated: _BySize, ratio: float, seed: int) -> Figures:
+    enough = min(len(real[1]), len(generated[1])) >= FEWEST_FOR_FID
     return Figures(
-        count=len(painted[1]),
-        kid=BySize(*(metrics.kid(real[scale], painted[scale], seed=seed) for scale in SCALES)),
-        manifold=BySize(*(metrics.prdc(real[scale], painted[scale]) for scale in SCALES)),
-        distinct=metrics.distinct(painted[1], real[1]),
+        count=len(generated[1]),
+        kid=BySize(*(metrics.kid(real[scale], generated[scale], seed=seed) for scale in SCALES)),
+        manifold=BySize(*(metrics.prdc(real[scale], generated[scale]) for scale in SCALES)),
+        distinct=metrics.distinct(generated[1], real[1]),
         neighbour_ratio=ratio,
-        fid=metrics.fid(real[1], painted[1]) if enough else None,
+        fid=metrics.fid(real[1], generated[1]) if enough else None,
     )
-
-
-def _look(extractor: Extractor, pictures: Tensor, scale: int, watch: _Watch | None) -> Tensor:
-    return extractor(avg_pool2d(pictures, scale), watch)
 
 
 def _shuffled(indices: _Indices) -> _Indices:

@@ -11,7 +11,7 @@ _MOST_GROUPS = 8
 
 
 class Diversity:
-    """Half of the pictures have none nearer than this, as a share of the same among as many real ones.
+    """Compute how varied pictures are: their median distance to the nearest other, over that of real ones.
 
     1 is as varied as the real ones, 0 all the same. It says nothing of quality.
     """
@@ -21,12 +21,12 @@ class Diversity:
         self._real = _small(real)
 
     @torch.inference_mode()
-    def __call__(self, painted: Tensor) -> float:
-        """The share for `painted`, two or more, (N, 3, S, S) in [-1, 1]; 1 if no two real ones differ."""
-        groups = self._real.split(min(len(painted), len(self._real)))
+    def __call__(self, generated: Tensor) -> float:
+        """Compute it for two pictures or more, (N, 3, S, S) in [-1, 1]; 1 if no two real ones differ."""
+        groups = self._real.split(min(len(generated), len(self._real)))
         whole = [group for group in groups[:_MOST_GROUPS] if len(group) == len(groups[0])]
         real = torch.stack([_median_to_nearest(group) for group in whole]).mean().item()
-        return _median_to_nearest(_small(painted)).item() / real if 0 < real < torch.inf else 1.0
+        return _median_to_nearest(_small(generated)).item() / real if 0 < real < torch.inf else 1.0
 
 
 def _small(pictures: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ _QUANTILES = 1024
 
 
 class SlicedWasserstein:
-    """The distance of painted pictures from the real ones given; lower is better, and chance has no part.
+    """Compute how far generated pictures are from real ones; lower is better, and chance has no part.
 
     Patches of 7 x 7 pixels from every level of a Laplacian pyramid say how fine and coarse detail differs,
     whole pictures of 8 x 8 pixels how the arrangement does. Each kind is scaled to the spread of the real
@@ -62,12 +62,12 @@ class SlicedWasserstein:
         self._parts = [_Part(descriptors, seed) for seed, descriptors in enumerate(_descriptors(real))]
 
     @torch.inference_mode()
-    def __call__(self, painted: Tensor) -> float:
-        """The distance of `painted`, (N, 3, S, S) in [-1, 1] and on the device of the real ones.
+    def __call__(self, generated: Tensor) -> float:
+        """Compute the distance of pictures (N, 3, S, S) in [-1, 1], on the device of the real ones.
 
         The fewer pictures there are, the larger it is by chance: compare only what was counted alike.
         """
-        parts = zip(self._parts, _descriptors(painted), strict=True)
+        parts = zip(self._parts, _descriptors(generated), strict=True)
         distances = [part.distance(descriptors) for part, descriptors in parts]
         return torch.stack(distances).mean().item()
 
@@ -83,8 +83,8 @@ class _Part:
         self._directions = normalize(directions).to(real.device)
         self._places = self._sorted(real)
 
-    def distance(self, painted: Tensor) -> Tensor:
-        return (self._sorted(painted) - self._places).abs().mean()
+    def distance(self, generated: Tensor) -> Tensor:
+        return (self._sorted(generated) - self._places).abs().mean()
 
     def _sorted(self, descriptors: Tensor) -> Tensor:
         """Quantiles (directions, quantiles) of descriptors (N, 3, pixels)."""

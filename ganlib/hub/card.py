@@ -4,11 +4,12 @@ import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
+from huggingface_hub import ModelCardData
 
 from ganlib.data.dataset import load_art
 from ganlib.data.sources import PATCHWORK, PORTRAITS
@@ -21,70 +22,13 @@ from ganlib.runtime.files import bundled_folder
 NOT_STATED = "not stated"
 
 
-def home() -> str:
-    """The address of the project's repository, or "" while it is published nowhere.
-
-    It is read from pyproject.toml, in a checkout, or from what was installed.
-    """
-    project = Path(__file__).parents[2] / "pyproject.toml"
-    if project.is_file():
-        urls = tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls", {})
-        return str(urls.get("Repository", ""))
-    return _installed()
-
-
-def _installed() -> str:
-    """Metadata has lines such as "Project-URL: Repository, https://..."."""
-    try:
-        lines = metadata("ganlib").get_all("Project-URL") or []
-    except PackageNotFoundError:
-        return ""
-    urls = dict(line.split(", ", 1) for line in lines)
-    return urls.get("Repository", "")
-
-
-class Origin(NamedTuple):
-    """The pictures in words, and the licence of weights that were trained on them."""
-
-    data: str
-    licence: str
-
-
-def trained_on(run: Run) -> dict[str, Any] | None:
-    """What the newest checkpoint that can be read says of the pictures: how many, and their fingerprint."""
-    for path in run.checkpoints:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["data"]
-        except Exception:  # torch raises nearly anything at a damaged file, of which 'train' tells
-            continue
-    return None
-
-
-def origin_of(run: Run) -> Origin:
-    """Found out by the fingerprint where the pictures are bundled ones; a run keeps no names."""
-    trained = trained_on(run)
-    if trained is None:
-        return Origin(NOT_STATED, NOT_STATED)
-    for name in (PORTRAITS, PATCHWORK):
-        facts = json.loads((bundled_folder() / f"{name}.json").read_text(encoding="utf-8"))
-        if _is_the_set(name, facts["count"], trained, run.recipe().size):
-            return Origin(f"`{name}`, {facts['count']:,} pictures. {facts['source']}", facts["licence"])
-    return Origin(f"{trained['pictures']:,} pictures, it is {NOT_STATED} which", NOT_STATED)
-
-
-def _is_the_set(name: str, count: int, trained: dict[str, Any], size: int) -> bool:
-    """Whether a run saw this bundled set; the count spares others the preparing of it."""
-    may_be = count / 2 < trained["pictures"] < count  # some are held out
-    return may_be and load_art(name, size).content_hash == trained["fingerprint"]
-
-
 @dataclass(frozen=True)
 class Facts:
     """What a card tells: of the pictures (`data`, `licence`), the training, the figures and the warnings.
 
     `best` says that the weights are those with the best score, not the last. `kimg` and `minutes` are the
     length of their training, `minutes` 0 if nothing was logged. `quality_is_old` says that the weights are
-    newer than their figures, and each of `warnings` at how many kimg it was given.
+    newer than their figures, and each of `warnings` at how many kimg it was first given.
     """
 
     name: str
@@ -96,48 +40,68 @@ class Facts:
     minutes: float
     quality: Quality | None
     quality_is_old: bool
-    warnings: tuple[tuple[float, str], ...]
+    warnings: dict[str, float]
 
 
 def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: bool) -> Facts:
-    """Read from the run folder, up to the weights; `data` and `licence` are what the person says instead.
+    """Read the facts in a run folder, up to the weights; `data` and `licence` are what the person says.
 
     Raises:
         GanlibError: there is no recipe, or it, the weights, the log or the figures are damaged.
     """
-    recipe, origin, weights = run.recipe(), origin_of(run), run.weights_file(best=best)
+    recipe, weights = run.recipe(), run.weights_file(best=best)
     kimg = kimg_of(weights)
     rows = [row for row in run.log() if row["kimg"] <= kimg]
     figures = run.folder / ("quality-best.json" if best else "quality.json")
+    known_data, known_licence = _origin(run, recipe.size)
     return Facts(
         name,
         recipe,
-        data or origin.data,
-        licence or (NOT_STATED if data else origin.licence),
+        data or known_data,
+        licence or (NOT_STATED if data else known_licence),
         best,
         kimg,
         rows[-1]["seconds"] / 60 if rows else 0.0,
         _read_quality(figures),
-        _is_older(figures, weights),
-        _warnings(rows),
+        figures.is_file() and figures.stat().st_mtime < weights.stat().st_mtime,
+        _first_given(rows),
     )
 
 
-def _warnings(rows: list[dict[str, Any]]) -> tuple[tuple[float, str], ...]:
-    """When each was given for the first time, and what was seen."""
+def _first_given(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """At how many kimg each warning was given for the first time, by what was seen."""
     first: dict[str, float] = {}
     for row in rows:
         for warning in row.get("warnings", []):
             first.setdefault(warning["seen"], row["kimg"])
-    return tuple((kimg, seen) for seen, kimg in first.items())
+    return first
+
+
+def trained_on(run: Run) -> dict[str, Any] | None:
+    """Read what the newest sound checkpoint says of the pictures: how many, and their fingerprint."""
+    for path in run.checkpoints:
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["data"]
+        except Exception:  # torch raises nearly anything at a damaged file, of which 'train' tells
+            continue
+    return None
+
+
+def _origin(run: Run, size: int) -> tuple[str, str]:
+    """What a run was trained on, and the licence, found out by the fingerprint: a run keeps no names."""
+    trained = trained_on(run)
+    if trained is None:
+        return NOT_STATED, NOT_STATED
+    for name in (PORTRAITS, PATCHWORK):
+        facts = json.loads((bundled_folder() / f"{name}.json").read_text(encoding="utf-8"))
+        may_be = facts["count"] / 2 < trained["pictures"] < facts["count"]  # some are held out
+        if may_be and load_art(name, size).content_hash == trained["fingerprint"]:
+            return f"`{name}`, {facts['count']:,} pictures. {facts['source']}", facts["licence"]
+    return f"{trained['pictures']:,} pictures, it is {NOT_STATED} which", NOT_STATED
 
 
 def _read_quality(file: Path) -> Quality | None:
-    """What `evaluate` wrote.
-
-    Raises:
-        GanlibError: it is damaged.
-    """
+    """Read what `evaluate` wrote, if it did."""
     if not file.is_file():
         return None
     try:
@@ -146,22 +110,21 @@ def _read_quality(file: Path) -> Quality | None:
         raise GanlibError(f"'{file}' is damaged: remove it, or evaluate the run once more.") from error
 
 
-def _is_older(file: Path, other: Path) -> bool:
-    return file.is_file() and other.is_file() and file.stat().st_mtime < other.stat().st_mtime
+def home() -> str:
+    """Return the address of the project's repository, or "" while it is published nowhere.
+
+    It is read from pyproject.toml, in a checkout, or from what was installed.
+    """
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    if project.is_file():
+        urls = tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls", {})
+    else:  # lines such as "Repository, https://..."
+        urls = dict(line.split(", ", 1) for line in metadata("ganlib").get_all("Project-URL") or [])
+    return str(urls.get("Repository", ""))
 
 
-_ON_THE_HUB = {
-    "apache-2.0",
-    "cc-by-4.0",
-    "cc-by-nc-4.0",
-    "cc-by-nc-nd-4.0",
-    "cc-by-nc-sa-4.0",
-    "cc-by-nd-4.0",
-    "cc-by-sa-4.0",
-    "cc0-1.0",
-    "mit",
-    "openrail",
-}  # the names by which the Hub knows licences
+_CC = {f"cc-by{kind}-4.0" for kind in ("", "-nc", "-nc-nd", "-nc-sa", "-nd", "-sa")}
+_ON_THE_HUB = {"apache-2.0", "cc0-1.0", "mit", "openrail"} | _CC  # the names by which the Hub knows licences
 _MEASURES = (
     "KID at half size, times 1,000 (0 is as real)",
     "precision (low: pictures that do not look real)",
@@ -173,10 +136,11 @@ _COPIES = 0.8
 _FEW = 10
 
 
-def card(facts: Facts, address: str, samples: int) -> str:
-    """The card as Markdown, with what the Hub reads at its head.
+def card(facts: Facts, address: str, samples: int, own_class: str = "") -> str:
+    """Write the card as Markdown, with what the Hub reads at its head.
 
-    `address` is where others load the model from, and `samples` how many pictures samples.png shows.
+    `address` is where others load the model from, `samples` how many pictures samples.png shows, and
+    `own_class` the name of the generator's class where that is none of ganlib's.
     """
     parts = [
         _head(facts),
@@ -184,20 +148,20 @@ def card(facts: Facts, address: str, samples: int) -> str:
         _training(facts),
         _quality(facts),
         _faults(facts),
-        _use(address),
+        _use(address, own_class),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _head(facts: Facts) -> str:
     """What the Hub reads: YAML between two lines of dashes."""
-    lines = {
-        "license": _licence_on_the_hub(facts.licence),
-        "library_name": "ganlib",
-        "pipeline_tag": "unconditional-image-generation",
-        "tags": "[gan, pytorch]",
-    }
-    return "\n".join(["---", *(f"{name}: {value}" for name, value in lines.items()), "---"])
+    data = ModelCardData(
+        license=_licence_on_the_hub(facts.licence),
+        library_name="ganlib",
+        pipeline_tag="unconditional-image-generation",
+        tags=["gan", "pytorch"],
+    )
+    return f"---\n{data.to_yaml()}\n---"
 
 
 def _licence_on_the_hub(licence: str) -> str:
@@ -210,9 +174,10 @@ def _licence_on_the_hub(licence: str) -> str:
 def _opening(facts: Facts, samples: int) -> str:
     name, size = " ".join(facts.name.split()), facts.recipe.size
     return (
-        f"# {name}\n\nA generator that paints pictures of {size} x {size} pixels from "
+        f"# {name}\n\nA generator that makes a picture of {size} x {size} pixels from "
         f"{facts.recipe.latent_dim} random numbers. These are its first {samples}, not a choice: seeds 0 to "
-        f"{samples - 1}.\n\n![A grid of {samples} pictures that it has painted](samples.png)"
+        f"{samples - 1}.\n\n"
+        f"![A grid of {samples} pictures that it has generated](samples.png)"
     )
 
 
@@ -225,7 +190,7 @@ def _training(facts: Facts) -> str:
         "recipe": f"`{recipe.name}`: {recipe.about}".rstrip(": "),
         "weights": "those with the best score of the training" if facts.best else "the last of the training",
         "length": _length(facts),
-        "every other choice": "`recipe.json`",
+        "every other choice": "`config.json`",
     }
     return "## How it was made\n\n" + _table(("fact", "value"), rows.items())
 
@@ -245,15 +210,15 @@ def _brief(number: float) -> str:
 def _quality(facts: Facts) -> str:
     if facts.quality is None:
         return "## How good it is\n\nNobody has measured it; `python -m ganlib evaluate` does."
-    own, floor = facts.quality, facts.quality.floor
+    own = facts.quality
     text = (
         f"As `{own.extractor}` sees {own.count:,} of its pictures next to {own.real:,} {own.real_are}, and "
-        "what real pictures get in the place of painted ones."
+        "what real pictures get in the place of generated ones."
     )
     if facts.quality_is_old:
         text += " The figures are older than the weights, which may have been trained on since."
-    rows = zip(_MEASURES, _values(own), _values(floor), strict=True)
-    return f"## How good it is\n\n{text}\n\n{_table(('', 'painted', 'real'), rows)}"
+    rows = zip(_MEASURES, _values(own), _values(own.baseline), strict=True)
+    return f"## How good it is\n\n{text}\n\n{_table(('', 'generated', 'real'), rows)}"
 
 
 def _values(figures: Figures) -> tuple[str, ...]:
@@ -263,7 +228,8 @@ def _values(figures: Figures) -> tuple[str, ...]:
 
 def _faults(facts: Facts) -> str:
     found = [
-        f"Seen in training, at {_brief(kimg)} thousand pictures: {text}" for kimg, text in facts.warnings
+        f"Seen in training, at {_brief(kimg)} thousand pictures: {seen}"
+        for seen, kimg in facts.warnings.items()
     ]
     if facts.quality is not None:
         found += _measured_faults(facts.quality)
@@ -273,9 +239,9 @@ def _faults(facts: Facts) -> str:
 
 def _measured_faults(quality: Quality) -> list[str]:
     found = []
-    if quality.precision < _LEAST * quality.floor.precision:
+    if quality.precision < _LEAST * quality.baseline.precision:
         found.append(f"Many of its pictures do not look real: its precision is {quality.precision:.2f}.")
-    if quality.recall < _LEAST * quality.floor.recall:
+    if quality.recall < _LEAST * quality.baseline.recall:
         found.append(f"It leaves out kinds of picture: its recall is {quality.recall:.2f}.")
     if quality.neighbour_ratio < _COPIES:
         near = f"{quality.neighbour_ratio:.2f} times as far from the nearest training picture as new ones do"
@@ -283,26 +249,26 @@ def _measured_faults(quality: Quality) -> list[str]:
     return found
 
 
-def _use(address: str) -> str:
+def _use(address: str, own_class: str) -> str:
+    at = home()
+    getting = f"With [ganlib]({at}), which `pip install git+{at}` brings:" if at else "With ganlib:"
+    passed, asking = "", ""
+    if own_class:
+        passed = f", generator={own_class}()"
+        asking = f" `{own_class}` is a class of its author's: ask for its code."
     return f"""## How to use it
 
-{_getting()}
+{getting}
 
 ```python
 import ganlib
 
-generator, recipe = ganlib.load("{address}")
+generator, recipe = ganlib.load("{address}"{passed})
 pictures = ganlib.generate(generator, ganlib.sample_latent(16, recipe.latent_dim, seed=0))
 ganlib.grid(pictures).save("pictures.png")
 ```
 
-`generator.safetensors` holds the weights and the recipe, and nothing that could run code."""
-
-
-def _getting() -> str:
-    if address := home():
-        return f"With [ganlib]({address}), which `pip install git+{address}` brings:"
-    return "With ganlib, from whoever gave you this:"
+`model.safetensors` holds the weights and `config.json` the recipe; neither can run code.{asking}"""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

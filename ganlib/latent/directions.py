@@ -1,9 +1,11 @@
 """Directions in the latent space along which a picture changes, found without labels or with them."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count as counting
 from itertools import takewhile
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,9 @@ from ganlib.errors import GanlibError
 from ganlib.latent.sampling import check_latent, sample_latent
 from ganlib.nets.base import Generator, in_eval
 
-_AFFINE = (nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d, nn.Flatten, nn.Unflatten)
+_FIRST = (nn.ConvTranspose2d, nn.Linear)
+_AFFINE = (*_FIRST, nn.BatchNorm2d, nn.Flatten, nn.Unflatten)
+_ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.GLU, nn.ELU, nn.GELU, nn.SiLU)
 _BATCH = 128
 _NOTHING = 1e-6  # of a length: what rounding leaves of a vector that is none
 
@@ -25,45 +29,45 @@ class Directions:
     shares: Tensor
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Count them."""
         return len(self.vectors)
 
 
-def sefa_directions(generator: Generator, count: int = 10) -> Directions:
-    """The directions that G's first layer feels most, in closed form and without painting anything.
+def sefa_directions(generator: nn.Module, count: int = 10) -> Directions:
+    """Find the directions that G's first layer feels most, in closed form and without a single picture.
 
     The layer takes z to z A + b; these are the eigenvectors of A A^T with the largest eigenvalues (Shen &
-    Zhou 2021, "Closed-form factorization of latent semantics in GANs"). A BatchNorm that follows belongs to
-    A: it decides how much of each channel goes on. No two of them have anything in common.
+    Zhou 2021, "Closed-form factorization of latent semantics in GANs"). In ganlib's own nets a BatchNorm that
+    follows belongs to A: it decides how much of each channel goes on. In any other net with a `latent_dim`,
+    A is that of the first linear layer or transposed convolution that is called. The directions are at right
+    angles to each other.
 
     Raises:
-        GanlibError: `count` is not from 1 to the number of latent dimensions.
+        GanlibError: `count` is not from 1 to the number of latent dimensions, or there is no such layer.
     """
-    _check(count, generator.latent_dim)
-    layers = takewhile(lambda layer: isinstance(layer, _AFFINE), generator.main)
-    first = copy.deepcopy(nn.Sequential(*layers)).cpu().double().eval()  # the same on every device
-    with torch.inference_mode():
-        z = torch.eye(generator.latent_dim).double()[:, :, None, None]  # one axis each
-        axes = (first(z) - first(torch.zeros_like(z))).flatten(1)  # A: (latent_dim, features)
+    latent_dim = _checked_dim(generator, count)
+    axes = _first_axes(generator, latent_dim)
     strengths, vectors = _strongest(axes @ axes.T, count)
     return Directions(_signed(vectors).float(), _shares(strengths, axes))
 
 
 def ganspace_directions(
-    generator: Generator, count: int = 10, samples: int = 1024, depth: int = 2
+    generator: nn.Module, count: int = 10, samples: int = 1024, depth: int = 2
 ) -> Directions:
-    """The directions of z that move G's early features along their principal components.
+    """Find the directions of z that move G's early features along their principal components.
 
     The features are those after `depth` activations, for `samples` latents; z is fitted to their coordinates
     by least squares (Härkönen et al. 2020, "GANSpace"). Unlike components, these need not be at right angles.
+    In ganlib's own nets activations are those between the layers of `main`, in any other net with a
+    `latent_dim` all modules of that kind; where there are fewer, the features are the pictures.
 
     Raises:
         GanlibError: `count` is not from 1 to the number of latent dimensions, or `samples` are too few.
     """
-    _check(count, generator.latent_dim)
-    if samples <= generator.latent_dim:
-        raise GanlibError(f"Ask for more than {generator.latent_dim} samples, not {samples}.")
-    z = sample_latent(samples, generator.latent_dim)
+    latent_dim = _checked_dim(generator, count)
+    if samples <= latent_dim:
+        raise GanlibError(f"Ask for more than {latent_dim} samples, not {samples}.")
+    z = sample_latent(samples, latent_dim)
     features = _early_features(generator, z, depth)
     features = features - features.mean(0)  # (samples, features)
     strengths, places = _strongest(features @ features.T, count)  # (count, samples): each picture's places
@@ -71,7 +75,7 @@ def ganspace_directions(
 
 
 def fitted_direction(one: Tensor, other: Tensor, ridge: float = 1.0) -> Tensor:
-    """The unit vector (latent_dim,) from one group of z to another, (N, latent_dim) and (M, latent_dim).
+    """Fit the unit vector (latent_dim,) from one group of z, (N, latent_dim), to another, (M, latent_dim).
 
     It is that of a line fitted to labels of -1 and 1, by least squares in which both groups count alike,
     with a `ridge` that keeps it sane where a person has picked only a few (Shen et al. 2020 fit a plane
@@ -92,7 +96,7 @@ def fitted_direction(one: Tensor, other: Tensor, ridge: float = 1.0) -> Tensor:
 
 
 def orthogonalise(direction: Tensor, others: Tensor) -> Tensor:
-    """What of a direction (latent_dim,) is at right angles to all others, (K, latent_dim); a unit vector.
+    """Return what of a direction (latent_dim,) is at right angles to others, (K, latent_dim), of length 1.
 
     Moving along it leaves alone what the others stand for, as far as that is linear (Shen et al. 2020,
     "conditional manipulation").
@@ -108,21 +112,60 @@ def orthogonalise(direction: Tensor, others: Tensor) -> Tensor:
     return nn.functional.normalize(left, dim=0).float()
 
 
-def _early_features(generator: Generator, z: Tensor, depth: int) -> Tensor:
-    """What the layers up to the activation number `depth` make of z, (N, features)."""
-    early = nn.Sequential(*_up_to_activation(generator.main, depth))
+def _first_axes(generator: nn.Module, latent_dim: int) -> Tensor:
+    """A, (latent_dim, features): what the first layer makes of a step along each axis of z."""
+    net = copy.deepcopy(generator).cpu().double().eval()  # the same on every device
+    z = torch.eye(latent_dim).double()
+    both = torch.cat([z, torch.zeros_like(z)])
+    with torch.inference_mode():
+        if isinstance(net, Generator):
+            affine = takewhile(lambda layer: isinstance(layer, _AFFINE), net.main)
+            steps, origin = nn.Sequential(*affine)(both[:, :, None, None]).chunk(2)
+        else:
+            steps, origin = _output(net, both, _first_layers(net), 1).chunk(2)
+    return (steps - origin).flatten(1)
+
+
+def _first_layers(net: nn.Module) -> list[nn.Module]:
+    layers: list[nn.Module] = [layer for layer in net.modules() if isinstance(layer, _FIRST)]
+    if not layers:
+        raise GanlibError(
+            "This generator has no linear layer or transposed convolution that could take z: use "
+            "ganspace_directions, which looks at features."
+        )
+    return layers
+
+
+def _early_features(generator: nn.Module, z: Tensor, depth: int) -> Tensor:
+    """What the net has made of z after the activation number `depth`, (N, features)."""
+    layers = generator.main if isinstance(generator, Generator) else generator.modules()
+    activations = [layer for layer in layers if isinstance(layer, _ACTIVATIONS)]
     device = next(generator.parameters()).device
     with in_eval(generator), torch.inference_mode():
-        parts = [early(part.to(device)[:, :, None, None]) for part in z.split(_BATCH)]
+        parts = [_output(generator, part.to(device), activations, depth) for part in z.split(_BATCH)]
         return torch.cat([part.flatten(1).float().cpu() for part in parts])
 
 
-def _up_to_activation(layers: nn.Sequential, depth: int) -> Iterator[nn.Module]:
-    for layer in layers:
-        yield layer
-        depth -= isinstance(layer, nn.ReLU)
-        if depth == 0:
-            return
+class _ReachedError(Exception):
+    """Brings the output of the layer that was waited for; what comes later is not computed."""
+
+
+def _output(net: nn.Module, z: Tensor, layers: Iterable[nn.Module], number: int) -> Tensor:
+    """What call `number` of the layers gives, or what the whole net gives if there are fewer calls."""
+    calls = counting(1)
+
+    def stop(_: nn.Module, __: object, output: Tensor) -> None:
+        if next(calls) == number:
+            raise _ReachedError(output)
+
+    hooks = [layer.register_forward_hook(stop) for layer in layers]
+    try:
+        return net(z)
+    except _ReachedError as reached:
+        return reached.args[0]
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _second_moment(z: Tensor) -> Tensor:
@@ -147,6 +190,8 @@ def _signed(vectors: Tensor) -> Tensor:
     return nn.functional.normalize(vectors * largest.sign(), dim=1)
 
 
-def _check(count: int, latent_dim: int) -> None:
+def _checked_dim(generator: nn.Module, count: int) -> int:
+    latent_dim = cast(int, generator.latent_dim)
     if not 1 <= count <= latent_dim:
         raise GanlibError(f"Ask for 1 to {latent_dim} directions, not {count}.")
+    return latent_dim

@@ -37,7 +37,7 @@ class Projection:
     typical: float
 
     def __str__(self) -> str:
-        """One sentence."""
+        """Say it in one sentence."""
         return (
             f"A pixel is off by {self.error:.1f} steps of 255; of {_CANDIDATES} pictures drawn by chance the "
             f"nearest is off by {self.nearest_drawn:.1f}, a typical one by {self.typical:.1f}."
@@ -61,7 +61,7 @@ def project(
     is `shown`, and `on_step` is told the number of steps taken.
 
     Raises:
-        GanlibError: the picture has another size than the generator paints, or is none in [-1, 1]; or there
+        GanlibError: the picture has another size than those of the generator, or is none in [-1, 1]; or there
             are no steps, or not 1 to 256 starts.
     """
     _check_search(starts, steps)
@@ -73,8 +73,8 @@ def project(
     z = _descend(generator, nearest, wanted, _turns(steps, shown, on_step), steps)
     apart, found = _compare(generator, z, wanted)
     best = apart.argmin()
-    painted = generate(generator, z[best][None])[0]
-    return Projection(z[best], painted, found[best].item(), errors.min().item(), errors.median().item())
+    picture = generate(generator, z[best][None])[0]
+    return Projection(z[best], picture, found[best].item(), errors.min().item(), errors.median().item())
 
 
 def _turns(steps: int, shown: bool, on_step: Callable[[int], object] | None) -> Iterator[int]:
@@ -142,7 +142,7 @@ def _check_search(starts: int, steps: int) -> None:
 def _check_picture(picture: Tensor, wanted: torch.Size) -> None:
     if picture.shape != wanted:
         raise GanlibError(
-            f"This generator paints pictures of shape {tuple(wanted)}, yours is {tuple(picture.shape)}: "
+            f"This generator makes pictures of shape {tuple(wanted)}, yours is {tuple(picture.shape)}: "
             "resize it first."
         )
     if not (picture.abs() <= 1 + _SLACK).all():  # false for a NaN, too

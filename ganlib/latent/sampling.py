@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +21,13 @@ _SHORTEST = 1e-4  # radians: where the angle is smaller, an arc and a line are t
 def sample_latent(count: int, latent_dim: int, seed: int = 0) -> Tensor:
     """Draw z, (count, latent_dim), from N(0, 1): row k belongs to seed plus k alone, on the CPU.
 
-    So one seed is one picture, whatever the batch, the count or the device it is painted on.
+    So one seed is one picture, whatever the batch, the count or the device.
 
     Raises:
         GanlibError: the count or the seed is out of range.
     """
     if count < 1:
-        raise GanlibError(f"A count of {count} pictures paints nothing: ask for at least 1.")
+        raise GanlibError(f"A count of {count} pictures makes nothing: ask for at least 1.")
     if not 0 <= seed <= _LARGEST_SEED - count:
         raise GanlibError(f"The seed {seed} is out of range: choose one from 0 to 2**63 - 1.")
     return torch.stack([_one_latent(latent_dim, seed + k) for k in range(count)])
@@ -40,14 +39,14 @@ def _one_latent(latent_dim: int, seed: int) -> Tensor:
 
 @torch.inference_mode()
 def generate(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1], on the CPU, of z (N, latent_dim), in eval mode."""
+    """Generate pictures (N, 3, S, S) in [-1, 1], on the CPU, from z (N, latent_dim), in eval mode."""
     device = next(generator.parameters()).device
     with in_eval(generator):
         return torch.cat([generator(part.to(device)).float().cpu() for part in z.split(batch_size)])
 
 
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:
-    """`z` itself, if it is (N, latent_dim) and finite.
+    """Return `z` itself, if it is (N, latent_dim) and finite.
 
     Raises:
         GanlibError: it has another shape, or holds what is no number.
@@ -73,7 +72,7 @@ def truncate(z: Tensor, amount: float) -> Tensor:
 
 
 def lerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Points (N, latent_dim) on the straight line between two z, (latent_dim,), at each `share` (N,).
+    """Find points (N, latent_dim) on the line between two z, (latent_dim,), at each `share` (N,) of it.
 
     At a share of 0 and of 1 they are `start` and `end` to the bit.
     """
@@ -81,7 +80,7 @@ def lerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 
 
 def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Points (N, latent_dim) on the arc between two z, (latent_dim,), at each `share` (N,) of its angle.
+    """Find points (N, latent_dim) on the arc between two z, (latent_dim,), at each `share` (N,) of its angle.
 
     The length goes evenly from that of the one to that of the other (Shoemake 1985; White 2016), and at a
     share of 0 and of 1 they are `start` and `end` to the bit. Where there is no arc (from or to 0), or one
@@ -99,7 +98,7 @@ def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 
 
 def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
-    """A path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
+    """Return a path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
 
     Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
     goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
@@ -120,7 +119,7 @@ def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = F
 
 
 def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
-    """Sums and differences of groups of z, each (N, latent_dim), by their means; a z (latent_dim,).
+    """Add and subtract groups of z, each (N, latent_dim), by their means; the result is a z (latent_dim,).
 
     "With hat, minus without, plus smiling": the mean of a group keeps what its pictures share (Radford et
     al. 2016, section 6.3.2).
@@ -135,11 +134,11 @@ def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
 
 
 _SCHEMA = 1
-_LARGEST_FILE = 10_000_000  # bytes; a z of 100 numbers takes 2,500
+_LARGEST = torch.finfo(torch.float32).max
 
 
 def fingerprint(generator: Generator) -> str:
-    """SHA-256 over all weights that decide what `generator` paints, the same on every device."""
+    """Compute SHA-256 over all weights that decide the pictures of `generator`, the same on every device."""
     digest = hashlib.sha256()
     for name, tensor in sorted(generator.state_dict().items()):
         if tensor.is_floating_point():  # BatchNorm counts its batches, too: that changes no picture
@@ -149,7 +148,7 @@ def fingerprint(generator: Generator) -> str:
 
 
 def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
-    """One z, (latent_dim,), as JSON text that names the model it belongs to.
+    """Write one z, (latent_dim,), as JSON text that names the model it belongs to.
 
     Raises:
         GanlibError: z has another shape, or holds a NaN or an infinity.
@@ -165,31 +164,32 @@ def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
 
 
 def latent_from_json(text: str | bytes, generator: Generator, name: str = "This file") -> Tensor:
-    """The z, (latent_dim,), that `latent_to_json` wrote for this very generator; `name` is for messages.
+    """Read the z, (latent_dim,), that `latent_to_json` wrote for this generator; `name` is for messages.
 
     Raises:
-        GanlibError: it is damaged, of another model or a newer ganlib, or its z has another length or a NaN.
+        GanlibError: it is damaged, of another model or another ganlib, or its z has another length or a NaN.
     """
-    values = _values(text, name)
-    if values.get("schema") != _SCHEMA:
-        raise GanlibError(
-            f"{name} was written by another version of ganlib (schema {values.get('schema')!r}, not "
-            f"{_SCHEMA}): open it with that one, or save it again."
-        )
-    z = _numbers(values.get("z"), name)
-    if len(z) != generator.latent_dim:
-        raise GanlibError(
-            f"{name} holds a z of {len(z)} numbers, and this generator takes {generator.latent_dim}: it "
-            "belongs to another model, so open that one."
-        )
-    if not z.isfinite().all():
-        raise GanlibError(f"{name} holds a NaN or an infinity in its z: save it again.")
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GanlibError(f"{name} is damaged, or no JSON: save it again.") from error
+    if not isinstance(values, dict) or values.get("schema") != _SCHEMA:
+        raise GanlibError(f"{name} is no z that this version of ganlib has saved: choose another file.")
     if values.get("model") != fingerprint(generator):
         raise GanlibError(
             f"{name} belongs to other weights (recipe {values.get('recipe')!r}): open the model it was saved "
-            "from. One that has been trained on since then paints other pictures."
+            "from. One that has been trained on since then makes other pictures."
         )
-    return z
+    if not _is_latent(values.get("z"), generator.latent_dim):
+        raise GanlibError(f"{name} is damaged, its z is no list of {generator.latent_dim} plain numbers.")
+    return torch.tensor(values["z"], dtype=torch.float64).float()
+
+
+def _is_latent(z: object, latent_dim: int) -> bool:
+    """Whether this is a list of finite numbers; it comes from JSON, which has no bounds."""
+    if not isinstance(z, list) or len(z) != latent_dim:
+        return False
+    return all(type(number) in {int, float} and abs(number) <= _LARGEST for number in z)
 
 
 def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
@@ -205,38 +205,16 @@ def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Pat
 
 
 def load_latent(path: str | Path, generator: Generator) -> Tensor:
-    """The z, (latent_dim,), that `save_latent` wrote for this very generator, to the bit.
+    """Read the z, (latent_dim,), that `save_latent` wrote for this very generator, to the bit.
 
     Raises:
         GanlibError: there is no such file, or what `latent_from_json` says of it.
     """
     path = expand_home(path)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise GanlibError(f"'{path}' is too large to be a z: choose a JSON file that ganlib saved.")
         text = path.read_bytes()
     except OSError as error:
         raise GanlibError(
             f"'{path}' cannot be read ({error.strerror or error}): name a JSON file."
         ) from error
     return latent_from_json(text, generator, f"'{path}'")
-
-
-def _values(text: str | bytes, name: str) -> dict[str, Any]:
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise GanlibError(f"{name} is damaged, or no JSON: save it again.") from error
-    if not isinstance(values, dict) or "schema" not in values:
-        raise GanlibError(f"{name} is no z that ganlib saved: choose another file.")
-    return values
-
-
-def _numbers(values: object, name: str) -> Tensor:
-    """A list of plain numbers as float32; what is too large for that becomes an infinity."""
-    if not isinstance(values, list) or not all(type(value) in {int, float} for value in values):
-        raise GanlibError(f"{name} is damaged: its z is no list of numbers. Save it again.")
-    try:
-        return torch.tensor([float(value) for value in values], dtype=torch.float64).float()
-    except OverflowError:  # a whole number of hundreds of digits
-        return torch.full((len(values),), torch.inf)

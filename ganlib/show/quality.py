@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganlib.data.dataset import ImageDataset
-from ganlib.evaluation.metrics import FEWEST_FOR_FID, Spread
+from ganlib.evaluation.metrics import FEWEST_FOR_FID, MeanStd
 from ganlib.evaluation.quality import SCALES, Quality
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.nets.base import Generator
@@ -40,13 +40,13 @@ def computed_with(quality: Quality) -> str:
     )
 
 
-def spread_text(spread: Spread) -> str:
+def spread_text(spread: MeanStd) -> str:
     """Write a mean with its standard deviation."""
-    return f"{spread.mean:.1f} ± {spread.sd:.1f}"
+    return f"{spread.mean:.1f} ± {spread.std:.1f}"
 
 
 def _rows(quality: Quality) -> Iterator[list[str]]:
-    both = quality, quality.floor
+    both = quality, quality.baseline
     sizes = [f"at {quality.resolution // scale} px" for scale in SCALES]
     yield ["", "better", *_in_turns(sizes, ["real"] * len(SCALES))]
     yield ["KID x 1000", "lower", *_in_turns(*([*map(spread_text, one.kid)] for one in both))]
@@ -65,7 +65,7 @@ def _in_turns(generated: Sequence[str], real: Sequence[str]) -> list[str]:
 
 def _explained(quality: Quality) -> str:
     lines = [
-        f"real: what {quality.floor.count:,} other real pictures get in their place.",
+        f"real: what {quality.baseline.count:,} other real pictures get in their place.",
         f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
         "held-out pictures; far below 1, they are copies.",
     ]
@@ -109,8 +109,8 @@ def _generate(generator: Generator, seeds: Sequence[int]) -> Tensor:
 
 
 def _draw_kid(axes: Any, quality: Quality) -> None:
-    for x, (spread, real) in enumerate(zip(quality.kid, quality.floor.kid, strict=True)):
-        _draw_bar(axes, x, 0.7, spread.mean, _LOOKS[x], f"{spread.mean:.0f}", spread.sd)
+    for x, (spread, real) in enumerate(zip(quality.kid, quality.baseline.kid, strict=True)):
+        _draw_bar(axes, x, 0.7, spread.mean, _LOOKS[x], f"{spread.mean:.0f}", spread.std)
         axes.plot([x - 0.4, x + 0.4], [real.mean] * 2, **_REAL)
     sizes = zip(_SIZES, SCALES, strict=True)
     labels = [f"{size} size\n{quality.resolution // scale} px" for size, scale in sizes]
@@ -119,7 +119,8 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
 
 def _draw_shares(axes: Any, quality: Quality) -> None:
     for group, share in enumerate(SHARES):
-        for size, (generated, real) in enumerate(zip(quality.manifold, quality.floor.manifold, strict=True)):
+        pairs = zip(quality.manifold, quality.baseline.manifold, strict=True)
+        for size, (generated, real) in enumerate(pairs):
             x, value = group + (size - 1) * _BAR, getattr(generated, share)
             _draw_bar(axes, x, _BAR, value, _LOOKS[size], f"{value:.2f}")
             axes.plot([x - _BAR / 2, x + _BAR / 2], [getattr(real, share)] * 2, **_REAL)
@@ -170,9 +171,9 @@ def _draw_closest(canvas: Any, quality: Quality, generator: Generator, images: I
 
 def _describe(quality: Quality, name: str) -> str:
     shares = ", ".join(
-        f"{share} {getattr(quality, share):.2f} ({getattr(quality.floor, share):.2f})" for share in SHARES
+        f"{share} {getattr(quality, share):.2f} ({getattr(quality.baseline, share):.2f})" for share in SHARES
     )
-    kid = zip(_SIZES, quality.kid, quality.floor.kid, strict=True)
+    kid = zip(_SIZES, quality.kid, quality.baseline.kid, strict=True)
     kids = ", ".join(f"{size} {spread_text(painted)} ({spread_text(real)})" for size, painted, real in kid)
     return (
         f"{name}: painted pictures beside real ones, bars, and the {len(quality.closest)} samples nearest to "

@@ -21,7 +21,7 @@ from benchmarks.quality.table import report
 from ganlib.costs import cost
 from ganlib.errors import GanlibError
 from ganlib.evaluation.features import Extractor
-from ganlib.evaluation.metrics import Manifold, Spread
+from ganlib.evaluation.metrics import Manifold, MeanStd
 from ganlib.evaluation.quality import BySize, Figures, Quality
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.run import load_generator
@@ -163,8 +163,8 @@ def test_a_run_with_other_marks_is_not_mixed_in(job):
 
 
 def figures(kid, recall, **more):
-    spread, manifold = Spread(kid, 1.0), Manifold(0.5, recall, 0.4, 0.3)
-    kids = BySize(Spread(2 * kid, 1.0), spread, spread)
+    spread, manifold = MeanStd(kid, 1.0), Manifold(0.5, recall, 0.4, 0.3)
+    kids = BySize(MeanStd(2 * kid, 1.0), spread, spread)
     return {
         "count": 500,
         "kid": kids,
@@ -179,7 +179,7 @@ def figures(kid, recall, **more):
 def quality(kid, recall):
     return Quality(
         **figures(kid, recall),
-        floor=Figures(**figures(6.0, 0.94)),
+        baseline=Figures(**figures(6.0, 0.94)),
         pictures="blocks",
         extractor="lite0",
         side=96,
@@ -194,7 +194,7 @@ def quality(kid, recall):
 
 
 def result(system, seed, kid, recall, names=("0.16-kimg", "0.02-minutes")):
-    point = Point(10, 0.16, 0.02, 2**30, 500, Spread(kid, 1.0), quality(kid, recall))
+    point = Point(10, 0.16, 0.02, 2**30, 500, MeanStd(kid, 1.0), quality(kid, recall))
     return Result(
         system, seed, f"2026-11-2{seed}; a machine", "lite0", Recipe("test"), dict.fromkeys(names, point)
     )

@@ -57,10 +57,24 @@ def test_recipes_are_listed_with_what_they_cost(capsys):
 def test_a_recipe_is_shown_with_changes(capsys):
     assert main(["recipes", "show", "artgan64", "--set", "batch_size=16"]) == 0
     shown = capsys.readouterr().out
-    assert "16 real and 16 painted pictures a step." in shown
+    assert re.search("^batch_size +16 ", shown, re.MULTILINE)
     assert "https://github.com/1391819/artGAN" in shown
     assert main(["recipes", "show", "artgan"]) == 2
     assert "choose one of portraits64" in capsys.readouterr().err
+
+
+def test_a_recipe_of_one_s_own_is_a_file(tmp_path, capsys):
+    (tmp_path / "mine.json").write_text('{"width": 2, "batch_size": 8}')
+    command = ["train", str(tmp_path / "mine.json"), "--run", str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*command, "--kimg", "0.03"]) == 0
+    recipe = Run(tmp_path / "run").recipe()
+    assert (recipe.name, recipe.width, recipe.batch_size) == ("mine", 2, 8)
+    capsys.readouterr()
+    assert main(["recipes", "show", str(tmp_path / "mine.json"), "--set", "batch_size=4"]) == 0
+    assert re.search("^batch_size +4 ", capsys.readouterr().out, re.MULTILINE)
+    (tmp_path / "mine.json").write_text('{"secret": 1}')
+    assert main(command) == 2
+    assert "it has the field 'secret'" in capsys.readouterr().err
 
 
 def test_a_recipe_brings_its_own_art(tmp_path, capsys):
@@ -73,7 +87,7 @@ def test_a_recipe_brings_its_own_art(tmp_path, capsys):
 def test_doctor_tells_what_is_there_and_what_is_missing(capsys, monkeypatch):
     import ganlib.cli.train
 
-    monkeypatch.setattr(ganlib.cli.train, "_NOTEBOOKS", ("jupyterlab", "no-such-package"))
+    monkeypatch.setattr(ganlib.cli.train, "_PACKAGES", "torch jupyterlab no-such-package")
     assert main(["doctor"]) == 0
     shown = capsys.readouterr().out
     for word in ("Python", "torch", "machine", "GiB free", "jupyterlab", "python -m ganlib train"):
@@ -196,4 +210,11 @@ def test_help_helps(capsys):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 0
-    assert "FIELD=VALUE" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "FIELD=VALUE",
+        "--upscale TIMES, --scale TIMES",
+        "--truncation AMOUNT",
+        "how many pictures (16)",
+    ):
+        assert words in shown

@@ -68,7 +68,7 @@ def test_evaluate_writes_figures_and_a_picture_into_the_run_folder(evaluated):
     run, done = evaluated
     quality = Quality.from_json(json.loads((run.folder / "quality.json").read_text()))
     assert (quality.count, quality.seed, quality.extractor, quality.real) == (30, 5, "lite0", 30)
-    assert quality.kid.half.mean > 2000 > quality.floor.kid.half.mean
+    assert quality.kid.half.mean > 2000 > quality.baseline.kid.half.mean
     assert f"{quality.kid.half.mean:.1f}" in done.stdout
     picture = Image.open(run.folder / "quality.png")
     assert picture.size == (1200, 1320)

@@ -158,7 +158,7 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         (["interpolate", "{w}", "3", "four", "--out", "{tmp}/a.gif"], "'four' is neither a seed nor"),
         (["interpolate", "{w}", "3", "-4", "--out", "{tmp}/a.gif"], "out of range"),
         (["interpolate", "{w}", "3", "{tmp}/taken", "--out", "{tmp}/a.gif"], "damaged"),
-        (["interpolate", "portraits", "3", "{tmp}/z.json", "--out", "{tmp}/a.gif"], "another model"),
+        (["interpolate", "portraits", "3", "{tmp}/z.json", "--out", "{tmp}/a.gif"], "other weights"),
         (["interpolate", "{w}", "3", "4", "--out", "{tmp}/a.png"], "is no film"),
         (["interpolate", "{w}", "3", "4", "--seconds", "0", "--out", "{tmp}/a.gif"], "more than 0"),
         (["interpolate", "{w}", "3", "4", "--seconds", "nan", "--out", "{tmp}/a.gif"], "more than 0"),

@@ -1,4 +1,4 @@
-"""Real portraits, and what can be wrong with painted ones."""
+"""Real portraits, and what can be wrong with generated ones."""
 
 from functools import cache
 

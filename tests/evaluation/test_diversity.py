@@ -45,8 +45,8 @@ def test_grain_does_not_count(diversity, portraits):
 def test_the_bundled_generator_is_as_varied_as_its_pictures():
     art = ganlib.load_art("portraits")
     generator, recipe = ganlib.load_generator("portraits")
-    painted = ganlib.generate(generator, ganlib.sample_latent(36, recipe.latent_dim))
-    assert 0.9 < Diversity(art.tensor(art.held_out[:256]))(painted) < 1.25
+    generated = ganlib.generate(generator, ganlib.sample_latent(36, recipe.latent_dim))
+    assert 0.9 < Diversity(art.tensor(art.held_out[:256]))(generated) < 1.25
 
 
 def test_it_is_the_median_to_the_nearest_over_that_of_as_many_real_ones():
@@ -54,12 +54,14 @@ def test_it_is_the_median_to_the_nearest_over_that_of_as_many_real_ones():
     real = torch.tensor([0.0, 0.1, 0.3, 0.6])[:, None, None, None].expand(
         4, 3, 16, 16
     )  # nearest: .1 .1 .2 .3
-    painted = torch.tensor([0.0, 0.05, 0.2, 0.5])[:, None, None, None].expand(4, 3, 16, 16)  # .05 .05 .15 .3
-    assert Diversity(real)(painted) == pytest.approx(0.05 / 0.1)
+    generated = torch.tensor([0.0, 0.05, 0.2, 0.5])[:, None, None, None].expand(
+        4, 3, 16, 16
+    )  # .05 .05 .15 .3
+    assert Diversity(real)(generated) == pytest.approx(0.05 / 0.1)
     too_few_for_a_second_group = torch.cat([real, real[:2] + 5])
-    assert Diversity(too_few_for_a_second_group)(painted) == pytest.approx(0.05 / 0.1)
+    assert Diversity(too_few_for_a_second_group)(generated) == pytest.approx(0.05 / 0.1)
     twice_as_far = torch.cat([real, 2 * real])
-    assert Diversity(twice_as_far)(painted) == pytest.approx(0.05 / 0.15)
+    assert Diversity(twice_as_far)(generated) == pytest.approx(0.05 / 0.15)
 
 
 def test_few_real_pictures_and_real_ones_all_alike_do_no_harm(portraits):

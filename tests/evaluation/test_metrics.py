@@ -46,7 +46,7 @@ def test_kid_is_the_unbiased_mmd(seed):
     expected = 1000 * plain_mmd(real.double().numpy(), fake.double().numpy())
     found = kid(real, fake, subsets=3, subset_size=90, seed=seed)
     assert found.mean == pytest.approx(expected, rel=1e-6)
-    assert found.sd == pytest.approx(0, abs=1e-6)  # each subset is the whole
+    assert found.std == pytest.approx(0, abs=1e-6)  # each subset is the whole
     assert expected > 100
 
 
@@ -58,7 +58,7 @@ def test_kid_over_subsets_is_that_of_torch_fidelity(real, fake):
         fake, real, kid_subsets=100, kid_subset_size=size, rng_seed=5, verbose=False
     )
     assert found.mean / 1000 == pytest.approx(theirs["kernel_inception_distance_mean"], abs=1e-6)
-    assert found.sd / 1000 == pytest.approx(theirs["kernel_inception_distance_std"], abs=1e-6)
+    assert found.std / 1000 == pytest.approx(theirs["kernel_inception_distance_std"], abs=1e-6)
 
 
 @pairs
@@ -148,22 +148,22 @@ FEW, SOME, BROKEN = cloud(1), cloud(2047), cloud(2048).fill_(torch.nan)
     ("measure", "message"),
     [
         (lambda: kid(FEW, SOME), "takes 10 real pictures or more, and there are 1: give it more"),
-        (lambda: kid(SOME, cloud(9)), "takes 10 painted pictures or more, and there are 9"),
+        (lambda: kid(SOME, cloud(9)), "takes 10 generated pictures or more, and there are 9"),
         (
             lambda: kid(SOME, SOME, subset_size=3000),
             "Subsets of 3000 cannot be drawn from 2047 real and 2047",
         ),
         (lambda: kid(SOME, SOME, subset_size=1), "Subsets of 1 cannot be drawn"),
         (lambda: fid(SOME, cloud(2048)), "takes 2,048 real pictures or more, and there are 2,047"),
-        (lambda: fid(cloud(2048), SOME), "takes 2,048 painted pictures or more, and there are 2,047"),
-        (lambda: prdc(SOME, FEW), "takes 10 painted pictures or more, and there are 1"),
+        (lambda: fid(cloud(2048), SOME), "takes 2,048 generated pictures or more, and there are 2,047"),
+        (lambda: prdc(SOME, FEW), "takes 10 generated pictures or more, and there are 1"),
         (lambda: prdc(cloud(12), cloud(12), k=12), "takes 13 real pictures or more, and there are 12"),
-        (lambda: distinct(FEW, SOME), "takes 10 painted pictures or more"),
-        (lambda: nearest(SOME[:0], SOME), "takes 1 painted pictures or more, and there are 0"),
+        (lambda: distinct(FEW, SOME), "takes 10 generated pictures or more"),
+        (lambda: nearest(SOME[:0], SOME), "takes 1 generated pictures or more, and there are 0"),
         (lambda: neighbour_ratio(SOME, SOME[:0], SOME), "takes 1 real pictures or more, and there are 0"),
         (lambda: kid(BROKEN, SOME), "Features of real pictures hold a NaN"),
-        (lambda: fid(cloud(2048), BROKEN), "Features of painted pictures hold a NaN"),
-        (lambda: prdc(SOME, BROKEN), "Features of painted pictures hold a NaN"),
+        (lambda: fid(cloud(2048), BROKEN), "Features of generated pictures hold a NaN"),
+        (lambda: prdc(SOME, BROKEN), "Features of generated pictures hold a NaN"),
     ],
 )
 def test_too_few_pictures_and_a_nan_are_named(measure, message):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
 from ganlib.evaluation.features import get_extractor
-from ganlib.evaluation.metrics import Spread
+from ganlib.evaluation.metrics import MeanStd
 from ganlib.evaluation.quality import Quality, Reference, measure_quality
 from tests.evaluation.faults import COUNT, faulty, some_portraits
 
@@ -56,9 +57,9 @@ def reference():
 
 @pytest.fixture(scope="module")
 def found(reference):
-    """The quality of each faulty set, and `floor`, that of real pictures."""
+    """The quality of each faulty set, and `baseline`, that of real pictures."""
     qualities = {fault: reference.quality(pictures) for fault, pictures in faulty().items()}
-    return qualities | {"floor": qualities["nothing"].floor}
+    return qualities | {"baseline": qualities["nothing"].baseline}
 
 
 def random_art(count, held_out):
@@ -72,13 +73,13 @@ def random_art(count, held_out):
 
 
 def test_real_pictures_are_as_good_as_real_pictures(found):
-    for real in (found["nothing"], found["floor"]):
-        assert all(abs(spread.mean) < 1.5 * spread.sd for spread in real.kid)
-        assert all(5 < spread.sd < 90 for spread in real.kid)
+    for real in (found["nothing"], found["baseline"]):
+        assert all(abs(spread.mean) < 1.5 * spread.std for spread in real.kid)
+        assert all(5 < spread.std < 90 for spread in real.kid)
         assert min(real.precision, real.recall, real.coverage) > 0.8
         assert 0.8 < real.density < 1.15
         assert real.distinct >= 115
-    assert found["floor"].neighbour_ratio == 1
+    assert found["baseline"].neighbour_ratio == 1
 
 
 def test_the_held_out_pictures_themselves_are_at_no_distance(reference):
@@ -90,7 +91,7 @@ def test_the_held_out_pictures_themselves_are_at_no_distance(reference):
 
 
 def test_half_size_kid_puts_faults_in_their_order(found):
-    names = ["floor", "collapse", "swapped halves", "noise", "blur", "noise alone"]
+    names = ["baseline", "collapse", "swapped halves", "noise", "blur", "noise alone"]
     scores = [found[name].kid.half.mean for name in names]
     assert scores == sorted(scores)
     bounds = [(-20, 60), (120, 350), (300, 500), (550, 800), (1500, 2000), (2400, 3000)]
@@ -157,7 +158,7 @@ def test_a_quality_says_what_it_was_computed_with(found):
     assert (quality.extractor, quality.side, quality.resolution) == ("lite0", 96, 64)
     assert (quality.count, quality.real, quality.real_are) == (120, 119, "held-out pictures")
     assert (quality.pictures, quality.train, quality.subset_size) == ("portraits", 761, 59)
-    assert (quality.floor.count, quality.seed, quality.fid) == (119, 0, None)
+    assert (quality.baseline.count, quality.seed, quality.fid) == (119, 0, None)
 
 
 def test_a_quality_survives_json(found):
@@ -165,7 +166,18 @@ def test_a_quality_survives_json(found):
         assert Quality.from_json(json.loads(json.dumps(quality.to_json()))) == quality
 
 
-@pytest.mark.parametrize("change", [{"kid": None}, {"more": 1}, {"closest": [{"sample": 1}]}, {"floor": {}}])
+def test_figures_of_version_0_1_still_open():
+    file = Path(__file__).parents[1] / "old" / "version-0.1" / "quality.json"
+    quality = Quality.from_json(json.loads(file.read_text()))
+    assert quality.kid.half == pytest.approx((3734.3986658361123, 283.9944230418402))
+    assert quality.baseline.kid.full == pytest.approx((3.16394205126425, 108.61544097425109))
+    assert quality.baseline.manifold.half.recall == 1
+    assert "floor" not in quality.to_json()
+
+
+@pytest.mark.parametrize(
+    "change", [{"kid": None}, {"more": 1}, {"closest": [{"sample": 1}]}, {"baseline": {}}]
+)
 def test_a_damaged_json_is_refused(found, change):
     with pytest.raises(GanlibError, match="These are no figures of this version of ganlib"):
         Quality.from_json(found["noise"].to_json() | change)
@@ -197,7 +209,7 @@ def test_kid_alone_looks_at_one_size_and_at_real_pictures_once():
     quality = reference.quality(samples)
     assert first == quality.kid.half
     assert reference.kid(samples, scale=4) == quality.kid.quarter
-    assert reference.baseline_kid(4) == quality.floor.kid.quarter
+    assert reference.baseline_kid(4) == quality.baseline.kid.quarter
 
 
 def test_whoever_watches_is_told_of_all_that_is_yet_to_see():
@@ -216,8 +228,8 @@ def test_where_few_are_held_out_the_whole_set_is_the_measure(full_length):
     reference = Reference.of(art, Colours())
     quality = reference.quality(art.tensor(art.train[:40]))
     assert (quality.real, quality.real_are) == (90, "training and held-out pictures")
-    assert quality.floor.count == 45
-    assert abs(quality.floor.kid.full.mean) < 3 * quality.floor.kid.full.sd
+    assert quality.baseline.count == 45
+    assert abs(quality.baseline.kid.full.mean) < 3 * quality.baseline.kid.full.std
     assert quality.neighbour_ratio == pytest.approx(0, abs=1e-5)
 
 
@@ -229,7 +241,7 @@ def test_a_tiny_run_measures_with_few_pictures(monkeypatch):
 
 
 def test_fid_is_computed_from_2048_pictures_on(monkeypatch):
-    nothing = {"kid": Spread(0.0, 0.0), "prdc": metrics.Manifold(0, 0, 0, 0), "distinct": 0}
+    nothing = {"kid": MeanStd(0.0, 0.0), "prdc": metrics.Manifold(0, 0, 0, 0), "distinct": 0}
     for name, value in nothing.items():  # these take their time with so many pictures
         monkeypatch.setattr(metrics, name, lambda *_, value=value, **__: value)
     look = Colours()
@@ -240,7 +252,7 @@ def test_fid_is_computed_from_2048_pictures_on(monkeypatch):
     expected = metrics.fid(look(art.tensor(art.held_out)), look(art.tensor(art.train[:2048])))
     assert enough.fid == pytest.approx(expected, rel=1e-3)
     assert 0 < enough.fid < 0.1
-    assert 0 < few.floor.fid < 0.1
+    assert 0 < few.baseline.fid < 0.1
 
 
 @pytest.fixture
@@ -289,12 +301,12 @@ def test_samples_of_another_size_or_too_few_are_named():
     reference = Reference.of(random_art(400, 70), Colours(), 70)
     with pytest.raises(GanlibError, match="samples are 64 px wide and the pictures of 'art' 32: load these"):
         reference.kid(torch.zeros(20, 3, 64, 64))
-    with pytest.raises(GanlibError, match="takes 10 painted pictures or more, and there are 9"):
+    with pytest.raises(GanlibError, match="takes 10 generated pictures or more, and there are 9"):
         reference.quality(torch.zeros(9, 3, 32, 32))
     with pytest.raises(GanlibError, match="1 of 20 pictures hold a NaN"):
         reference.kid(torch.zeros(20, 3, 32, 32).index_fill(0, torch.tensor([3]), math.nan))
 
 
-def test_an_extractor_is_named_before_anything_is_painted(generator):
+def test_an_extractor_is_named_before_anything_is_generated(generator):
     with pytest.raises(GanlibError, match="no extractor 'vgg'"):
         measure_quality(generator, random_art(400, 70), extractor="vgg")

@@ -24,7 +24,7 @@ def distance(portraits):
 
 
 @pytest.fixture(scope="module")
-def painted():
+def generated():
     """What the bundled generator paints, (256, 3, 64, 64)."""
     generator, recipe = ganlib.load_generator("portraits")
     return ganlib.generate(generator, ganlib.sample_latent(256, recipe.latent_dim))
@@ -38,20 +38,20 @@ def test_the_same_pictures_are_at_no_distance(distance, portraits):
     assert distance(portraits[:256]) == 0
 
 
-def test_real_is_better_than_painted_and_painted_than_noise(distance, portraits, painted):
+def test_real_is_better_than_generated_and_generated_than_noise(distance, portraits, generated):
     assert 0.02 < distance(portraits[256:]) < 0.07
-    assert distance(portraits[256:]) < distance(painted) < 0.08
+    assert distance(portraits[256:]) < distance(generated) < 0.08
     assert 0.7 < distance(noise()) < 1
     assert 0.6 < distance(torch.zeros(256, 3, 64, 64)) < 0.9
 
 
-def test_half_painted_lies_between(distance, painted):
-    half = (painted + noise()) / 2
-    assert 1.5 * distance(painted) < distance(half) < 0.8 * distance(noise())
+def test_half_generated_lies_between(distance, generated):
+    half = (generated + noise()) / 2
+    assert 1.5 * distance(generated) < distance(half) < 0.8 * distance(noise())
 
 
-def test_copies_of_few_pictures_are_worse_than_many(distance, portraits, painted):
-    for pictures in (portraits[256:], painted):
+def test_copies_of_few_pictures_are_worse_than_many(distance, portraits, generated):
+    for pictures in (portraits[256:], generated):
         few = pictures[:4].repeat(9, 1, 1, 1)
         assert 1.3 * distance(pictures[:36]) < distance(few) < 0.6
 
@@ -85,27 +85,27 @@ def test_whole_pictures_tell_heads_that_do_not_belong_to_their_shoulders(distanc
 
 def test_it_is_the_distance_that_numpy_finds():
     """Along each direction the mean gap between the quantiles, whatever the number of pictures."""
-    real, painted = avg_pool2d(noise(64, 32), 4).flatten(2), 0.5 * avg_pool2d(noise(24, 32), 4).flatten(2)
+    real, generated = avg_pool2d(noise(64, 32), 4).flatten(2), 0.5 * avg_pool2d(noise(24, 32), 4).flatten(2)
     part = _Part(real, seed=0)
     grid = np.linspace(0, 1, 1024)
     scale = real.mean((0, 2), keepdim=True), real.std((0, 2), keepdim=True)
-    real, painted = (
-        ((values - scale[0]) / scale[1]).flatten(1) @ part._directions.T for values in (real, painted)
+    real, generated = (
+        ((values - scale[0]) / scale[1]).flatten(1) @ part._directions.T for values in (real, generated)
     )
-    wanted = np.abs(np.quantile(real, grid, axis=0) - np.quantile(painted, grid, axis=0)).mean()
+    wanted = np.abs(np.quantile(real, grid, axis=0) - np.quantile(generated, grid, axis=0)).mean()
     assert part.distance(0.5 * avg_pool2d(noise(24, 32), 4).flatten(2)).item() == pytest.approx(
         wanted, rel=1e-4
     )
     assert torch.allclose(part._directions.norm(dim=1), torch.ones(64))
 
 
-def test_chance_has_no_part_and_none_is_used_up(distance, painted):
+def test_chance_has_no_part_and_none_is_used_up(distance, generated):
     before = torch.get_rng_state()
-    first = distance(painted)
+    first = distance(generated)
     torch.manual_seed(5)
-    assert distance(painted) == first
+    assert distance(generated) == first
     torch.set_rng_state(before)
-    SlicedWasserstein(painted[:8])(painted)
+    SlicedWasserstein(generated[:8])(generated)
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -1,12 +1,16 @@
 """A model goes to the Hub and comes back; the real client talks to a stand-in."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 import ganlib
 from ganlib.errors import GanlibError
+from ganlib.nets.dcgan import DCGANGenerator
+from ganlib.nets.residual import ResidualGenerator
+from ganlib.run import Run
 from tests.hub.hub_stand_in import serving
 
 NAME = "somebody/portraits"
@@ -32,7 +36,7 @@ def test_what_was_fetched_is_kept(run, hub, logged_in, point_at, monkeypatch):
     hub.asked.clear()
     first = painted(NAME)
     assert [line for line in hub.asked if line.startswith("GET")] == [
-        f"GET /{NAME}/resolve/main/generator.safetensors"
+        f"GET /{NAME}/resolve/main/{name}" for name in ("config.json", "model.safetensors")
     ]
     hub.asked.clear()
     painted(NAME)
@@ -89,17 +93,54 @@ def test_a_wrong_name_is_seen_before_anything_is_written(run, hub, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("nobody/nothing", "neither a folder nor a model"), (NAME, "none of ganlib's")]
+    ("name", "sentence"),
+    [("nobody/nothing", "neither a folder nor a model"), (NAME, "holds no weights: it was not shared by")],
 )
 def test_what_the_hub_does_not_have(hub, name, sentence):
     with pytest.raises(GanlibError, match=sentence):
         ganlib.load(name)
 
 
-def test_what_is_no_generator_on_the_hub(hub):
-    hub.files["generator.safetensors"] = b"<html>"
+def test_weights_that_are_no_generator_of_ganlib_are_not_even_fetched(hub):
+    hub.files |= {"config.json": b'{"model_type": "bert"}', "model.safetensors": b"gigabytes"}
+    with pytest.raises(GanlibError, match="names no recipe: it was not shared by ganlib"):
+        ganlib.load(NAME)
+    assert not any("safetensors" in line for line in hub.asked)
+
+
+def test_damaged_weights_on_the_hub(run, hub, logged_in):
+    ganlib.share(run, NAME)
+    hub.files["model.safetensors"] = b"<html>"
     with pytest.raises(GanlibError, match="damaged or cut short"):
         ganlib.load(NAME)
+
+
+def test_what_version_0_1_shared_still_comes(run, hub, point_at, monkeypatch):
+    hub.files["generator.safetensors"] = run.generator_file.read_bytes()
+    first = painted(NAME)
+    assert torch.equal(first, painted(run.folder))
+    cut_off(point_at, monkeypatch)
+    assert torch.equal(painted(NAME), first)
+
+
+@pytest.mark.parametrize(
+    ("own", "changes"),
+    [
+        (DCGANGenerator, {}),
+        (DCGANGenerator, {"g_norm": "none", "d_norm": "none"}),
+        (ResidualGenerator, {"family": "residual", "init": "default", "g_norm": "none", "d_norm": "none"}),
+    ],
+)
+def test_the_classes_themselves_open_what_was_shared(own, changes, recipe, tmp_path, hub, logged_in):
+    run = Run(tmp_path / "run")
+    run.start(replace(recipe, **changes))
+    torch.manual_seed(3)
+    run.save_generator(run.recipe().generator(), 1.0)
+    ganlib.share(run, NAME)
+    generator, z = own.from_pretrained(NAME), ganlib.sample_latent(3, 8)
+    assert type(generator) is own
+    assert torch.equal(ganlib.generate(generator, z), ganlib.generate(ganlib.load(NAME)[0], z))
+    assert ganlib.generate(generator, z).std() > 0
 
 
 def test_no_network(hub, point_at, monkeypatch):

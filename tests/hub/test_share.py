@@ -4,14 +4,16 @@ import shutil
 
 import pytest
 import torch
+from huggingface_hub import PyTorchModelHubMixin
 from PIL import Image
+from torch import nn
 
 import ganlib
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.grids import grid_image
 
-FILES = ["README.md", "generator.safetensors", "recipe.json", "samples.png"]
+FILES = ["README.md", "config.json", "model.safetensors", "samples.png"]
 
 
 def painted(source):
@@ -28,9 +30,66 @@ def test_the_folder_has_all_that_is_needed_and_comes_back(run, tmp_path):
     assert folder == run.folder / "share"
     assert names(folder) == FILES
     shutil.move(folder, tmp_path / "elsewhere")
-    for source in (tmp_path / "elsewhere", tmp_path / "elsewhere" / "generator.safetensors"):
+    for source in (tmp_path / "elsewhere", tmp_path / "elsewhere" / "model.safetensors"):
         assert torch.equal(painted(source), painted(run.folder))
         assert ganlib.load(source)[1] == run.recipe()
+
+
+def test_what_version_0_1_shared_still_opens(run, tmp_path):
+    old = tmp_path / "old"
+    old.mkdir()
+    for file in (run.generator_file, run.recipe_file):
+        shutil.copy(file, old)
+    assert torch.equal(painted(old), painted(run.folder))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "is damaged or cut short"),
+        ("[]", "is damaged or cut short"),
+        ('{"recipe": 3}', "is this file damaged"),
+        ("{}", "is no generator of ganlib: it names no recipe"),
+        ('{"recipe": {"name": "a", "secret": 1}}', "it has the field 'secret'"),
+        ('{"recipe": {"name": "wide", "width": 1000}}', "not hold the weights that its recipe 'wide' asks"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_is_seen_before_any_memory_is_taken(run, config, message):
+    folder = ganlib.share(run)
+    (folder / "config.json").write_text(config)
+    with pytest.raises(GanlibError, match=message):
+        ganlib.load(folder)
+
+
+class Mine(nn.Module):
+    """A net of somebody's own, without anything of ganlib's or of the Hub's."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, 3 * 32 * 32), nn.Tanh())
+
+    def forward(self, z):
+        return self.layers(z).reshape(-1, 3, 32, 32)
+
+
+class MineOnTheHub(Mine, PyTorchModelHubMixin):
+    """The same with the methods of huggingface_hub."""
+
+
+@pytest.mark.parametrize("own", [Mine, MineOnTheHub])
+def test_a_net_of_one_s_own_is_shared_and_loaded_into_another_of_its_class(own, run):
+    net = own()
+    run.save_generator(net, 1.0)
+    folder = ganlib.share(run, generator=own())
+    assert names(folder) == FILES
+    assert f"generator={own.__name__}())" in (folder / "README.md").read_text(encoding="utf-8")
+    generator, recipe = ganlib.load(folder, generator=own())
+    assert recipe == run.recipe()
+    z = ganlib.sample_latent(3, 8)
+    assert torch.equal(ganlib.generate(generator, z), ganlib.generate(net, z))
+    assert torch.equal(ganlib.generate(ganlib.load(run.folder, own())[0], z), ganlib.generate(net, z))
+    with pytest.raises(GanlibError, match=rf"so pass generator={own.__name__}\(\)"):
+        ganlib.load(folder)
 
 
 def test_the_samples_are_the_first_seeds(run):
@@ -41,13 +100,13 @@ def test_the_samples_are_the_first_seeds(run):
     assert picture.width == 6 * 4 * 34 + 8
 
 
-def test_what_was_shared_is_shared_again_and_passed_on(run, tmp_path):
+def test_what_was_shared_is_shared_again(run, tmp_path):
     first = ganlib.share(run, out=tmp_path / "mine")
     before = {file.name: file.read_bytes() for file in first.iterdir()}
     assert ganlib.share(str(run.folder), out=str(tmp_path / "mine")) == first
     assert {file.name: file.read_bytes() for file in first.iterdir()} == before
-    again = ganlib.share(first, out=tmp_path / "yours")
-    assert torch.equal(painted(again), painted(run.folder))
+    with pytest.raises(GanlibError, match=r"is no run folder: it has no recipe\.json"):
+        ganlib.share(first, out=tmp_path / "yours")
 
 
 def test_a_run_folder_is_found_at_home(run, monkeypatch):
@@ -71,9 +130,9 @@ def test_a_folder_with_other_things_is_left_alone(run, tmp_path, name):
 def test_a_share_that_was_cut_off_stands_in_no_way(run, there_before):
     folder = run.folder / "share"
     folder.mkdir()
-    (folder / ".generator.part.safetensors").write_bytes(b"half")
+    (folder / ".model.part.safetensors").write_bytes(b"half")
     if there_before:
-        (folder / "generator.safetensors").write_bytes(b"whole")
+        (folder / "model.safetensors").write_bytes(b"whole")
     ganlib.share(run)
     assert names(folder) == FILES
 

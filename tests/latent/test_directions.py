@@ -9,6 +9,8 @@ from ganlib.latent.directions import fitted_direction, ganspace_directions, orth
 from ganlib.latent.sampling import sample_latent
 from ganlib.nets.base import Generator
 from ganlib.nets.dcgan import DCGANGenerator
+from ganlib.nets.excitation import ExcitedGenerator
+from ganlib.nets.residual import ResidualGenerator
 from ganlib.nets.resize import ResizeGenerator
 
 FAMILIES = {
@@ -89,8 +91,73 @@ def test_finding_them_leaves_the_net_and_chance_alone(find, generator):
     assert torch.equal(torch.get_rng_state(), random)
 
 
+class Nested(nn.Module):
+    """A net of somebody's own: no `main`, and its layers in modules of modules, called out of their order."""
+
+    def __init__(self, act, first):
+        super().__init__()
+        self.latent_dim = 8
+        self.late = nn.ModuleDict({"last": nn.Linear(20, 3 * 32 * 32), "act": act()})
+        self.early = nn.ModuleList([nn.Sequential(nn.Sequential(first), act())])
+        self.flat = isinstance(first, nn.Linear)
+
+    def forward(self, z):
+        x = self.early[0](z if self.flat else z[:, :, None, None]).flatten(1)  # (N, 20)
+        return self.late["last"](self.late["act"](x + 0.1)).tanh().reshape(-1, 3, 32, 32)
+
+
+NESTED = {
+    "linear": lambda: Nested(nn.LeakyReLU, nn.Linear(8, 20)),
+    "convolution": lambda: Nested(nn.SiLU, nn.ConvTranspose2d(8, 5, 2)),
+}
+
+
+@pytest.mark.parametrize("net", NESTED)
+def test_in_any_net_the_first_layer_that_is_called_is_looked_at(net):
+    generator = NESTED[net]()
+    first = generator.early[0][0][0]
+    weight = first.weight.detach().flatten(1)
+    _, strengths, right = torch.linalg.svd((weight if net == "linear" else weight.T).double())
+    found = sefa_directions(generator, 3)
+    assert torch.allclose((found.vectors.double() @ right.T)[:, :3].abs(), torch.eye(3).double(), atol=1e-4)
+    shares = strengths.square() / strengths.square().sum()
+    assert found.shares.tolist() == pytest.approx(shares[:3].tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize("net", NESTED)
+def test_in_any_net_activations_count_in_the_order_of_their_calls(net):
+    generator = NESTED[net]().train()
+    z = sample_latent(64, 8)
+    with torch.no_grad():
+        one = generator.early[0](z if net == "linear" else z[:, :, None, None]).flatten(1)
+        two = generator.late["act"](one + 0.1)
+        features = {1: one, 2: two, 3: generator(z).flatten(1)}  # there is no third: the pictures
+    for depth, wanted in features.items():
+        found = ganspace_directions(generator, 2, samples=64, depth=depth)
+        centred = (wanted - wanted.mean(0)).double()
+        strengths = torch.linalg.svdvals(centred).square()
+        assert found.shares.tolist() == pytest.approx((strengths / strengths.sum())[:2].tolist(), rel=1e-3)
+    assert generator.training
+    assert not any(layer._forward_hooks for layer in generator.modules())
+
+
+def test_a_net_in_which_nothing_takes_z_is_named():
+    generator = nn.Sequential(nn.Unflatten(1, (8, 1, 1)), nn.Conv2d(8, 3, 1), nn.Upsample(scale_factor=32))
+    generator.latent_dim = 8
+    with pytest.raises(GanlibError, match="no linear layer or transposed convolution"):
+        sefa_directions(generator, 2)
+    assert len(ganspace_directions(generator, 2, samples=16)) == 2
+
+
+@pytest.mark.parametrize("size", [32, 128])
+def test_layers_that_look_back_do_no_harm(size):
+    """In these two families early maps excite late ones, so `main` is more than one layer after the other."""
+    for net in (ExcitedGenerator(size, 8, 4), ResidualGenerator(size, 8, 4)):
+        assert ganspace_directions(net, 2, samples=16).vectors.isfinite().all()
+
+
 def planted(strengths, basis):
-    """A painter whose first layer stretches z along each row of `basis` by a strength of its own."""
+    """A generator whose first layer stretches z along each row of `basis` by a strength of its own."""
     first = nn.Linear(len(basis), len(basis), bias=True)
     with torch.no_grad():
         first.weight.copy_(strengths[:, None] * basis)

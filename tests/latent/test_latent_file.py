@@ -80,26 +80,32 @@ def test_a_file_of_other_weights_is_refused(generator, recipe):
     text = written(generator, recipe)
     with pytest.raises(GanlibError, match="belongs to other weights"):
         latent_from_json(text, recipe.generator())
-    with pytest.raises(GanlibError, match="z of 8 numbers, and this generator takes 16"):
+    with pytest.raises(GanlibError, match="belongs to other weights"):
         latent_from_json(text, replace(recipe, latent_dim=16).generator())
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "another version"),
-        ({"schema": None}, "no z that ganlib saved"),
+        ({"schema": 2}, "no z that this version of ganlib has saved"),
+        ({"schema": None}, "no z that this version of ganlib has saved"),
         ({"model": None}, "other weights"),
-        ({"z": None}, "no list of numbers"),
-        ({"z": "0, 1, 2"}, "no list of numbers"),
-        ({"z": [[0.0] * 8]}, "no list of numbers"),
-        ({"z": [True] * 8}, "no list of numbers"),
-        ({"z": ["0.1"] * 8}, "no list of numbers"),
-        ({"z": [0.0] * 7}, "z of 7 numbers"),
-        ({"z": []}, "z of 0 numbers"),
-        ({"z": [math.nan] + [0.0] * 7}, "NaN"),
-        ({"z": [1e39] + [0.0] * 7}, "infinity"),
-        ({"z": [10**400] + [0] * 7}, "infinity"),
+        *(
+            ({"z": z}, "is damaged, its z is no list of 8 plain numbers")
+            for z in (
+                None,
+                "01234567",
+                [[0.0] * 8],
+                [True] * 8,
+                ["0.1"] * 8,
+                [0.0] * 7,
+                [],
+                [math.nan] + [0.0] * 7,
+                [math.inf] + [0.0] * 7,
+                [1e39] + [0.0] * 7,
+                [10**400] + [0] * 7,
+            )
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named(changes, message, generator, recipe):
@@ -122,7 +128,3 @@ def test_a_file_that_cannot_be_read_is_a_sentence(generator, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere.json"):
         with pytest.raises(GanlibError, match="cannot be read"):
             load_latent(path, generator)
-    with (tmp_path / "large.json").open("wb") as file:
-        file.truncate(20_000_000)
-    with pytest.raises(GanlibError, match="too large"):
-        load_latent(tmp_path / "large.json", generator)

@@ -4,19 +4,19 @@ import torch
 
 import ganlib
 from ganlib.data.dataset import ImageDataset
-from ganlib.evaluation.metrics import Manifold, Spread
+from ganlib.evaluation.metrics import Manifold, MeanStd
 from ganlib.evaluation.quality import BySize, Figures, Pair, Quality
 from ganlib.show.quality import quality_figure, quality_page
 
 REAL = Figures(
     count=30,
-    kid=BySize(Spread(-1.0, 2.0), Spread(0.4, 3.0), Spread(5.0, 6.0)),
+    kid=BySize(MeanStd(-1.0, 2.0), MeanStd(0.4, 3.0), MeanStd(5.0, 6.0)),
     manifold=BySize(*[Manifold(0.95, 0.94, 1.02, 0.97)] * 3),
     distinct=29,
     neighbour_ratio=1.0,
     fid=None,
 )
-KID = BySize(Spread(1234.56, 7.89), Spread(500.0, 40.0), Spread(99.0, 8.0))
+KID = BySize(MeanStd(1234.56, 7.89), MeanStd(500.0, 40.0), MeanStd(99.0, 8.0))
 SHARES = BySize(Manifold(0.1, 0.2, 0.3, 0.4), Manifold(0.5, 0.6, 0.7, 0.8), Manifold(0.9, 0.91, 1.5, 0.93))
 
 
@@ -28,7 +28,7 @@ def quality(**changes):
         "distinct": 28,
         "neighbour_ratio": 1.25,
         "fid": None,
-        "floor": REAL,
+        "baseline": REAL,
         "pictures": "blocks",
         "extractor": "lite0",
         "side": 96,
@@ -131,7 +131,7 @@ def test_bars_grow_with_what_they_show(generator, art):
 
 
 def test_real_pictures_in_the_place_of_painted_ones_can_be_drawn(generator, art):
-    below = BySize(Spread(-20.0, 1.0), Spread(-10.0, 1.0), Spread(-5.0, 1.0))
+    below = BySize(MeanStd(-20.0, 1.0), MeanStd(-10.0, 1.0), MeanStd(-5.0, 1.0))
     assert "full -20.0 ± 1.0" in quality_figure(quality(kid=below), generator, art, "x").alt
 
 

@@ -1,4 +1,4 @@
-"""The verbs `share` and `export`."""
+"""The verbs `share` and `export` of the command line."""
 
 import pytest
 

@@ -114,7 +114,7 @@ def test_nothing_that_is_no_number_is_ever_saved(recipe, art, tmp_path):
     assert all(weight.isfinite().all() for weight in generator.parameters())
 
 
-def test_what_the_diagnostics_see_is_told_once_in_the_log_and_to_callbacks(
+def test_what_the_diagnostics_see_is_told_once(
     recipe, art, tmp_path, monkeypatch
 ):
     seen = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganlib.augment import AUGMENTATIONS, Augment
 from ganlib.errors import GanlibError
@@ -253,31 +253,21 @@ class Recipe:
         unit = batches_an_epoch if self.steps_in == "epochs" else 1
         return Schedule(self.d_steps * unit, self.g_steps * unit)
 
-    def logit_noise_at(self, kimg: float) -> float:
-        """Return the standard deviation of the noise on D's logits after `kimg`: it falls evenly to zero."""
-        if not self.logit_noise:
-            return 0.0
-        return self.logit_noise * max(0.0, 1 - kimg / self.logit_noise_kimg)
+    def at(self, kimg: float) -> "Ramped":
+        """Return what the values that change have become after `kimg`."""
 
-    def ramped(self, start: float, end: float, kimg: float) -> float:
-        """Return the value after `kimg` on the way from `start` to `end`."""
-        return cosine(start, end, kimg / self.ramp_kimg) if self.ramp_kimg else start
+        def ramp(start: float, end: float) -> float:
+            return cosine(start, end, kimg / self.ramp_kimg) if self.ramp_kimg else start
 
-    def adam_at(self, kimg: float) -> tuple[float, float]:
-        """Return the share of the learning rates, and Adam's second beta, after `kimg`."""
-        return self.ramped(1.0, self.lr_end, kimg), self.ramped(self.betas[1], self.beta2_end, kimg)
-
-    def ema_at(self, kimg: float) -> float:
-        """Return the half-life of the generator's moving average after `kimg`, in kimg."""
-        return self.ema_kimg * (self.ramped(self.ema_start, 1.0, kimg) if self.ramp_kimg else 1.0)
-
-    def penalty_at(self, kimg: float) -> float:
-        """Return the weight gamma of the gradient penalties after `kimg`."""
-        return self.ramped(*self.penalty, kimg)
-
-    def augment_p_at(self, kimg: float) -> float:
-        """Return the probability of each augmentation after `kimg`."""
-        return self.ramped(*self.augment_p, kimg)
+        noise = self.logit_noise and self.logit_noise * max(0.0, 1 - kimg / self.logit_noise_kimg)
+        return Ramped(
+            lr_share=ramp(1.0, self.lr_end),
+            beta2=ramp(self.betas[1], self.beta2_end),
+            ema_kimg=self.ema_kimg * (ramp(self.ema_start, 1.0) if self.ramp_kimg else 1.0),
+            penalty=ramp(*self.penalty),
+            augment_p=ramp(*self.augment_p),
+            logit_noise=noise,
+        )
 
     def adversarial_loss(self) -> AdversarialLoss:
         """Return what D and G minimise."""
@@ -290,6 +280,17 @@ class Recipe:
     def differences(self, other: "Recipe") -> list[str]:
         """List the names of the fields in which the two recipes differ."""
         return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+
+
+class Ramped(NamedTuple):
+    """What a recipe's changing values are at one time; `lr_share` is the share of both learning rates."""
+
+    lr_share: float
+    beta2: float
+    ema_kimg: float
+    penalty: float
+    augment_p: float
+    logit_noise: float
 
 
 def _as_type_of(default: object, value: Any, name: str) -> Any:

@@ -220,11 +220,11 @@ class TrainingState:
 
     def set_adam(self) -> None:
         """Set learning rates and second betas to what the recipe has them be by now."""
-        share, beta2 = self.recipe.adam_at(self.kimg)
+        now = self.recipe.at(self.kimg)
         for optimizer, rate in ((self.g_optimizer, self.recipe.g_lr), (self.d_optimizer, self.recipe.d_lr)):
             for group in optimizer.param_groups:
-                group["lr"] = share * rate / 2**self.rollbacks
-                group["betas"] = (self.recipe.betas[0], beta2)
+                group["lr"] = now.lr_share * rate / 2**self.rollbacks
+                group["betas"] = (self.recipe.betas[0], now.beta2)
 
     def is_finite(self) -> bool:
         """Tell whether no weight, average or sum is NaN or infinite; asking waits for the device."""

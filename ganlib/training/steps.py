@@ -116,7 +116,7 @@ class TrainStep:
     def _train(self, turn: Turn) -> list[Tensor | None]:
         """Train whose turn it is; returns the losses of D and G, D(x) and D(G(z)), where there are any."""
         state = self.state
-        self.augment.p = self.recipe.augment_p_at(state.kimg)
+        self.augment.p = self.recipe.at(state.kimg).augment_p
         state.set_adam()
         real = state.batches.next() if turn.discriminator else None
         count = self.recipe.batch_size if real is None else len(real) * self.distributed.size
@@ -131,7 +131,7 @@ class TrainStep:
         state.shown += count
         state.images += 0 if real is None else count
         if turn.generator:
-            state.ema.half_life_kimg = self.recipe.ema_at(state.kimg)
+            state.ema.half_life_kimg = self.recipe.at(state.kimg).ema_kimg
             state.ema.update(count, state.kimg)
         return [d_loss, g_loss, real_p, fake_p]
 
@@ -147,7 +147,7 @@ class TrainStep:
         In a loss of pairs these are the probabilities that D picks the one or the other of a pair.
         """
         state = self.state
-        loss = with_noise(self.loss, self.recipe.logit_noise_at(state.kimg))
+        loss = with_noise(self.loss, self.recipe.at(state.kimg).logit_noise)
         backward = self._backward_for(state.discriminator, self._penalty(real, fake))
         value, real_logits, fake_logits = discriminator_step(
             state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
@@ -159,7 +159,7 @@ class TrainStep:
     def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | None:
         """Compute R1 + R2 where they are due: every few steps of D, and as much stronger (Karras 2020)."""
         recipe = self.recipe
-        gamma = recipe.penalty_at(self.state.kimg)
+        gamma = recipe.at(self.state.kimg).penalty
         if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
             return None
         r1, r2 = (gradient_penalty(self.state.d_forward, images, self.augment) for images in (real, fake))

@@ -130,12 +130,13 @@ class Trainer:
 
     def _check_processes(self) -> None:
         """Raise `GanlibError` unless all processes have the same recipe, precision and pictures."""
-        if not self.distributed.agree_on(json.dumps(self.recipe.to_json())):
-            raise GanlibError("The processes have different recipes: start all with the same command.")
-        if not self.distributed.agree_on(self.machine.precision):
-            raise GanlibError("The devices differ in precision: choose one for all, precision='fp32' say.")
-        if not self.distributed.agree_on(self.state.batches.fingerprint):
-            raise GanlibError("The processes have different pictures: give every machine the same ones.")
+        for value, problem in (
+            (json.dumps(self.recipe.to_json()), "have different recipes: start all with the same command"),
+            (self.machine.precision, "differ in precision: choose one for all, precision='fp32' say"),
+            (self.state.batches.fingerprint, "have different pictures: give every machine the same ones"),
+        ):
+            if not self.distributed.agree_on(value):
+                raise GanlibError(f"The processes {problem}.")
 
     def _load(self) -> Diagnostic | None:
         """Bring every process to the run's last checkpoint, which only the main one needs to see."""

@@ -139,9 +139,9 @@ def test_the_options_of_the_nets_reach_them():
 
 def test_noise_on_d_s_output_falls_evenly_to_exactly_zero():
     recipe = Recipe("x", logit_noise=0.4, logit_noise_kimg=200)
-    assert [recipe.logit_noise_at(kimg) for kimg in (0, 50, 100, 150)] == pytest.approx([0.4, 0.3, 0.2, 0.1])
-    assert [recipe.logit_noise_at(kimg) for kimg in (200, 200.001, 1e9)] == [0.0] * 3
-    assert Recipe("x").logit_noise_at(0) == Recipe("x", logit_noise_kimg=5).logit_noise_at(0) == 0.0
+    assert [recipe.at(kimg).logit_noise for kimg in (0, 50, 100, 150)] == pytest.approx([0.4, 0.3, 0.2, 0.1])
+    assert [recipe.at(kimg).logit_noise for kimg in (200, 200.001, 1e9)] == [0.0] * 3
+    assert Recipe("x").at(0).logit_noise == Recipe("x", logit_noise_kimg=5).at(0).logit_noise == 0.0
 
 
 def test_labels_and_their_noise_reach_the_loss():

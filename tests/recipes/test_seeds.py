@@ -162,8 +162,8 @@ def test_d_s_output_has_noise_in_artgan64_that_ends_within_its_run():
     recipe = get_recipe("artgan64")
     pictures, whole = 4117 * 0.85, recipe.epochs
     assert recipe.logit_noise > 0
-    assert recipe.logit_noise_at(0) == recipe.logit_noise
-    assert recipe.logit_noise_at(pictures * whole / 1000) == 0
+    assert recipe.at(0).logit_noise == recipe.logit_noise
+    assert recipe.at(pictures * whole / 1000).logit_noise == 0
 
 
 def count(net: nn.Module) -> int:

@@ -114,9 +114,7 @@ def test_nothing_that_is_no_number_is_ever_saved(recipe, art, tmp_path):
     assert all(weight.isfinite().all() for weight in generator.parameters())
 
 
-def test_what_the_diagnostics_see_is_told_once(
-    recipe, art, tmp_path, monkeypatch
-):
+def test_what_the_diagnostics_see_is_told_once(recipe, art, tmp_path, monkeypatch):
     seen = Diagnostic("discriminator wins", "D was sure.", "Slow it down.")
     monkeypatch.setattr("ganlib.training.logger.diagnose", lambda rows: [seen] if len(rows) >= 2 else [])
     spoil = Spoil()

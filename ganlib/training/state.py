@@ -273,16 +273,15 @@ def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -
 
 
 def check_compiler(device: torch.device) -> None:
-    """Compile a line on `device`; raise `GanlibError` if that does not work.
-
-    It takes a few seconds, which the nets then need less.
-    """
+    """Compile a line on `device`, which takes a few seconds; raise `GanlibError` if that does not work."""
     try:
-        torch.compile(_probe, dynamic=False)(torch.ones(2, device=device))
+        torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.ones(2, device=device))
     except Exception as error:  # each platform and version fails in a way of its own
+        reason = str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+        wanted = "Triton and a C compiler" if device.type == "cuda" else "a C++ compiler, such as g++"
         raise GanlibError(
-            f"torch.compile does not work here ({_reason(error)}): leave out --compile, in Python "
-            f"compiled=True, or install {_wanted(device)}."
+            f"torch.compile does not work here ({reason}): leave out --compile, in Python compiled=True, or "
+            f"install {wanted}."
         ) from error
 
 
@@ -313,16 +312,3 @@ def _own_versions() -> dict[str, bool]:
     """Let no other run in this process use up the number of versions that torch keeps, where it can."""
     name = "isolate_recompiles"  # older versions of torch do not know it
     return {name: True} if name in inspect.signature(torch.compile).parameters else {}
-
-
-def _probe(x: Tensor) -> Tensor:
-    return x.sin() + 1
-
-
-def _reason(error: Exception) -> str:
-    """The first line that torch's long text has."""
-    return str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
-
-
-def _wanted(device: torch.device) -> str:
-    return "Triton and a C compiler" if device.type == "cuda" else "a C++ compiler, such as g++"

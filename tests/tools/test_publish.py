@@ -13,8 +13,8 @@ from tools import publish
 from tools.links import local
 
 ROOT = Path(__file__).parents[2]
-RAW = "https://raw.githubusercontent.com/somebody/gan-art/v0.1.0"
-PAGES = "https://github.com/somebody/gan-art/blob/v0.1.0"
+RAW = "https://raw.githubusercontent.com/somebody/gan-art/v0.2.0"
+PAGES = "https://github.com/somebody/gan-art/blob/v0.2.0"
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_the_address_gets_everywhere(project, capsys):
     assert "README.md" in capsys.readouterr().out
     title = source(project, "02_gan_theory", "title")
     colab = (
-        "https://colab.research.google.com/github/somebody/gan-art/blob/v0.1.0/notebooks/02_gan_theory.ipynb"
+        "https://colab.research.google.com/github/somebody/gan-art/blob/v0.2.0/notebooks/02_gan_theory.ipynb"
     )
     assert f"({colab})" in title
     assert f"({RAW}/notebooks/covers/02_gan_theory.webp)" in title
     assert f"({PAGES}/notebooks/glossary.md#" in title
     assert "(01_dataset.ipynb)" in title
     setup = source(project, "02_gan_theory", "setup")
-    assert 'ADDRESS, TAG = "https://github.com/somebody/gan-art", "v0.1.0"' in setup
+    assert 'ADDRESS, TAG = "https://github.com/somebody/gan-art", "v0.2.0"' in setup
     readme = (project / "README.md").read_text(encoding="utf-8")
     assert readme.count("colab-badge.svg") == 10
     assert "git clone https://github.com/somebody/gan-art" in readme
@@ -106,11 +106,11 @@ def test_a_stored_output_and_a_changed_setup_cell_are_differences(project):
 def test_a_version_is_a_tag(project):
     publish.main(["--repo", "somebody/gan-art"], project)
     package = project / "ganlib" / "__init__.py"
-    package.write_text(package.read_text("utf-8").replace('"0.1.0"', '"1.2.0"'), "utf-8")
+    package.write_text(package.read_text("utf-8").replace('"0.2.0"', '"1.2.0"'), "utf-8")
     assert len(publish.differing(project)) == 11
     publish.main([], project)
     assert 'TAG = "https://github.com/somebody/gan-art", "v1.2.0"' in source(project, "01_dataset", "setup")
-    assert "v0.1.0" not in "".join(texts(project).values())
+    assert "v0.2.0" not in "".join(texts(project).values())
 
 
 @pytest.mark.parametrize("name", ["gan-art", "a/b/c", "https://github.com/a/b", "a b/c", "a/b.git"])

@@ -13,7 +13,6 @@ from ganlib.runtime.files import bundled_folder, expand_home
 
 PORTRAITS = "portraits"
 PATCHWORK = "patchwork"
-_WAYS = ("kaggle", "opendatasets", "huggingface")
 
 
 def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
@@ -22,42 +21,23 @@ def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
     Raises:
         GanlibError: there is no such source, or it cannot be fetched.
     """
-    if via is not None:
-        return _fetched(str(source), via)
-    if source == PATCHWORK:
-        return FolderPictures(bundled_folder() / PATCHWORK)
-    if source == PORTRAITS:
-        raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
-    place = expand_home(source)
-    return _local(place) if place.exists() else _from_kaggle(str(source), download.fetch)
-
-
-def _local(place: Path, name: str | None = None) -> Pictures:
-    pictures = FolderPictures(place) if place.is_dir() else open_archive(place)
-    if name:
-        pictures.name = name
-    return pictures
-
-
-def _from_kaggle(source: str, fetch: Callable[[str], Path]) -> Pictures:
-    handle = download.parse_handle(source)
-    if handle is None:
-        raise GanlibError(
-            f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "
-            f"('owner/name' or its address), '{PORTRAITS}' or '{PATCHWORK}'."
-        )
-    return _local(fetch(handle), handle.split("/")[1])
-
-
-def _fetched(source: str, via: str) -> Pictures:
     match via:
+        case None if source == PATCHWORK:
+            return FolderPictures(bundled_folder() / PATCHWORK)
+        case None if source == PORTRAITS:
+            raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
+        case None:
+            place = expand_home(source)
+            return _local(place) if place.exists() else _from_kaggle(str(source), download.fetch)
         case "kaggle":
-            return _from_kaggle(source, download.fetch_with_kaggle)
+            return _from_kaggle(str(source), download.fetch_with_kaggle)
         case "opendatasets":
-            return _local(download.fetch_with_opendatasets(source))
+            return _local(download.fetch_with_opendatasets(str(source)))
         case "huggingface":
-            return HuggingFacePictures(source)
-    raise GanlibError(f"There is no way '{via}' to fetch pictures: choose one of {', '.join(_WAYS)}.")
+            return HuggingFacePictures(str(source))
+    raise GanlibError(
+        f"There is no way '{via}' to fetch pictures: choose kaggle, opendatasets or huggingface."
+    )
 
 
 class HuggingFacePictures:
@@ -85,6 +65,22 @@ class HuggingFacePictures:
         for split, rows in self._splits.items():
             for row in range(len(rows)):
                 yield Found(f"{split}/{row:06d}", partial(_open_row, rows, row))
+
+
+def _local(place: Path) -> Pictures:
+    return FolderPictures(place) if place.is_dir() else open_archive(place)
+
+
+def _from_kaggle(source: str, fetch: Callable[[str], Path]) -> Pictures:
+    handle = download.parse_handle(source)
+    if handle is None:
+        raise GanlibError(
+            f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "
+            f"('owner/name' or its address), '{PORTRAITS}' or '{PATCHWORK}'."
+        )
+    pictures = _local(fetch(handle))
+    pictures.name = handle.split("/")[1]
+    return pictures
 
 
 def _load(source: str) -> dict[str, Any]:

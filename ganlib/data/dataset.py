@@ -65,7 +65,7 @@ class ImageDataset(Dataset[Tensor]):
             raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
 
     def __len__(self) -> int:
-        """How many pictures there are, held-out ones among them."""
+        """Count the pictures, held-out ones among them."""
         return len(self.images)
 
     def __getitem__(self, index: int) -> Any:
@@ -74,7 +74,7 @@ class ImageDataset(Dataset[Tensor]):
         return self.transform(picture) if self.transform else picture
 
     def __repr__(self) -> str:
-        """One line: name, count, size, split."""
+        """Say name, count, size and split in one line."""
         return (
             f"ImageDataset '{self.name}': {len(self)} pictures of {self.size} px, "
             f"{len(self.train)} to train on, {len(self.held_out)} held out"

@@ -22,6 +22,7 @@ _NOT_FOR_PILLOW = {"EPS", "IPTC"}  # an EPS is handed to Ghostscript, and an IPT
 _NOT_FOR_PILLOW |= {"BUFR", "GRIB", "HDF5", "MPEG", "WMF"}  # known by their heads alone
 _RESIZABLE = {"RGB", "L", "CMYK"}
 _GREY = {"1", "L", "LA"}
+_BYTE, _WORD = 255, 65535
 _ROUNDING = 2
 _PHOTOMETRIC = 262  # a tag of TIFF
 
@@ -29,7 +30,6 @@ _ASKED_FOR_NONSENSE = {errno.EINVAL, errno.EOVERFLOW}  # by what a damaged file 
 _TRUNCATED = "truncated: the file ends too early"
 _SAYS_TRUNCATED = re.compile(r"truncat|premature|unexpected end|end of file|not enough", re.IGNORECASE)
 _SAYS_TOO_MUCH_TEXT = re.compile(r"decompressed data too large|memory used in text", re.IGNORECASE)
-_HEAD, _TAIL = 1024, 16  # bytes
 _PICTURES = {  # how files of a kind begin: how they end when they are whole, if that is always the same
     rb"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82",
     rb"\xff\xd8\xff|\0\0\0\x0cjP  ": b"\xff\xd9",
@@ -194,9 +194,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 def _white_of(mode: str, largest: float) -> float:
     if mode == "F" and largest <= 1:
         return 1
-    if not mode.startswith("I;16") and largest <= np.iinfo(np.uint8).max:
-        return np.iinfo(np.uint8).max
-    return max(np.iinfo(np.uint16).max, largest)
+    return _BYTE if largest <= _BYTE and not mode.startswith("I;16") else max(_WORD, largest)
 
 
 def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -248,7 +246,7 @@ def _head_and_tail(file: BinaryIO | Path) -> tuple[bytes, bytes]:
     if isinstance(file, Path):
         with file.open("rb") as opened:
             return _head_and_tail(opened)
-    file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 16))
     tail = file.read()
     file.seek(0)
-    return file.read(_HEAD), tail
+    return file.read(1024), tail

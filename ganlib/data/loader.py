@@ -55,7 +55,7 @@ class Batches:
         self.start_epoch(0)
 
     def __len__(self) -> int:
-        """How many pictures an epoch has."""
+        """Count the pictures of an epoch."""
         return self._count
 
     def start_epoch(self, epoch: int, position: int = 0) -> None:
@@ -127,7 +127,7 @@ class ReadAhead:
     """Training pictures on disk; while a batch is trained on, the next one is read by a thread."""
 
     def __init__(self, images: ImageDataset, device: torch.device) -> None:
-        """Nothing is read yet."""
+        """Read nothing yet."""
         self._images = images.images
         self._train = images.train
         self._device = device

@@ -46,10 +46,10 @@ class Pictures(Protocol):
         """Return text that changes when a file is added, removed or changed."""
 
     def __iter__(self) -> Iterator[Found]:
-        """Every file, in an order that depends on nothing but the files."""
+        """Yield every file, in an order that depends on nothing but the files."""
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Count the files."""
 
 
 class FolderPictures:
@@ -61,7 +61,7 @@ class FolderPictures:
     leave_out: Path | None = None
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is looked at yet."""
+        """Look at nothing yet."""
         self.folder = folder
         self.name = folder.resolve().name or "pictures"
         self.place = str(folder.resolve())
@@ -72,11 +72,11 @@ class FolderPictures:
         return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
     def __iter__(self) -> Iterator[Found]:
-        """Files by path."""
+        """Yield the files by path."""
         return iter(self._files)
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Count the files."""
         return len(self._files)
 
     @cached_property
@@ -145,12 +145,12 @@ class ZipPictures(_Archive):
         self._members = sorted(members, key=lambda member: member.filename)
 
     def __iter__(self) -> Iterator[Found]:
-        """Files by name."""
+        """Yield the files by name."""
         for member in self._members:
             yield Found(member.filename, partial(self._read, member), _problem_of(member))
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Count the files."""
         return len(self._members)
 
     def _read(self, member: zipfile.ZipInfo) -> BytesIO:
@@ -171,14 +171,14 @@ class TarPictures(_Archive):
             self._count = sum(not member.isdir() for member in archive)
 
     def __iter__(self) -> Iterator[Found]:
-        """Files in their order; each is read as it comes, for a packed archive cannot be read crosswise."""
+        """Yield the files in order, each read as it comes: a packed archive has no other order."""
         with tarfile.open(self.path) as archive:
             for member in archive:
                 if not member.isdir():
                     yield _tar_member(archive, member)
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Count the files."""
         return self._count
 
 

@@ -57,11 +57,11 @@ class HuggingFacePictures:
         return " ".join(f"{split}:{rows._fingerprint}" for split, rows in self._splits.items())
 
     def __len__(self) -> int:
-        """How many rows there are in all splits."""
+        """Count the rows of all splits."""
         return sum(map(len, self._splits.values()))
 
     def __iter__(self) -> Iterator[Found]:
-        """Every row, split by split."""
+        """Yield every row, split by split."""
         for split, rows in self._splits.items():
             for row in range(len(rows)):
                 yield Found(f"{split}/{row:06d}", partial(_open_row, rows, row))

@@ -92,6 +92,30 @@ def test_an_image_folder_becomes_bytes_once(tmp_path):
     assert as_image_dataset(plain, 32) is plain
 
 
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "no length, or none above 0"),
+        ([torch.zeros(())], r"holds \(\), and a picture is \(3, S, S\)"),
+        (["words"], "holds str, and a picture"),
+        ([torch.zeros(3, 8, 9)], r"holds \(3, 8, 9\), and a picture"),
+        ([torch.full((3, 8, 8), torch.nan)], r"numbers outside \[-1, 1\]: normalise"),
+        ([torch.rand(3, 8, 8)], r"lie in \[0, 1\].*add transforms.Normalize"),
+        ([torch.zeros(3, 8, 8), torch.zeros(3, 4, 4)], "differ in size"),
+        ([-torch.ones(3, 8, 8)], "of 32 px wants such pictures, 'list' has 8 px"),
+    ],
+)
+def test_a_dataset_that_does_not_fit_is_a_sentence(items, message):
+    with pytest.raises(GanlibError, match=message):
+        as_image_dataset(items, 32)
+
+
+def test_a_name_with_a_transform_is_a_dataset_too():
+    art = load_art("portraits", transform=lambda picture: picture[:, ::2, ::2])
+    assert art[0].shape == (3, 32, 32)
+    assert as_image_dataset("portraits", 64).images.shape == (4000, 64, 64, 3)
+
+
 def test_the_portraits_are_four_thousand_different_pictures():
     portraits = load_art("portraits")
     assert portraits.images.shape == (4000, 64, 64, 3)

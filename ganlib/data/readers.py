@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 from ganlib.errors import GanlibError
 
@@ -33,26 +33,37 @@ class Found(NamedTuple):
     stamp: str = ""
 
 
-class Pictures(Protocol):
+class Pictures:
     """Files that may be pictures: a folder, an archive, a data set from a hub.
 
     `name` is what messages call the source, `place` tells it from every other source on this machine.
     """
 
-    name: str
-    place: str
+    def __init__(self, name: str, place: str) -> None:
+        """Keep both; a subclass says what its `files` are."""
+        self.name = name
+        self.place = place
 
-    def fingerprint(self) -> str:
-        """Return text that changes when a file is added, removed or changed."""
+    @cached_property
+    def files(self) -> list[Found]:
+        """Every file, in an order that depends on nothing but the files."""
+        raise NotImplementedError
 
     def __iter__(self) -> Iterator[Found]:
-        """Yield every file, in an order that depends on nothing but the files."""
+        """Yield every file."""
+        return iter(self.files)
 
     def __len__(self) -> int:
         """Count the files."""
+        return len(self.files)
+
+    def fingerprint(self) -> str:
+        """Compute a hash that changes when a file is added, removed or changed."""
+        lines = (f"{found.path}\0{found.stamp or found.problem}\n" for found in self.files)
+        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-class FolderPictures:
+class FolderPictures(Pictures):
     """Every file below a folder, links followed, no folder entered twice.
 
     `leave_out` is a folder not to look into, such as the one that is being written.
@@ -62,25 +73,12 @@ class FolderPictures:
 
     def __init__(self, folder: Path) -> None:
         """Look at nothing yet."""
-        self.folder = folder
-        self.name = folder.resolve().name or "pictures"
-        self.place = str(folder.resolve())
-
-    def fingerprint(self) -> str:
-        """Compute a hash of every path, size and time of change."""
-        lines = (f"{found.path}\0{found.stamp or found.problem}\n" for found in self._files)
-        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
-
-    def __iter__(self) -> Iterator[Found]:
-        """Yield the files by path."""
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        """Count the files."""
-        return len(self._files)
+        super().__init__(folder.resolve().name or "pictures", str(folder.resolve()))
+        self._folder = folder
 
     @cached_property
-    def _files(self) -> list[Found]:
+    def files(self) -> list[Found]:
+        """Every file by its path."""
         return sorted(self._walk(), key=lambda found: found.path)
 
     def _walk(self) -> Iterator[Found]:
@@ -91,7 +89,7 @@ class FolderPictures:
             prefix = (folders or links).popleft()
             path = prefix.rstrip("/") or "."
             try:
-                identity, entries = _listed(self.folder / prefix)
+                identity, entries = _listed(self._folder / prefix)
             except OSError as error:
                 yield Found(path, problem=f"cannot be opened: {error.strerror}")
                 continue
@@ -106,7 +104,7 @@ class FolderPictures:
                     (links if entry.is_symlink() else folders).append(f"{prefix}{entry.name}/")
 
 
-def open_archive(path: Path) -> "ZipPictures | TarPictures":
+def open_archive(path: Path) -> Pictures:
     """Open the zip or tar archive at `path`.
 
     Raises:
@@ -123,35 +121,19 @@ def open_archive(path: Path) -> "ZipPictures | TarPictures":
         raise GanlibError(f"The archive '{path}' is damaged ({error}): fetch it again.") from error
 
 
-class _Archive:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name.split(".")[0] or "pictures"
-        self.place = str(path.resolve())
-
-    def fingerprint(self) -> str:
-        """Return the archive's size and time of change."""
-        return _stamp(self.path.stat())
-
-
-class ZipPictures(_Archive):
-    """The files of a zip archive."""
+class ZipPictures(Pictures):
+    """The files of a zip archive, by their names."""
 
     def __init__(self, path: Path) -> None:
         """Read the archive's table of contents."""
-        super().__init__(path)
+        super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
         self._archive = zipfile.ZipFile(path)  # threads may read from it at the same time
         members = (member for member in self._archive.infolist() if not member.is_dir())
-        self._members = sorted(members, key=lambda member: member.filename)
-
-    def __iter__(self) -> Iterator[Found]:
-        """Yield the files by name."""
-        for member in self._members:
-            yield Found(member.filename, partial(self._read, member), _problem_of(member))
-
-    def __len__(self) -> int:
-        """Count the files."""
-        return len(self._members)
+        stamp = _stamp(path.stat())
+        self.files = [
+            Found(member.filename, partial(self._read, member), _problem_of(member), stamp)
+            for member in sorted(members, key=lambda member: member.filename)
+        ]
 
     def _read(self, member: zipfile.ZipInfo) -> BytesIO:
         try:
@@ -161,25 +143,23 @@ class ZipPictures(_Archive):
             raise OSError(None, f"the archive is damaged here ({error})") from error
 
 
-class TarPictures(_Archive):
+class TarPictures(Pictures):
     """The files of a tar archive, packed or not, in the order in which they lie."""
 
     def __init__(self, path: Path) -> None:
-        """Count the files, which reads a packed archive once to its end."""
-        super().__init__(path)
+        """Read the archive once to its end, to know its files."""
+        super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
+        self._path = path
+        stamp = _stamp(path.stat())
         with tarfile.open(path) as archive:
-            self._count = sum(not member.isdir() for member in archive)
+            self.files = [Found(member.name, stamp=stamp) for member in archive if not member.isdir()]
 
     def __iter__(self) -> Iterator[Found]:
         """Yield the files in order, each read as it comes: a packed archive has no other order."""
-        with tarfile.open(self.path) as archive:
+        with tarfile.open(self._path) as archive:
             for member in archive:
                 if not member.isdir():
                     yield _tar_member(archive, member)
-
-    def __len__(self) -> int:
-        """Count the files."""
-        return self._count
 
 
 def _listed(folder: Path) -> tuple[tuple[int, int], list["os.DirEntry[str]"]]:

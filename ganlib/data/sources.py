@@ -1,6 +1,6 @@
 """Where pictures come from: bundled art, a folder, an archive, or a data set from the internet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -40,7 +40,7 @@ def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
     )
 
 
-class HuggingFacePictures:
+class HuggingFacePictures(Pictures):
     """Every picture of every split of a data set on the Hugging Face hub; its bytes go through untouched."""
 
     def __init__(self, source: str) -> None:
@@ -49,22 +49,13 @@ class HuggingFacePictures:
         Raises:
             GanlibError: `datasets` is missing, there is no such set, it is closed, or it holds no pictures.
         """
-        self.name, self.place = source, f"huggingface:{source}"
-        self._splits = {split: _pictures_only(rows, source) for split, rows in _load(source).items()}
-
-    def fingerprint(self) -> str:
-        """Return text that changes when the data set does."""
-        return " ".join(f"{split}:{rows._fingerprint}" for split, rows in self._splits.items())
-
-    def __len__(self) -> int:
-        """Count the rows of all splits."""
-        return sum(map(len, self._splits.values()))
-
-    def __iter__(self) -> Iterator[Found]:
-        """Yield every row, split by split."""
-        for split, rows in self._splits.items():
-            for row in range(len(rows)):
-                yield Found(f"{split}/{row:06d}", partial(_open_row, rows, row))
+        super().__init__(source, f"huggingface:{source}")
+        splits = {split: _pictures_only(rows, source) for split, rows in _load(source).items()}
+        self.files = [
+            Found(f"{split}/{row:06d}", partial(_open_row, rows, row), stamp=rows._fingerprint)
+            for split, rows in splits.items()
+            for row in range(len(rows))
+        ]
 
 
 def _local(place: Path) -> Pictures:

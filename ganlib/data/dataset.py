@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganlib.data.decode import CROPS, RefusedError, decode
+from ganlib.data.decode import RefusedError, decode
 from ganlib.data.manifest import Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.prepare import content_hash, images_file, is_prepared, prepare
 from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
@@ -24,7 +24,9 @@ from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
 from ganlib.sizes import check_size
 
+PHOTO_CROPS = ("centre", "pad", "stretch")
 _HELD_OUT_OF_20 = 3  # three in twenty: 15 %
+_PATCHWORK_SIZE = 512
 _MOST = 1.01  # what a resized picture may overshoot
 
 
@@ -63,7 +65,7 @@ class ImageDataset(Dataset[Tensor]):
             raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
 
     def __len__(self) -> int:
-        """How many pictures there are, held-out ones among them."""
+        """Count the pictures, held-out ones among them."""
         return len(self.images)
 
     def __getitem__(self, index: int) -> Any:
@@ -72,7 +74,7 @@ class ImageDataset(Dataset[Tensor]):
         return self.transform(picture) if self.transform else picture
 
     def __repr__(self) -> str:
-        """One line: name, count, size, split."""
+        """Say name, count, size and split in one line."""
         return (
             f"ImageDataset '{self.name}': {len(self)} pictures of {self.size} px, "
             f"{len(self.train)} to train on, {len(self.held_out)} held out"
@@ -93,14 +95,8 @@ class ImageDataset(Dataset[Tensor]):
         """SHA-256 over the SHA-256 of each picture."""
         if self.manifest:
             return self.manifest.content_hash
-        return content_hash(
-            hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in self.images
-        )
-
-    @cached_property
-    def _is_held_out(self) -> NDArray[np.bool_]:
-        checks = (zlib.crc32(np.ascontiguousarray(image).data) % 20 for image in self.images)
-        return np.fromiter((check < _HELD_OUT_OF_20 for check in checks), dtype=bool, count=len(self))
+        images = map(np.ascontiguousarray, self.images)
+        return content_hash(hashlib.sha256(image.data).digest() for image in images)
 
     @property
     def train(self) -> NDArray[np.int64]:
@@ -117,15 +113,63 @@ class ImageDataset(Dataset[Tensor]):
         chosen = np.array(self.images[indices])  # a copy, because a mapped file is read-only
         return to_float(torch.from_numpy(chosen))
 
+    @cached_property
+    def _is_held_out(self) -> NDArray[np.bool_]:
+        images = map(np.ascontiguousarray, self.images)
+        return np.array([zlib.crc32(image.data) % 20 < _HELD_OUT_OF_20 for image in images], dtype=bool)
 
-def to_float(pictures: Tensor) -> Tensor:
-    """Turn bytes (N, H, W, 3) into floats (N, 3, H, W) in [-1, 1], channels last in memory."""
-    return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+def load_art(
+    source: str | Path,
+    size: int | None = None,
+    *,
+    crop: str = "centre",
+    via: str | None = None,
+    transform: Callable[[Tensor], Any] | None = None,
+) -> ImageDataset:
+    """Load pictures from wherever they are, and prepare them once.
+
+    `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
+    Kaggle data set: "owner/name" or its address. `via="huggingface"` takes `source` as a data set of that
+    hub, `via="opendatasets"` as an address which that package fetches, `via="kaggle"` has Kaggle's official
+    client fetch a Kaggle data set. `size` is in pixels, a power of two from 32 to 512: 64 unless told, 512
+    for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles". `transform` is applied to `art[i]`,
+    as in any PyTorch Dataset; a `Trainer` takes the pictures as they are.
+
+    Raises:
+        GanlibError: there is no such source, it holds too few pictures, or `size` does not fit.
+    """
+    if size is not None:
+        check_size(size)
+    folder = expand_home(source)
+    if via is None and source == PORTRAITS:
+        art = _portraits(size)
+    elif via is None and is_prepared(folder):
+        art = _already_prepared(folder, size)
+    else:
+        pictures = find_pictures(source, via)
+        usual = _PATCHWORK_SIZE if source == PATCHWORK else Settings.size
+        art = ImageDataset.open(prepare(pictures, Settings(size or usual, crop)), pictures.name)
+    art.transform = transform
+    return art
 
 
-def to_bytes(images: Tensor) -> Tensor:
-    """Round floats (N, 3, H, W) in [-1, 1] to bytes (N, H, W, 3)."""
-    return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+def read_photo(file: BinaryIO | Path, size: int, crop: str = "centre") -> Tensor:
+    """Read the picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, and square.
+
+    A larger one is reduced, a smaller one enlarged. `crop` is "centre", "pad" (white borders) or "stretch".
+
+    Raises:
+        GanlibError: it is no picture, damaged, or has over 100 million pixels; or there is no such crop.
+    """
+    if crop not in PHOTO_CROPS:
+        raise GanlibError(f"There is no crop '{crop}': choose one of {', '.join(PHOTO_CROPS)}.")
+    try:
+        image = decode(file, size, crop, enlarge=True).images[0]
+    except RefusedError as error:
+        name = f"'{file}'" if isinstance(file, Path) else "This file"
+        raise GanlibError(f"{name} is no picture to work with ({error}): choose another.") from error
+    return to_float(torch.from_numpy(image.copy())[None])[0]
 
 
 def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) -> ImageDataset:
@@ -144,75 +188,14 @@ def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) 
     return art
 
 
-def _from_dataset(data: Dataset[Any]) -> ImageDataset:
-    """Take every picture of a Dataset once, as bytes in memory; of (picture, label) the picture."""
-    name = type(data).__name__
-    if not isinstance(data, Sized) or not len(data):
-        raise GanlibError(
-            f"'{name}' has no length, or none above 0: give a Dataset of pictures with __len__."
-        )
-    count = len(data)
-    pictures, lowest = [], 0.0
-    for n in progress(range(count), f"reading {name}", " pictures", count):
-        picture = _picture(data[n], name)
-        lowest = min(lowest, picture.min().item()) if picture.is_floating_point() else -1.0
-        bytes_ = to_bytes(picture[None])[0] if picture.is_floating_point() else picture.permute(1, 2, 0)
-        pictures.append(bytes_.numpy())
-    if len({picture.shape for picture in pictures}) > 1:
-        raise GanlibError(f"The pictures of '{name}' differ in size: resize and crop them in its transforms.")
-    if lowest >= 0:
-        raise GanlibError(
-            f"The numbers of '{name}' lie in [0, 1], and those of pictures in [-1, 1]: add "
-            "transforms.Normalize(0.5, 0.5) to its transforms."
-        )
-    return ImageDataset(np.stack(pictures), name)
+def to_float(pictures: Tensor) -> Tensor:
+    """Turn bytes (N, H, W, 3) into floats (N, 3, H, W) in [-1, 1], channels last in memory."""
+    return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def _picture(item: Any, name: str) -> Tensor:
-    """Return a picture (3, S, S), as bytes or in [-1, 1], from an item: a tensor or a Pillow image."""
-    item = item[0] if isinstance(item, tuple | list) else item
-    picture = (
-        torch.from_numpy(np.array(item.convert("RGB"))).permute(2, 0, 1)
-        if isinstance(item, Image.Image)
-        else item
-    )
-    if not isinstance(picture, Tensor) or picture.ndim != 3 or picture.shape != (3, *picture.shape[1:2] * 2):  # noqa: PLR2004
-        shape = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
-        raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, S, S): change its transforms.")
-    if picture.is_floating_point() and not picture.abs().max() <= _MOST:  # true for a NaN, too
-        raise GanlibError(
-            f"'{name}' holds numbers outside [-1, 1]: normalise by transforms.Normalize(0.5, 0.5)."
-        )
-    return picture
-
-
-_PATCHWORK_SIZE = 512
-
-
-def load_art(
-    source: str | Path, size: int | None = None, *, crop: str = "centre", via: str | None = None
-) -> ImageDataset:
-    """Load pictures from wherever they are, and prepare them once.
-
-    `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
-    Kaggle data set: "owner/name" or its address. `via="huggingface"` takes `source` as a data set of that
-    hub, `via="opendatasets"` as an address which that package fetches, `via="kaggle"` has Kaggle's official
-    client fetch a Kaggle data set. `size` is in pixels, a power of two from 32 to 512: 64 unless told, 512
-    for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles".
-
-    Raises:
-        GanlibError: there is no such source, it holds too few pictures, or `size` does not fit.
-    """
-    if size is not None:
-        check_size(size)
-    if via is None and source == PORTRAITS:
-        return _portraits(size)
-    folder = expand_home(source)
-    if via is None and is_prepared(folder):
-        return _already_prepared(folder, size)
-    pictures = find_pictures(source, via)
-    usual = _PATCHWORK_SIZE if source == PATCHWORK else Settings.size
-    return ImageDataset.open(prepare(pictures, Settings(size or usual, crop)), pictures.name)
+def to_bytes(images: Tensor) -> Tensor:
+    """Round floats (N, 3, H, W) in [-1, 1] to bytes (N, H, W, 3)."""
+    return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _already_prepared(folder: Path, size: int | None) -> ImageDataset:
@@ -246,42 +229,39 @@ def _resized(tiles: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.stack([np.asarray(picture) for picture in pictures])
 
 
-PHOTO_CROPS = ("centre", "pad", "stretch")
+def _from_dataset(data: Dataset[Any]) -> ImageDataset:
+    """Take every picture of a Dataset once, as bytes in memory; of (picture, label) the picture."""
+    name = type(data).__name__
+    if not isinstance(data, Sized) or not len(data):
+        raise GanlibError(
+            f"'{name}' has no length, or none above 0: give a Dataset of pictures with __len__."
+        )
+    pictures, only_above_zero = [], True
+    for n in progress(range(len(data)), f"reading {name}", " pictures", len(data)):
+        picture = _picture(data[n], name)
+        only_above_zero &= picture.is_floating_point() and picture.min().item() >= 0
+        bytes_ = to_bytes(picture[None])[0] if picture.is_floating_point() else picture.permute(1, 2, 0)
+        pictures.append(bytes_.numpy())
+    if len({picture.shape for picture in pictures}) > 1:
+        raise GanlibError(f"The pictures of '{name}' differ in size: resize and crop them in its transforms.")
+    if only_above_zero:
+        raise GanlibError(
+            f"The numbers of '{name}' lie in [0, 1], and those of pictures in [-1, 1]: add "
+            "transforms.Normalize(0.5, 0.5) to its transforms."
+        )
+    return ImageDataset(np.stack(pictures), name)
 
 
-def read_photo(file: BinaryIO | Path, size: int, crop: str = "centre") -> Tensor:
-    """Read the picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, and square.
-
-    A larger one is reduced, a smaller one enlarged. `crop` is "centre", "pad" (white borders) or "stretch".
-
-    Raises:
-        GanlibError: it is no picture, damaged, or has over 100 million pixels; or there is no such crop.
-    """
-    if crop not in PHOTO_CROPS:
-        raise GanlibError(f"There is no crop '{crop}': choose one of {', '.join(PHOTO_CROPS)}.")
-    name = f"'{file}'" if isinstance(file, Path) else "This file"
-    try:
-        image = _fitted(file, size, crop)
-    except RefusedError as error:
-        raise GanlibError(f"{name} is no picture to work with ({error}): choose another.") from error
-    return to_float(torch.from_numpy(image.copy())[None])[0]
-
-
-def _fitted(file: BinaryIO | Path, size: int, crop: str) -> NDArray[np.uint8]:
-    try:
-        return decode(file, size, crop).images[0]
-    except RefusedError as error:
-        side = _side_if_small(error, size, crop)
-        if side is None:
-            raise
-    small = Image.fromarray(decode(file, side, crop).images[0])
-    return np.asarray(small.resize((size, size), Image.Resampling.LANCZOS))
-
-
-def _side_if_small(error: RefusedError, size: int, crop: str) -> int | None:
-    """The side of a picture that was refused because it is smaller than `size`."""
-    width, height = error.size
-    if width is None or height is None:
-        return None
-    side = CROPS[crop].side(width, height)
-    return side if 0 < side < size else None
+def _picture(item: Any, name: str) -> Tensor:
+    """A picture (3, S, S), as bytes or in [-1, 1], from an item: a tensor or a Pillow image."""
+    picture = item[0] if isinstance(item, tuple | list) else item
+    if isinstance(picture, Image.Image):
+        picture = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+    shape = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
+    if shape != (3, *shape[-1:] * 2):
+        raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, S, S): change its transforms.")
+    if picture.is_floating_point() and not picture.abs().max() <= _MOST:  # true for a NaN, too
+        raise GanlibError(
+            f"'{name}' holds numbers outside [-1, 1]: normalise by transforms.Normalize(0.5, 0.5)."
+        )
+    return picture

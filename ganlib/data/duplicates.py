@@ -6,7 +6,6 @@ median would leave to chance.
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,8 @@ from PIL import Image
 
 _SIDE = 32
 _KEPT = 8  # an 8x8 corner of the cosine transform: 64 bits
+_FREQUENCIES = np.arange(_KEPT)[:, None]
+_COSINES = np.cos(np.pi * _FREQUENCIES * (np.arange(_SIDE) + 0.5) / _SIDE).astype(np.float32)
 _SPREAD = 0.1
 COLOURS = 16
 _MOST_BITS = 4
@@ -37,19 +38,11 @@ def look_at(image: NDArray[np.uint8]) -> Look:
     """Compute the look of one image, (H, W, 3) uint8."""
     picture = Image.fromarray(image)
     grey = np.asarray(picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), dtype=np.float32)
-    cosines = _cosines()
-    waves = (cosines @ grey @ cosines.T).ravel()  # (64,), the slowest first
+    waves = (_COSINES @ grey @ _COSINES.T).ravel()  # (64,), the slowest first
     waves[0] = 0  # brightness is no shape
     bits = waves > _SPREAD * waves.std()
     colours = picture.resize((COLOURS, COLOURS), Image.Resampling.BOX)
     return Look(np.packbits(bits).view(np.uint64)[0], np.asarray(colours))
-
-
-@cache
-def _cosines() -> NDArray[np.float32]:
-    """The first rows of the discrete cosine transform, (8, 32)."""
-    frequency, place = np.arange(_KEPT)[:, None], np.arange(_SIDE)
-    return np.cos(np.pi * frequency * (place + 0.5) / _SIDE).astype(np.float32)
 
 
 def near_duplicates(shapes: NDArray[np.uint64], colours: NDArray[np.uint8]) -> NDArray[np.int64]:

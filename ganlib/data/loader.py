@@ -14,93 +14,6 @@ from ganlib.runtime.device import free_memory
 from ganlib.runtime.distributed import ALONE, Share
 
 _PICTURES_AT_ONCE = 1024
-_MIB = 2**20
-
-
-class Storage(Protocol):
-    """Training pictures as bytes, (N, S, S, 3), read in an order that is given for each epoch."""
-
-    where: str
-
-    def begin(self, order: Tensor) -> None:
-        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
-
-    def read(self, start: int, stop: int) -> Tensor:
-        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
-
-
-def choose_storage(images: ImageDataset, device: torch.device) -> Storage:
-    """Choose the device if the set takes at most half of its free memory, else the disk, read ahead."""
-    needed = len(images.train) * images.images[0].nbytes
-    if needed <= free_memory(device) / 2:
-        return OnDevice(images, device)
-    return ReadAhead(images, device)
-
-
-class OnDevice:
-    """All training pictures in the device's memory."""
-
-    def __init__(self, images: ImageDataset, device: torch.device) -> None:
-        """Copy the pictures there, some at a time."""
-        shape = (len(images.train), *images.images.shape[1:])
-        self._pictures = torch.empty(shape, dtype=torch.uint8, device=device)
-        for start in range(0, len(images.train), _PICTURES_AT_ONCE):
-            chosen = images.images[images.train[start : start + _PICTURES_AT_ONCE]]
-            self._pictures[start : start + len(chosen)] = torch.from_numpy(chosen)
-        self.where = f"{_mib(self._pictures.nbytes)} of pictures lie in the memory of {device.type}"
-
-    def begin(self, order: Tensor) -> None:
-        """Bring the order to the device, which need not stop for it."""
-        device = self._pictures.device
-        self._order = _sent(_pinned(order, device), device)
-
-    def read(self, start: int, stop: int) -> Tensor:
-        """Gather the pictures on the device."""
-        return self._pictures.index_select(0, self._order[start:stop])
-
-
-class ReadAhead:
-    """Training pictures on disk; while a batch is trained on, the next one is read by a thread."""
-
-    def __init__(self, images: ImageDataset, device: torch.device) -> None:
-        """Nothing is read yet."""
-        self._images = images.images
-        self._train = images.train
-        self._device = device
-        self._reader = ThreadPoolExecutor(1, "read-ahead")
-        self._next: tuple[int, int, Future[Tensor]] | None = None
-        size = len(self._train) * images.images[0].nbytes
-        self.where = f"{_mib(size)} of pictures stay on disk and are read ahead"
-
-    def begin(self, order: Tensor) -> None:
-        """Forget what was read ahead in another order."""
-        self._order: NDArray[np.int64] = self._train[order.numpy()]
-        self._next = None
-
-    def read(self, start: int, stop: int) -> Tensor:
-        """Send the pictures that were read ahead to the device, and read on."""
-        expected = self._next is not None and self._next[:2] == (start, stop)
-        pictures = self._next[2].result() if self._next and expected else self._load(start, stop)
-        following = (stop, min(2 * stop - start, len(self._order)))
-        self._next = (*following, self._reader.submit(self._load, *following))
-        return _sent(pictures, self._device)
-
-    def _load(self, start: int, stop: int) -> Tensor:
-        return _pinned(torch.from_numpy(np.array(self._images[self._order[start:stop]])), self._device)
-
-
-def _pinned(tensor: Tensor, device: torch.device) -> Tensor:
-    """Where CUDA fetches it without stopping."""
-    return tensor.pin_memory() if device.type == "cuda" else tensor
-
-
-def _sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on the device; only CUDA keeps pinned memory until it has been fetched."""
-    return tensor.to(device, non_blocking=device.type == "cuda")
-
-
-def _mib(size: int) -> str:
-    return f"{size / _MIB:,.0f} MiB"
 
 
 class Batches:
@@ -138,37 +51,117 @@ class Batches:
         self.seed = seed
         self.hflip = hflip
         self.share = share
+        self._last = self._count - self._count % share.size  # where an epoch ends
         self.start_epoch(0)
 
     def __len__(self) -> int:
-        """How many pictures an epoch has."""
+        """Count the pictures of an epoch."""
         return self._count
 
     def start_epoch(self, epoch: int, position: int = 0) -> None:
         """Go to `position`, in pictures of all processes, in the order of `epoch`."""
         generator = torch.Generator().manual_seed(self.seed * 2**20 + epoch)
-        order = torch.randperm(len(self), generator=generator)
-        shares = [self.share.of(batch) for batch in order[: self._last()].split(self.batch_size)]
-        self.storage.begin(torch.cat(shares))
+        order = torch.randperm(len(self), generator=generator)[: self._last]
+        self.storage.begin(torch.cat([self.share.of(batch) for batch in order.split(self.batch_size)]))
         self.epoch = epoch
         self.position = position
 
     def next(self) -> Tensor:
         """Return the next batch, (N, 3, S, S) in [-1, 1]; the last one of an epoch may be shorter."""
-        if self.position >= self._last():
+        if self.at_end():
             self.start_epoch(self.epoch + 1)
-        begin, self.position = self.position, min(self.position + self.batch_size, self._last())
+        begin, self.position = self.position, min(self.position + self.batch_size, self._last)
         batch = to_float(self.storage.read(begin // self.share.size, self.position // self.share.size))
         return self._flipped(batch) if self.hflip else batch
 
     def at_end(self) -> bool:
         """Tell whether the epoch's last batch has been taken."""
-        return self.position >= self._last()
-
-    def _last(self) -> int:
-        return len(self) - len(self) % self.share.size
+        return self.position >= self._last
 
     def _flipped(self, batch: Tensor) -> Tensor:
         whole = len(batch) * self.share.size
         chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
         return torch.where(chosen, batch.flip(3), batch)
+
+
+class Storage(Protocol):
+    """Training pictures as bytes, (N, S, S, 3), read in an order that is given for each epoch."""
+
+    where: str
+
+    def begin(self, order: Tensor) -> None:
+        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
+
+
+def choose_storage(images: ImageDataset, device: torch.device) -> Storage:
+    """Choose the device if the set takes at most half of its free memory, else the disk, read ahead."""
+    return OnDevice(images, device) if 2 * _size(images) <= free_memory(device) else ReadAhead(images, device)
+
+
+class OnDevice:
+    """All training pictures in the device's memory."""
+
+    def __init__(self, images: ImageDataset, device: torch.device) -> None:
+        """Copy the pictures there, some at a time."""
+        shape = (len(images.train), *images.images.shape[1:])
+        self._pictures = torch.empty(shape, dtype=torch.uint8, device=device)
+        for start in range(0, len(images.train), _PICTURES_AT_ONCE):
+            chosen = images.images[images.train[start : start + _PICTURES_AT_ONCE]]
+            self._pictures[start : start + len(chosen)] = torch.from_numpy(chosen)
+        self.where = f"{_size(images) / 2**20:,.0f} MiB of pictures lie in the memory of {device.type}"
+
+    def begin(self, order: Tensor) -> None:
+        """Bring the order to the device, which need not stop for it."""
+        device = self._pictures.device
+        self._order = _sent(_pinned(order, device), device)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Gather the pictures on the device."""
+        return self._pictures.index_select(0, self._order[start:stop])
+
+
+class ReadAhead:
+    """Training pictures on disk; while a batch is trained on, the next one is read by a thread."""
+
+    def __init__(self, images: ImageDataset, device: torch.device) -> None:
+        """Read nothing yet."""
+        self._images = images.images
+        self._train = images.train
+        self._device = device
+        self._reader = ThreadPoolExecutor(1, "read-ahead")
+        self._next: tuple[int, int, Future[Tensor]] | None = None
+        self.where = f"{_size(images) / 2**20:,.0f} MiB of pictures stay on disk and are read ahead"
+
+    def begin(self, order: Tensor) -> None:
+        """Forget what was read ahead in another order."""
+        self._order: NDArray[np.int64] = self._train[order.numpy()]
+        self._next = None
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Send the pictures that were read ahead to the device, and read on."""
+        expected = self._next is not None and self._next[:2] == (start, stop)
+        pictures = self._next[2].result() if self._next and expected else self._load(start, stop)
+        following = (stop, min(2 * stop - start, len(self._order)))
+        self._next = (*following, self._reader.submit(self._load, *following))
+        return _sent(pictures, self._device)
+
+    def _load(self, start: int, stop: int) -> Tensor:
+        return _pinned(torch.from_numpy(np.array(self._images[self._order[start:stop]])), self._device)
+
+
+def _size(images: ImageDataset) -> int:
+    """How many bytes the training pictures take."""
+    return len(images.train) * images.images[0].nbytes
+
+
+def _pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor where CUDA fetches it without stopping."""
+    return tensor.pin_memory() if device.type == "cuda" else tensor
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device; only CUDA keeps pinned memory until it has been fetched."""
+    return tensor.to(device, non_blocking=device.type == "cuda")

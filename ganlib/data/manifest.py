@@ -10,8 +10,6 @@ from typing import Any
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import write_atomically
 
-_FILE = "manifest.json"
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -29,7 +27,7 @@ class Settings:
 
     def choices(self) -> tuple[object, ...]:
         """Return everything that decides what is made of the files."""
-        return tuple(value for name, value in asdict(self).items() if name != "at_least")
+        return self.size, self.crop, self.drop_duplicates, self.drop_near_duplicates
 
 
 @dataclass(slots=True)
@@ -51,8 +49,8 @@ class Entry:
 
     def as_json(self) -> dict[str, Any]:
         """Return what is known, as plain values."""
-        facts = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
-        if self.index is None or self.count == 1:
+        facts = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.count == 1:
             del facts["count"]
         return facts
 
@@ -76,8 +74,9 @@ class Manifest:
         return (entry for entry in self.files if entry.index is None)
 
     def tally(self) -> Counter[str]:
-        """Count the files that were refused for each kind of reason."""
-        return Counter(_kind(entry.reason or "") for entry in self.refused())
+        """Count the refused files by what their reasons have in common: "exact duplicate", without whose."""
+        reasons = (entry.reason or "" for entry in self.refused())
+        return Counter(reason.partition(" of '")[0].partition(": ")[0] for reason in reasons)
 
     def duplicates(self) -> int:
         """Count the pictures that are pixel for pixel the same as an earlier one."""
@@ -100,16 +99,16 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`, one file a line."""
-        head = {key: value for key, value in vars(self).items() if key not in {"files", "settings"}}
-        text = json.dumps({"settings": asdict(self.settings), **head}, indent=1)
+        head = {**vars(self), "settings": asdict(self.settings)}
+        del head["files"]
         entries = ",\n".join("  " + json.dumps(entry.as_json()) for entry in self.files)
-        text = f'{text[:-2]},\n "files": [\n{entries}\n ]\n}}\n'
+        text = f'{json.dumps(head, indent=1)[:-2]},\n "files": [\n{entries}\n ]\n}}\n'
         write_atomically(manifest_file(folder), lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def manifest_file(folder: Path) -> Path:
     """Return the place of the manifest of the prepared set `folder`."""
-    return folder / _FILE
+    return folder / "manifest.json"
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -124,8 +123,3 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(Settings(**facts.pop("settings")), files=files, **facts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
-
-
-def _kind(reason: str) -> str:
-    """The part of a reason that files have in common: "exact duplicate", without whose."""
-    return reason.partition(" of '")[0].partition(": ")[0]

@@ -11,50 +11,59 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 from ganlib.errors import GanlibError
+
+_LARGEST_FILE = 512 * 2**20
+_TOO_LARGE = "larger than 512 MiB when unpacked"
+_NO_FILE = "not a file but a link, a pipe or a device"
 
 
 class Found(NamedTuple):
     """One file that was met: how to read it, or why that is not possible.
 
     `open` may be called in any thread; it gives an open file or the path of one, and may raise `OSError`.
+    `stamp` is text that changes when the file does.
     """
 
     path: str
     open: Callable[[], BinaryIO | Path] | None = None
     problem: str = ""
+    stamp: str = ""
 
 
-class Pictures(Protocol):
+class Pictures:
     """Files that may be pictures: a folder, an archive, a data set from a hub.
 
     `name` is what messages call the source, `place` tells it from every other source on this machine.
     """
 
-    name: str
-    place: str
+    def __init__(self, name: str, place: str) -> None:
+        """Keep both; a subclass says what its `files` are."""
+        self.name = name
+        self.place = place
 
-    def fingerprint(self) -> str:
-        """Return text that changes when a file is added, removed or changed."""
+    @cached_property
+    def files(self) -> list[Found]:
+        """Every file, in an order that depends on nothing but the files."""
+        raise NotImplementedError
 
     def __iter__(self) -> Iterator[Found]:
-        """Every file, in an order that depends on nothing but the files."""
+        """Yield every file."""
+        return iter(self.files)
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Count the files."""
+        return len(self.files)
+
+    def fingerprint(self) -> str:
+        """Compute a hash that changes when a file is added, removed or changed."""
+        lines = (f"{found.path}\0{found.stamp or found.problem}\n" for found in self.files)
+        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-_KINDS = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-
-
-class FolderPictures:
+class FolderPictures(Pictures):
     """Every file below a folder, links followed, no folder entered twice.
 
     `leave_out` is a folder not to look into, such as the one that is being written.
@@ -63,125 +72,39 @@ class FolderPictures:
     leave_out: Path | None = None
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is looked at yet."""
-        self.folder = folder
-        self.name = folder.resolve().name or "pictures"
-        self.place = str(folder.resolve())
+        """Look at nothing yet."""
+        super().__init__(folder.resolve().name or "pictures", str(folder.resolve()))
+        self._folder = folder
 
     @cached_property
-    def _files(self) -> list[tuple[Found, str]]:
-        return sorted(self._walk(), key=lambda file: file[0].path)
+    def files(self) -> list[Found]:
+        """Every file by its path."""
+        return sorted(self._walk(), key=lambda found: found.path)
 
-    def fingerprint(self) -> str:
-        """Compute a hash of every path, size and time of change."""
-        digest = hashlib.sha256()
-        for found, stamp in self._files:
-            digest.update(f"{found.path}\0{stamp}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()
-
-    def __iter__(self) -> Iterator[Found]:
-        """Files by path."""
-        return (found for found, _ in self._files)
-
-    def __len__(self) -> int:
-        """How many files there are."""
-        return len(self._files)
-
-    def _walk(self) -> Iterator[tuple[Found, str]]:
-        """Folders before links to folders: what has a name of its own here is looked through under that."""
-        folders, links = deque([_Place(str(self.folder), "")]), deque[_Place]()
+    def _walk(self) -> Iterator[Found]:
+        """Folders before links to folders, so that a folder's files are found under its own name."""
+        folders, links = deque([""]), deque[str]()  # what the paths of their files begin with
         entered: set[tuple[int, int]] = set()
-        left_out = _identity(self.leave_out) if self.leave_out else None
         while folders or links:
-            place = (folders or links).popleft()
+            prefix = (folders or links).popleft()
+            path = prefix.rstrip("/") or "."
             try:
-                entries = _enter(place, entered, left_out)
-            except _NotEnteredError as problem:
-                yield _refused(place.prefix.rstrip("/") or ".", str(problem))
+                identity, entries = _listed(self._folder / prefix)
+            except OSError as error:
+                yield Found(path, problem=f"cannot be opened: {error.strerror}")
                 continue
+            if identity in entered:
+                yield Found(path, problem="a folder that was already looked through")
+                continue
+            entered.add(identity)
             for entry in entries:
-                path = place.prefix + entry.name
-                if _is_folder(entry):
-                    found_in = links if entry.is_symlink() else folders
-                    found_in.append(_Place(entry.path, path + "/", entry.is_symlink()))
-                else:
-                    yield _met(entry, path)
+                if found := _found(entry, prefix + entry.name):
+                    yield found
+                elif Path(entry.path).resolve() != self.leave_out:
+                    (links if entry.is_symlink() else folders).append(f"{prefix}{entry.name}/")
 
 
-class _Place(NamedTuple):
-    """A folder to look into, and what its files' paths begin with."""
-
-    folder: str
-    prefix: str
-    is_link: bool = False
-
-
-class _NotEnteredError(Exception):
-    """A folder that is not looked into; the text is the reason, for people."""
-
-
-def _enter(
-    place: _Place, entered: set[tuple[int, int]], left_out: tuple[int, int] | None
-) -> list["os.DirEntry[str]"]:
-    identity = _identity(Path(place.folder))
-    if identity is not None and identity == left_out:
-        return []
-    if identity in entered:
-        kind = "a link to a folder" if place.is_link else "a folder"
-        raise _NotEnteredError(f"{kind} that was already looked through")
-    try:
-        with os.scandir(place.folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        raise _NotEnteredError(f"cannot be opened: {error.strerror}") from error
-    if identity is not None:
-        entered.add(identity)
-    return entries
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """What tells the folder from every other; None where there is none, or none to be seen."""
-    try:
-        facts = folder.stat()
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # such as a link that leads back to itself
-        return False
-
-
-def _met(entry: "os.DirEntry[str]", path: str) -> tuple[Found, str]:
-    try:
-        facts = entry.stat()
-    except OSError as error:
-        return _refused(path, _why_not(entry, error))
-    if stat.S_ISREG(facts.st_mode):
-        return Found(path, partial(Path, entry.path)), f"{facts.st_size} {facts.st_mtime_ns}"
-    return _refused(path, f"not a file but {_KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}")
-
-
-def _why_not(entry: "os.DirEntry[str]", error: OSError) -> str:
-    if error.errno == errno.ELOOP:
-        return "a link that leads back to itself"
-    if entry.is_symlink() and error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return "a link that leads nowhere"
-    return f"cannot be read: {error.strerror}"
-
-
-def _refused(path: str, problem: str) -> tuple[Found, str]:
-    return Found(path, None, problem), problem
-
-
-_LARGEST_FILE = 512 * 2**20
-_TOO_LARGE = "larger than 512 MiB when unpacked"
-
-
-def open_archive(path: Path) -> "ZipPictures | TarPictures":
+def open_archive(path: Path) -> Pictures:
     """Open the zip or tar archive at `path`.
 
     Raises:
@@ -198,35 +121,19 @@ def open_archive(path: Path) -> "ZipPictures | TarPictures":
         raise GanlibError(f"The archive '{path}' is damaged ({error}): fetch it again.") from error
 
 
-class _Archive:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name.split(".")[0] or "pictures"
-        self.place = str(path.resolve())
-
-    def fingerprint(self) -> str:
-        """Compute a hash of the archive's size and time of change."""
-        facts = self.path.stat()
-        return hashlib.sha256(f"{facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()
-
-
-class ZipPictures(_Archive):
-    """The files of a zip archive."""
+class ZipPictures(Pictures):
+    """The files of a zip archive, by their names."""
 
     def __init__(self, path: Path) -> None:
         """Read the archive's table of contents."""
-        super().__init__(path)
+        super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
         self._archive = zipfile.ZipFile(path)  # threads may read from it at the same time
-        self._members = [member for member in self._archive.infolist() if not member.is_dir()]
-
-    def __iter__(self) -> Iterator[Found]:
-        """Files by name."""
-        for member in sorted(self._members, key=lambda member: member.filename):
-            yield Found(member.filename, partial(self._read, member), _problem_of(member))
-
-    def __len__(self) -> int:
-        """How many files there are."""
-        return len(self._members)
+        members = (member for member in self._archive.infolist() if not member.is_dir())
+        stamp = _stamp(path.stat())
+        self.files = [
+            Found(member.filename, partial(self._read, member), _problem_of(member), stamp)
+            for member in sorted(members, key=lambda member: member.filename)
+        ]
 
     def _read(self, member: zipfile.ZipInfo) -> BytesIO:
         try:
@@ -236,45 +143,61 @@ class ZipPictures(_Archive):
             raise OSError(None, f"the archive is damaged here ({error})") from error
 
 
+class TarPictures(Pictures):
+    """The files of a tar archive, packed or not, in the order in which they lie."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the archive once to its end, to know its files."""
+        super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
+        self._path = path
+        stamp = _stamp(path.stat())
+        with tarfile.open(path) as archive:
+            self.files = [Found(member.name, stamp=stamp) for member in archive if not member.isdir()]
+
+    def __iter__(self) -> Iterator[Found]:
+        """Yield the files in order, each read as it comes: a packed archive has no other order."""
+        with tarfile.open(self._path) as archive:
+            for member in archive:
+                if not member.isdir():
+                    yield _tar_member(archive, member)
+
+
+def _listed(folder: Path) -> tuple[tuple[int, int], list["os.DirEntry[str]"]]:
+    """What tells the folder from every other, and what is in it."""
+    facts = folder.stat()
+    with os.scandir(folder) as listing:
+        return (facts.st_dev, facts.st_ino), sorted(listing, key=lambda entry: entry.name)
+
+
+def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
+    """What a folder lists, unless that is a folder itself."""
+    try:
+        facts = entry.stat()
+    except OSError as error:
+        if entry.is_symlink() and error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return Found(path, problem="a link that leads nowhere")
+        return Found(path, problem=f"cannot be read: {error.strerror}")
+    if stat.S_ISDIR(facts.st_mode):
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        return Found(path, problem=_NO_FILE)
+    return Found(path, partial(Path, entry.path), stamp=_stamp(facts))
+
+
+def _stamp(facts: os.stat_result) -> str:
+    return f"{facts.st_size} {facts.st_mtime_ns}"
+
+
 def _problem_of(member: zipfile.ZipInfo) -> str:
     if stat.S_ISLNK(member.external_attr >> 16):
-        return "a link within an archive"
+        return _NO_FILE
     if member.flag_bits & 1:
         return "locked with a password"
     return _TOO_LARGE if member.file_size > _LARGEST_FILE else ""
 
 
-class TarPictures(_Archive):
-    """The files of a tar archive, packed or not, in the order in which they lie."""
-
-    def __init__(self, path: Path) -> None:
-        """Count the files, which reads a packed archive once to its end."""
-        super().__init__(path)
-        with tarfile.open(path) as archive:
-            self._count = sum(not member.isdir() for member in archive)
-
-    def __iter__(self) -> Iterator[Found]:
-        """Files in their order; each is read as it comes, for a packed archive cannot be read crosswise."""
-        with tarfile.open(self.path) as archive:
-            for member in archive:
-                if not member.isdir():
-                    yield _tar_member(archive, member)
-
-    def __len__(self) -> int:
-        """How many files there are."""
-        return self._count
-
-
 def _tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Found:
-    if not member.isfile():
-        return Found(
-            member.name,
-            None,
-            "a link within an archive" if member.issym() or member.islnk() else "not a file",
-        )
     if member.size > _LARGEST_FILE:
-        return Found(member.name, None, _TOO_LARGE)
-    file = archive.extractfile(member)
-    if file is None:
-        return Found(member.name, None, "not a file")
-    return Found(member.name, partial(BytesIO, file.read()))
+        return Found(member.name, problem=_TOO_LARGE)
+    file = archive.extractfile(member) if member.isfile() else None  # which would follow a link
+    return Found(member.name, partial(BytesIO, file.read())) if file else Found(member.name, problem=_NO_FILE)

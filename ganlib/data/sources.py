@@ -1,6 +1,6 @@
 """Where pictures come from: bundled art, a folder, an archive, or a data set from the internet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,6 @@ from ganlib.runtime.files import bundled_folder, expand_home
 
 PORTRAITS = "portraits"
 PATCHWORK = "patchwork"
-_WAYS = ("kaggle", "opendatasets", "huggingface")
 
 
 def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
@@ -22,21 +21,45 @@ def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
     Raises:
         GanlibError: there is no such source, or it cannot be fetched.
     """
-    if via is not None:
-        return _fetched(str(source), via)
-    if source == PATCHWORK:
-        return FolderPictures(bundled_folder() / PATCHWORK)
-    if source == PORTRAITS:
-        raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
-    place = expand_home(source)
-    return _local(place) if place.exists() else _from_kaggle(str(source), download.fetch)
+    match via:
+        case None if source == PATCHWORK:
+            return FolderPictures(bundled_folder() / PATCHWORK)
+        case None if source == PORTRAITS:
+            raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
+        case None:
+            place = expand_home(source)
+            return _local(place) if place.exists() else _from_kaggle(str(source), download.fetch)
+        case "kaggle":
+            return _from_kaggle(str(source), download.fetch_with_kaggle)
+        case "opendatasets":
+            return _local(download.fetch_with_opendatasets(str(source)))
+        case "huggingface":
+            return HuggingFacePictures(str(source))
+    raise GanlibError(
+        f"There is no way '{via}' to fetch pictures: choose kaggle, opendatasets or huggingface."
+    )
 
 
-def _local(place: Path, name: str | None = None) -> Pictures:
-    pictures = FolderPictures(place) if place.is_dir() else open_archive(place)
-    if name:
-        pictures.name = name
-    return pictures
+class HuggingFacePictures(Pictures):
+    """Every picture of every split of a data set on the Hugging Face hub; its bytes go through untouched."""
+
+    def __init__(self, source: str) -> None:
+        """Download the data set `source`, "owner/name", unless it is there.
+
+        Raises:
+            GanlibError: `datasets` is missing, there is no such set, it is closed, or it holds no pictures.
+        """
+        super().__init__(source, f"huggingface:{source}")
+        splits = {split: _pictures_only(rows, source) for split, rows in _load(source).items()}
+        self.files = [
+            Found(f"{split}/{row:06d}", partial(_open_row, rows, row), stamp=rows._fingerprint)
+            for split, rows in splits.items()
+            for row in range(len(rows))
+        ]
+
+
+def _local(place: Path) -> Pictures:
+    return FolderPictures(place) if place.is_dir() else open_archive(place)
 
 
 def _from_kaggle(source: str, fetch: Callable[[str], Path]) -> Pictures:
@@ -46,45 +69,9 @@ def _from_kaggle(source: str, fetch: Callable[[str], Path]) -> Pictures:
             f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "
             f"('owner/name' or its address), '{PORTRAITS}' or '{PATCHWORK}'."
         )
-    return _local(fetch(handle), handle.split("/")[1])
-
-
-def _fetched(source: str, via: str) -> Pictures:
-    match via:
-        case "kaggle":
-            return _from_kaggle(source, download.fetch_with_kaggle)
-        case "opendatasets":
-            return _local(download.fetch_with_opendatasets(source))
-        case "huggingface":
-            return HuggingFacePictures(source)
-    raise GanlibError(f"There is no way '{via}' to fetch pictures: choose one of {', '.join(_WAYS)}.")
-
-
-class HuggingFacePictures:
-    """Every picture of every split of a data set on the Hugging Face hub; its bytes go through untouched."""
-
-    def __init__(self, source: str) -> None:
-        """Download the data set `source`, "owner/name", unless it is there.
-
-        Raises:
-            GanlibError: `datasets` is missing, there is no such set, it is closed, or it holds no pictures.
-        """
-        self.name, self.place = source, f"huggingface:{source}"
-        self._splits = {split: _pictures_only(rows, source) for split, rows in _load(source).items()}
-
-    def fingerprint(self) -> str:
-        """Return text that changes when the data set does."""
-        return " ".join(f"{split}:{rows._fingerprint}" for split, rows in self._splits.items())
-
-    def __len__(self) -> int:
-        """How many rows there are in all splits."""
-        return sum(map(len, self._splits.values()))
-
-    def __iter__(self) -> Iterator[Found]:
-        """Every row, split by split."""
-        for split, rows in self._splits.items():
-            for row in range(len(rows)):
-                yield Found(f"{split}/{row:06d}", partial(_open_row, rows, row))
+    pictures = _local(fetch(handle))
+    pictures.name = handle.split("/")[1]
+    return pictures
 
 
 def _load(source: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import atexit
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,26 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import torch
 
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import workspace
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread of torch, and afterwards on as many as before; it decorates functions, too.
-
-    What takes a fraction of a millisecond is too little to share: where something else is running, threads
-    wait for each other many times as long as they work.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
 
 TINY_STEPS = 6
 _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
@@ -51,7 +37,7 @@ class Machine:
     memory_gib: float
 
     def __str__(self) -> str:
-        """One line for a log or a notebook."""
+        """Return one line for a log or a notebook."""
         arithmetic = "fp32" if self.precision == "no" else self.precision
         return f"{self.device.type}: {self.name}, {self.memory_gib:.0f} GiB, {arithmetic}"
 
@@ -67,6 +53,54 @@ def detect(device: str | None = None, precision: str | None = None) -> Machine:
     """
     machine = _describe(device or _best_device())
     return replace(machine, precision=_checked(precision, machine)) if precision else machine
+
+
+def memory_gib() -> float:
+    """Return the memory of this machine in GiB."""
+    return psutil.virtual_memory().total / 2**30
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on `device` now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available  # the memory of Apple's GPU is the machine's own
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of torch, and afterwards on as many as before; it decorates functions, too.
+
+    Work of a fraction of a millisecond is too little to share: threads would mostly wait for each other.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def is_tiny() -> bool:
+    """Tell whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
+    return os.environ.get("GANLIB_TINY") == "1"
+
+
+def budget(full: int, tiny: int) -> int:
+    """Return `full`, or `tiny` when every run is to be as short as can be."""
+    return tiny if is_tiny() else full
+
+
+def run_folder(name: str) -> Path:
+    """Return where a notebook keeps the run `name`: `runs/name` in the workspace.
+
+    A tiny run has a folder of its own, which goes with the process.
+    """
+    if is_tiny():
+        folder = tempfile.mkdtemp(prefix="ganlib-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder) / name
+    return workspace() / "runs" / name
 
 
 def _describe(kind: str) -> Machine:
@@ -111,56 +145,13 @@ def _cuda() -> Machine:
             f"The GPU does not answer ({str(error).partition('.')[0]}): a notebook that starts processes "
             "must not have used it before. Restart the kernel and start them first."
         ) from error
-    native_bf16 = torch.cuda.get_device_capability(index) >= _FIRST_CAPABILITY_WITH_BF16
-    precision = "bf16" if native_bf16 else "fp16"
+    has_bf16 = torch.cuda.get_device_capability(index) >= _FIRST_CAPABILITY_WITH_BF16
+    precision = "bf16" if has_bf16 else "fp16"
     return Machine(torch.device("cuda", index), precision, properties.name, properties.total_memory / 2**30)
 
 
 def _processor() -> str:
     information = Path("/proc/cpuinfo")  # Linux; elsewhere the platform module knows a name
-    if information.exists():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def memory_gib() -> float:
-    """Return the memory of this machine in GiB."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError):  # Windows has no sysconf
-        import psutil
-
-        return psutil.virtual_memory().total / 2**30
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free on `device` now."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    import psutil
-
-    return psutil.virtual_memory().available  # the memory of Apple's GPU is the machine's own
-
-
-def is_tiny() -> bool:
-    """Tell whether `GANLIB_TINY=1` asks every run to be as short as can be, as in the tests."""
-    return os.environ.get("GANLIB_TINY") == "1"
-
-
-def budget(full: int, tiny: int) -> int:
-    """Return `full`, or `tiny` when every run is to be as short as can be."""
-    return tiny if is_tiny() else full
-
-
-def run_folder(name: str) -> Path:
-    """Return where a notebook keeps the run `name`: `runs/name` in the workspace.
-
-    A tiny run has a folder of its own, which goes with the process.
-    """
-    if is_tiny():
-        folder = tempfile.mkdtemp(prefix="ganlib-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder) / name
-    return workspace() / "runs" / name
+    text = information.read_text(encoding="utf-8") if information.exists() else ""
+    name = re.search(r"^model name\s*: (.*)", text, re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()

@@ -17,11 +17,6 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.device import Machine
 from ganlib.runtime.files import cache_folder, make_folder
 
-_LOST = (
-    "Another process of this run has ended, so this one ends as well: what it printed says why. Start the "
-    "same command again, with fewer processes if need be; it goes on from the last checkpoint."
-)
-
 
 class Share(NamedTuple):
     """The equal part of every batch that belongs to process `rank` of `size`; the whole if it is alone.
@@ -44,8 +39,7 @@ ALONE = Share()
 class Distributed:
     """What the processes of a run do together; a process that is alone has nothing to wait for.
 
-    Every process calls the same methods in the same order. Where another process is gone, each of them
-    raises `GanlibError`.
+    Every process calls the same methods in the same order; all raise `GanlibError` where another is gone.
     """
 
     def __init__(self, share: Share = ALONE, flags: dist.ProcessGroup | None = None) -> None:
@@ -60,13 +54,23 @@ class Distributed:
         Raises:
             GanlibError: the others are not met, or cannot work together on this device.
         """
-        state = _meet(machine)
-        if state.num_processes == 1:
+        kind = machine.device.type
+        try:
+            state = PartialState(cpu=kind == "cpu")
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise GanlibError(f"The processes of this run did not meet: {reason}") from error
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        if state.num_processes != started:
+            raise GanlibError(
+                f"{started} processes were started, and on '{kind}' each would train by itself: start one, "
+                "or add --device cpu."
+            )
+        if started == 1:
             return cls()
-        share = Share(state.process_index, state.num_processes)
-        if machine.device.type == "cpu":
-            return cls(share)
-        return cls(share, cast("dist.ProcessGroup", dist.new_group(backend="gloo")))
+        atexit.register(_leave)
+        flags = None if kind == "cpu" else cast("dist.ProcessGroup", dist.new_group(backend="gloo"))
+        return cls(Share(state.process_index, started), flags)
 
     @property
     def size(self) -> int:
@@ -143,24 +147,7 @@ def division(processes: int, batch_size: int, nets: Iterable[nn.Module]) -> str:
     return f"{processes} processes share each batch of {batch_size}; {norms}."
 
 
-def _meet(machine: Machine) -> PartialState:
-    kind = machine.device.type
-    try:
-        state = PartialState(cpu=kind == "cpu")
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise GanlibError(f"The processes of this run did not meet: {reason}") from error
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    if state.num_processes != started:
-        raise GanlibError(
-            f"{started} processes were started, and on '{kind}' each would train by itself: start one, or "
-            "add --device cpu."
-        )
-    atexit.register(_part)
-    return state
-
-
-def _part() -> None:
+def _leave() -> None:
     if dist.is_initialized():  # torch aborts a process that ends while its group still listens
         dist.destroy_process_group()
 
@@ -170,4 +157,8 @@ def _losses_explained() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise GanlibError(_LOST) from error
+        raise GanlibError(
+            "Another process of this run has ended, so this one ends as well: what it printed says why. "
+            "Start the same command again, with fewer processes if need be; it goes on from the last "
+            "checkpoint."
+        ) from error

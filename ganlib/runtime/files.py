@@ -8,6 +8,15 @@ from pathlib import Path
 
 from ganlib.errors import GanlibError
 
+_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DRIVE = "content/drive/MyDrive"
+_KAGGLE = "kaggle/working"
+
+
+def expand_home(path: str | Path) -> Path:
+    """Replace a leading ~ by the home folder; where there is no such user, the path stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
+
 
 def bundled_folder() -> Path:
     """Return the folder of bundled art and weights, in an installed package or in a checkout."""
@@ -16,17 +25,37 @@ def bundled_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "data"
 
 
-_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def expand_home(path: str | Path) -> Path:
-    """Replace a leading ~ by the home folder; where there is no such user, the path stays as it is."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
-
-
 def cache_folder() -> Path:
     """Return where downloads and prepared pictures are kept: `ganlib` in `$XDG_CACHE_HOME` or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlib"
+
+
+def workspace(root: Path = Path("/")) -> Path:
+    """Return the folder for runs and prepared pictures.
+
+    That is `$GANLIB_WORKSPACE`, if it is set; `ganlib` in Google Drive, while that is mounted; what Kaggle
+    keeps of a notebook; else the folder in which one works. `root` is where the file system begins.
+    """
+    return _kept(root) or Path()
+
+
+def prepared_folder(root: Path = Path("/")) -> Path:
+    """Return where prepared pictures are kept: with the runs if they outlive the machine, or in its cache."""
+    kept = _kept(root)
+    return kept / "prepared" if kept else cache_folder()
+
+
+def is_kaggle() -> bool:
+    """Tell whether this is a notebook on Kaggle, whose machines have Colab's module, too."""
+    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+
+
+def drive_hint(root: Path = Path("/")) -> str:
+    """Say what to type in Colab so that runs outlive it; nothing waits for an answer."""
+    if (root / _DRIVE).is_dir():
+        return f"Runs are kept in Google Drive, in {workspace(root)}."
+    mount = "from google.colab import drive; drive.mount('/content/drive')"
+    return f"Runs are lost with this runtime, unless you mount Google Drive before this cell: {mount}"
 
 
 @contextmanager
@@ -76,8 +105,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
     with disk_errors_explained(path):
         try:
             write(part)
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
+            _fsync(part)
             if keep:
                 _keep(path, keep)
             part.replace(path)
@@ -86,13 +114,32 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
             part.unlink(missing_ok=True)
 
 
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.part{path.suffix}")
-
-
 def is_part(path: Path) -> bool:
     """Tell whether `path` is what `write_atomically` leaves behind if it is killed."""
     return path.name.startswith(".") and path.stem.endswith(".part")
+
+
+def sync(path: Path) -> None:
+    """Wait until what was written to `path` is on the disk; raise `GanlibError` where that is full."""
+    with disk_errors_explained(path):
+        _fsync(path)
+
+
+def _kept(root: Path) -> Path | None:
+    if named := os.environ.get("GANLIB_WORKSPACE"):
+        return Path(named).expanduser()
+    if (root / _DRIVE).is_dir():
+        return root / _DRIVE / "ganlib"
+    return root / _KAGGLE if (root / _KAGGLE).is_dir() else None
+
+
+def _fsync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.part{path.suffix}")
 
 
 def _keep(path: Path, keep: Path) -> None:
@@ -108,16 +155,6 @@ def _keep(path: Path, keep: Path) -> None:
     link.unlink(missing_ok=True)  # it stays where both names meant the same file before
 
 
-def sync(path: Path) -> None:
-    """Wait until what was written to `path` is on the disk.
-
-    Raises:
-        GanlibError: the disk is full.
-    """
-    with disk_errors_explained(path), path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
 def _sync_folder(folder: Path) -> None:
     """Wait until the names in `folder` are on the disk; Windows knows no such thing."""
     if os.name == "nt":
@@ -130,46 +167,3 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(place)
-
-
-_DRIVE = "content/drive/MyDrive"
-_KAGGLE = "kaggle/working"
-_MOUNT = "from google.colab import drive; drive.mount('/content/drive')"
-
-
-def workspace(root: Path = Path("/")) -> Path:
-    """Return the folder for runs and prepared pictures.
-
-    That is `$GANLIB_WORKSPACE`, if it is set; `ganlib` in Google Drive, while that is mounted; what Kaggle
-    keeps of a notebook; else the folder in which one works. `root` is where the file system begins.
-    """
-    return _kept(root) or Path()
-
-
-def _kept(root: Path) -> Path | None:
-    if named := os.environ.get("GANLIB_WORKSPACE"):
-        return Path(named).expanduser()
-    if (root / _DRIVE).is_dir():
-        return root / _DRIVE / "ganlib"
-    return root / _KAGGLE if (root / _KAGGLE).is_dir() else None
-
-
-def prepared_folder(root: Path = Path("/")) -> Path:
-    """Return where prepared pictures are kept: with the runs if these outlive this machine, or in its cache.
-
-    Preparing takes minutes, and nobody wants to wait for it in each new runtime.
-    """
-    kept = _kept(root)
-    return kept / "prepared" if kept else cache_folder()
-
-
-def is_kaggle() -> bool:
-    """Tell whether this is a notebook on Kaggle, whose machines have Colab's module, too."""
-    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
-
-
-def drive_hint(root: Path = Path("/")) -> str:
-    """Say what to type in Colab so that runs outlive it; nothing waits for an answer."""
-    if (root / _DRIVE).is_dir():
-        return f"Runs are kept in Google Drive, in {workspace(root)}."
-    return f"Runs are lost with this runtime, unless you mount Google Drive before this cell: {_MOUNT}"

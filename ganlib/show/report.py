@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from ganlib.data.decode import MOST_PIXELS
+from ganlib.data.decode import MOST_PIXELS, open_picture
 from ganlib.data.manifest import Manifest, read_manifest
 from ganlib.data.prepare import images_file
 from ganlib.data.readers import Found, Pictures
@@ -107,7 +107,7 @@ def _thumbnail(found: Found | None) -> Figure | None:
     if found is None or found.open is None or found.problem:
         return None
     try:
-        with _half_pictures(), Image.open(found.open()) as picture:
+        with _half_pictures(), open_picture(found.open()) as picture:
             if math.prod(picture.size) > MOST_PIXELS:
                 return None
             picture.draft("RGB", (THUMBNAIL, THUMBNAIL))

@@ -1,17 +1,22 @@
+import hashlib
+import json
 import zlib
+from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from ganlib.data.dataset import ImageDataset, as_image_dataset, load_art, to_bytes, to_float
+from ganlib.data.dataset import ImageDataset, as_image_dataset, load_art, read_photo, to_bytes, to_float
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
-from tests.data.pictures import fill
+from ganlib.runtime.files import bundled_folder
+from tests.data.pictures import fill, noise
 
 
 def test_the_split_follows_the_rule_and_nothing_else(art):
@@ -85,3 +90,178 @@ def test_an_image_folder_becomes_bytes_once(tmp_path):
     normal = transforms.Compose([shape, transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     assert np.array_equal(as_image_dataset(ImageFolder(tmp_path / "all", normal), 32).images, plain.images)
     assert as_image_dataset(plain, 32) is plain
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "no length, or none above 0"),
+        ([torch.zeros(())], r"holds \(\), and a picture is \(3, S, S\)"),
+        (["words"], "holds str, and a picture"),
+        ([torch.zeros(3, 8, 9)], r"holds \(3, 8, 9\), and a picture"),
+        ([torch.full((3, 8, 8), torch.nan)], r"numbers outside \[-1, 1\]: normalise"),
+        ([torch.rand(3, 8, 8)], r"lie in \[0, 1\].*add transforms.Normalize"),
+        ([torch.zeros(3, 8, 8), torch.zeros(3, 4, 4)], "differ in size"),
+        ([-torch.ones(3, 8, 8)], "of 32 px wants such pictures, 'list' has 8 px"),
+    ],
+)
+def test_a_dataset_that_does_not_fit_is_a_sentence(items, message):
+    with pytest.raises(GanlibError, match=message):
+        as_image_dataset(items, 32)
+
+
+def test_a_name_with_a_transform_is_a_dataset_too():
+    art = load_art("portraits", transform=lambda picture: picture[:, ::2, ::2])
+    assert art[0].shape == (3, 32, 32)
+    assert as_image_dataset("portraits", 64).images.shape == (4000, 64, 64, 3)
+
+
+def test_the_portraits_are_four_thousand_different_pictures():
+    portraits = load_art("portraits")
+    assert portraits.images.shape == (4000, 64, 64, 3)
+    assert len({image.tobytes() for image in portraits.images}) == 4000
+    assert portraits.images.std((1, 2, 3)).min() > 20
+    assert portraits.manifest is None
+
+
+def test_the_atlas_is_the_one_that_was_made():
+    atlas = bundled_folder() / "portraits.webp"
+    facts = json.loads((bundled_folder() / "portraits.json").read_text(encoding="utf-8"))
+    assert hashlib.sha256(atlas.read_bytes()).hexdigest() == facts["sha256"]
+    assert facts["sha256"] in (bundled_folder() / "README.md").read_text(encoding="utf-8")
+    assert atlas.stat().st_size <= 4_000_000
+
+
+def test_the_patchwork_is_complete():
+    files = sorted((bundled_folder() / "patchwork").glob("*.png"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    facts = json.loads((bundled_folder() / "patchwork.json").read_text(encoding="utf-8"))
+    assert digest == facts["sha256"]
+    assert sum(path.stat().st_size for path in files) <= 4_000_000
+    patchwork = load_art("patchwork", 32)
+    assert patchwork.images.shape == (300, 32, 32, 3)
+    assert patchwork.name == "patchwork"
+    assert patchwork.manifest.duplicates() == 0
+    with Image.open(files[0]) as picture:
+        assert picture.size == (512, 512)
+
+
+def test_portraits_come_at_other_sizes():
+    small = load_art("portraits", 32).images
+    large = load_art("portraits", 64).images
+    halved = large[:50].reshape(50, 32, 2, 32, 2, 3).mean((2, 4))
+    assert np.abs(small[:50] - halved).mean() < 6
+
+
+def test_a_folder_is_art_too(tmp_path):
+    folder = fill(tmp_path / "mine", 66, ".tif")
+    noise(99, 100, 64).save(folder / "large.png")
+    art = load_art(folder, 32)
+    assert (len(art), art.name, art.size) == (67, "mine", 32)
+    assert [entry.path for entry in art.manifest.files][-1] == "large.png"
+    with pytest.raises(GanlibError, match=r"Too few pictures: 1 from 67 files, .* 66 smaller than 64 px\."):
+        load_art(str(folder))
+
+
+def test_the_crop_is_chosen(tmp_path):
+    folder = tmp_path / "tall"
+    folder.mkdir()
+    for index in range(64):
+        Image.new("RGB", (40, 80), (index * 3, 0, 0)).save(folder / f"{index}.png")
+    assert load_art(folder, 32, crop="pad").images[5][16, 0].tolist() == [255, 255, 255]
+    assert load_art(folder, 32).images[5][16, 0].tolist() != [255, 255, 255]
+    assert len(load_art(folder, 32, crop="tiles")) == 128
+
+
+def test_a_prepared_set_is_opened_as_it_is(tmp_path):
+    out = prepare(fill(tmp_path / "mine", 64), Settings(32), tmp_path / "set")
+    for size in (None, 32):
+        art = load_art(out, size)
+        assert (len(art), art.name, art.folder) == (64, "set", out)
+    with pytest.raises(GanlibError, match=r"prepared with 32 px, not 64: prepare them again"):
+        load_art(str(out), 64)
+
+
+@pytest.mark.parametrize("size", [48, 16, 1024, 0, -64])
+def test_a_size_that_no_net_paints_is_a_sentence(size):
+    with pytest.raises(GanlibError, match="power of two"):
+        load_art("portraits", size)
+
+
+def test_an_unknown_source_is_a_sentence():
+    with pytest.raises(GanlibError, match="'portraits' or 'patchwork'"):
+        load_art("portrait")
+
+
+RED = (255, 0, 0)
+
+
+def photo(size, kind="PNG", mode="RGB", colour=RED, **settings):
+    file = BytesIO()
+    Image.new(mode, size, colour).save(file, kind, **settings)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("crop", ["centre", "pad", "stretch"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (20, 9), (32, 32), (31, 900), (1200, 700)])
+def test_a_photo_of_any_size_becomes_a_square(size, crop):
+    image = read_photo(photo(size), 32, crop)
+    assert image.shape == (3, 32, 32)
+    middle = image[:, 16, 16]
+    assert image.dtype == torch.float32
+    if crop != "pad" or min(size) * 32 > 2 * max(size):  # else the picture is a thin line on white
+        assert middle.tolist() == pytest.approx([1, -1, -1], abs=0.02)
+
+
+def test_it_is_upright_on_white_and_plain():
+    left_black = Image.new("RGB", (64, 64), "white")
+    left_black.paste("black", (0, 0, 32, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right by a quarter
+    file = BytesIO()
+    left_black.save(file, "PNG", exif=exif)
+    image = read_photo(file, 64)
+    assert image[:, 10].mean() == pytest.approx(-1, abs=0.01)
+    assert image[:, 50].mean() == pytest.approx(1, abs=0.01)
+    clear = read_photo(photo((40, 40), mode="RGBA", colour=(0, 0, 0, 0)), 64)
+    assert clear.min() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_it_may_be_of_many_formats_from_a_file_or_from_memory(kind, tmp_path):
+    path = tmp_path / "photo"
+    path.write_bytes(photo((20, 50), kind).getvalue())
+    assert torch.equal(read_photo(path, 32), read_photo(BytesIO(path.read_bytes()), 32))
+
+
+def test_a_small_one_is_enlarged_and_a_large_one_reduced_alike():
+    small = read_photo(photo((8, 8)), 64)
+    assert torch.allclose(small, read_photo(photo((500, 500)), 64), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "an empty file"),
+        (b"hello", "not a picture"),
+        (b"%PDF-1.7", "PDF"),
+        (photo((90, 90)).getvalue()[:-30], "truncated"),
+        (photo((9, 9)).getvalue()[:-30], "truncated"),
+    ],
+)
+def test_what_is_no_picture_is_a_sentence(content, reason, tmp_path):
+    with pytest.raises(GanlibError, match=f"This file is no picture to work with .*{reason}"):
+        read_photo(BytesIO(content), 64)
+    path = tmp_path / "mine.jpg"
+    path.write_bytes(content)
+    with pytest.raises(GanlibError, match=r"mine\.jpg' is no picture"):
+        read_photo(path, 64)
+
+
+def test_a_photo_that_is_not_there_is_a_sentence(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere.png"):
+        with pytest.raises(GanlibError, match="cannot be read"):
+            read_photo(path, 64)
+    with pytest.raises(GanlibError, match="choose one of centre, pad, stretch"):
+        read_photo(photo((90, 90)), 64, "tiles")

@@ -251,6 +251,7 @@ def test_what_is_no_archive_is_thrown_away(site, way, tmp_path, content):
 @pytest.mark.parametrize("way", [fetch, fetch_with_opendatasets])
 def test_a_bomb_is_stopped_and_swept_up(site, way, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "_MOST_BYTES", 50_000_000)
+    monkeypatch.setattr(download, "_LOOK_EVERY", 0.01)  # newer zipfiles stop at the second file themselves
     put_pair(Path())
     site.archive = made.bomb()
     with pytest.raises(GanlibError, match="more than there is room for"):

@@ -15,7 +15,7 @@ import pytest
 from ganlib.data import prepare as module
 from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings, read_manifest
-from ganlib.data.prepare import default_place, prepare
+from ganlib.data.prepare import NpyWriter, default_place, prepare
 from ganlib.data.readers import Found
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill, noise
@@ -330,3 +330,36 @@ prepare(Path({str(folder)!r}), Settings(32, at_least=1))
 assert "torch" not in sys.modules, "torch"
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def write(path, count, rows=None):
+    writer = NpyWriter(path, 2)
+    images = np.random.default_rng(count).integers(0, 256, (count, 2, 2, 3), dtype=np.uint8)
+    for image in images:
+        writer.append(image)
+    if rows is not None:
+        writer.keep(rows)
+    writer.close()
+    return images
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 12345])
+def test_what_was_written_is_read_whatever_the_count(tmp_path, count):
+    images = write(tmp_path / "a.npy", count)
+    assert np.array_equal(np.load(tmp_path / "a.npy"), images)
+    assert np.load(tmp_path / "a.npy", mmap_mode="r").shape == (count, 2, 2, 3) if count else True
+
+
+def test_an_image_that_is_not_contiguous_is_written_as_it_looks(tmp_path):
+    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)[:, ::2]
+    with_gaps = NpyWriter(tmp_path / "a.npy", 2)
+    with_gaps.append(image)
+    with_gaps.close()
+    assert np.array_equal(np.load(tmp_path / "a.npy")[0], image)
+
+
+@pytest.mark.parametrize("rows", [[], [0], [3, 4, 19], list(range(0, 20, 2))])
+def test_only_some_images_are_kept_in_their_order(tmp_path, rows):
+    images = write(tmp_path / "a.npy", 20, rows)
+    assert np.array_equal(np.load(tmp_path / "a.npy"), images[rows])
+    assert (tmp_path / "a.npy").stat().st_size == 128 + 12 * len(rows)

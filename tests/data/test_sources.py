@@ -72,7 +72,7 @@ def test_portraits_are_no_files():
 
 
 def test_a_way_that_there_is_not_is_a_sentence():
-    with pytest.raises(GanlibError, match=r"no way 'carrier pigeon'.*kaggle, opendatasets, huggingface"):
+    with pytest.raises(GanlibError, match=r"no way 'carrier pigeon'.*kaggle, opendatasets or huggingface"):
         find_pictures("owner/name", via="carrier pigeon")
 
 

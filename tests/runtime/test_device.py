@@ -7,6 +7,7 @@ import torch
 
 from ganlib.errors import GanlibError
 from ganlib.runtime import device as machine
+from ganlib.runtime.device import one_thread
 
 
 class Card:
@@ -116,3 +117,29 @@ def test_a_tiny_run_leaves_nothing_behind(monkeypatch):
     folder = Path(told.stdout.strip())
     assert folder.name == "a"
     assert not folder.parent.exists()
+
+
+@pytest.fixture
+def three_threads():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_one_thread_and_then_as_many_as_before(three_threads):
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+
+
+def test_as_many_as_before_after_an_error_too(three_threads):
+    with pytest.raises(RuntimeError), one_thread():
+        raise RuntimeError
+    assert torch.get_num_threads() == 3
+
+
+def test_a_function_can_be_held_to_one_thread_every_time_it_is_called(three_threads):
+    threads = one_thread()(torch.get_num_threads)
+    assert [threads(), threads()] == [1, 1]
+    assert torch.get_num_threads() == 3

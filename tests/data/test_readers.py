@@ -1,5 +1,6 @@
 import io
 import os
+import sys
 import tarfile
 import zipfile
 
@@ -10,12 +11,72 @@ from ganlib.data import readers as module
 from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings, read_manifest
 from ganlib.data.prepare import prepare
-from ganlib.data.readers import open_archive
+from ganlib.data.readers import FolderPictures, open_archive
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill, noise
 
 FEW = Settings(32, at_least=1)
 NAMES = ["deep/002.png", "000.png", "deep/er/001.png"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = fill(tmp_path / "art", 3)
+    fill(folder / "deep" / "deeper", 2)
+    return folder
+
+
+def paths(folder):
+    return [found.path for found in FolderPictures(folder)]
+
+
+def test_files_come_by_path_from_every_depth(folder):
+    assert paths(folder) == ["000.png", "001.png", "002.png", "deep/deeper/000.png", "deep/deeper/001.png"]
+    assert len(FolderPictures(folder)) == 5
+    assert [found.open().read_bytes()[1:4] for found in FolderPictures(folder)] == [b"PNG"] * 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make links")
+def test_links_to_files_and_folders_are_followed_once(folder, tmp_path):
+    elsewhere = fill(tmp_path / "elsewhere", 1)
+    (folder / "file-link.png").symlink_to(elsewhere / "000.png")
+    (folder / "folder-link").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "deep" / "up").symlink_to(folder, target_is_directory=True)
+    met = {found.path: found.problem for found in FolderPictures(folder)}
+    assert met["file-link.png"] == met["folder-link/000.png"] == ""
+    assert met["deep/up"] == "a folder that was already looked through"
+    assert len(met) == 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make links")
+def test_the_fingerprint_changes_with_the_files_and_with_nothing_else(folder):
+    seen = [FolderPictures(folder).fingerprint()]
+    assert FolderPictures(folder).fingerprint() == seen[0]
+    (folder / "000.png").touch()
+    seen.append(FolderPictures(folder).fingerprint())
+    (folder / "000.png").rename(folder / "zzz.png")
+    seen.append(FolderPictures(folder).fingerprint())
+    os.truncate(folder / "zzz.png", 10)
+    seen.append(FolderPictures(folder).fingerprint())
+    (folder / "zzz.png").unlink()
+    seen.append(FolderPictures(folder).fingerprint())
+    (folder / "broken").symlink_to("nowhere")
+    seen.append(FolderPictures(folder).fingerprint())
+    assert len(set(seen)) == 6
+
+
+def test_a_folder_that_cannot_be_opened_is_met_with_its_reason(folder, monkeypatch):
+    scan = os.scandir
+
+    def closed(path):
+        if str(path).endswith("deeper"):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr("ganlib.data.readers.os.scandir", closed)
+    met = {found.path: found.problem for found in FolderPictures(folder)}
+    assert met["deep/deeper"] == "cannot be opened: Permission denied"
+    assert len(met) == 4
 
 
 def png(seed):
@@ -95,7 +156,7 @@ def test_a_link_in_a_zip_is_not_followed(tmp_path):
     path = zipped(tmp_path / "art.zip", [*FILES, (link, b"/etc/passwd")])
     art, refused = prepared(path)
     assert len(art) == 3
-    assert refused == {"link.png": "a link within an archive"}
+    assert refused == {"link.png": "not a file but a link, a pipe or a device"}
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
@@ -107,8 +168,7 @@ def test_what_is_no_file_in_a_tar_is_not_followed(tmp_path, kind):
         archive.addfile(member)
     art, refused = prepared(path)
     assert len(art) == 3
-    expected = "a link within an archive" if kind in {tarfile.SYMTYPE, tarfile.LNKTYPE} else "not a file"
-    assert refused == {"odd.png": expected}
+    assert refused == {"odd.png": "not a file but a link, a pipe or a device"}
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])

@@ -1,10 +1,13 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from ganlib.errors import GanlibError
-from ganlib.latent.directions import Directions
+from ganlib.latent.directions import Directions, sefa_directions
+from ganlib.latent.sampling import sample_latent
+from ganlib.run import load_generator
 from ganlib.studio.notes import Notes, read_notes, write_notes
 
 AXES = torch.eye(4)
@@ -74,3 +77,12 @@ def test_damaged_ones_are_explained(tmp_path, text):
         read_notes(path, 4)
     path.write_text(json.dumps(GOOD))
     assert read_notes(path, 4).names[0][0] == "hair"
+
+
+def test_the_notes_of_version_0_1_open():
+    folder = Path(__file__).parents[1] / "old" / "version-0.1"
+    generator, recipe = load_generator(folder)
+    notes = read_notes(folder / "studio" / "studio.json", recipe.latent_dim)
+    assert torch.equal(notes.favourites[0], sample_latent(1, recipe.latent_dim, 9)[0])
+    names = notes.names_for(sefa_directions(generator, 3))
+    assert names == ["hair", "direction 2", "direction 3"]

@@ -183,7 +183,8 @@ def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) 
     art = data if isinstance(data, ImageDataset) else _from_dataset(data)
     if art.size != size:
         raise GanlibError(
-            f"A recipe of {size} px wants such pictures, '{art.name}' has {art.size} px: resize them."
+            f"The recipe wants pictures of {size} px, and '{art.name}' has {art.size} px: load or resize them "
+            f"to {size}."
         )
     return art
 

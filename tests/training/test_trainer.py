@@ -258,7 +258,7 @@ def test_the_progress_bar_says_what_is_asked_of_it(recipe, art, tmp_path, capsys
 
 
 def test_pictures_of_another_size_are_a_sentence(art, tmp_path):
-    with pytest.raises(GanlibError, match="A recipe of 64 px wants such pictures, 'blocks' has 32 px"):
+    with pytest.raises(GanlibError, match="wants pictures of 64 px, and 'blocks' has 32 px"):
         Trainer("portraits64", art, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
 

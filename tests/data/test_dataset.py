@@ -102,7 +102,7 @@ def test_an_image_folder_becomes_bytes_once(tmp_path):
         ([torch.full((3, 8, 8), torch.nan)], r"numbers outside \[-1, 1\]: normalise"),
         ([torch.rand(3, 8, 8)], r"lie in \[0, 1\].*add transforms.Normalize"),
         ([torch.zeros(3, 8, 8), torch.zeros(3, 4, 4)], "differ in size"),
-        ([-torch.ones(3, 8, 8)], "of 32 px wants such pictures, 'list' has 8 px"),
+        ([-torch.ones(3, 8, 8)], "wants pictures of 32 px, and 'list' has 8 px"),
     ],
 )
 def test_a_dataset_that_does_not_fit_is_a_sentence(items, message):

@@ -183,8 +183,8 @@ def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) 
     art = data if isinstance(data, ImageDataset) else _from_dataset(data)
     if art.size != size:
         raise GanlibError(
-            f"The recipe wants pictures of {size} px, and '{art.name}' has {art.size} px: load or resize them "
-            f"to {size}."
+            f"The recipe wants pictures of {size} px, and '{art.name}' has {art.size} px: load or resize "
+            f"them to {size}."
         )
     return art
 

@@ -114,10 +114,7 @@ def _draw_counts(axes: Any, layer: TransposedConvolution) -> None:
 
 
 class CheckerboardCalculator(Interactive):
-    """Sliders for the numbers of a transposed convolution, `layer`; its size and overlap are told and drawn.
-
-    In a notebook it is four sliders above a picture (ipywidgets 7.7 or 8); where there is no kernel, a still.
-    """
+    """Sliders for a transposed convolution, `layer`, whose output size and overlap are told and drawn."""
 
     def __init__(self, size: int = 4, kernel: int = 4, stride: int = 2, padding: int = 1) -> None:
         """Begin with these numbers; one that is too small or beyond its slider raises `GanlibError`."""

@@ -28,10 +28,7 @@ _BETWEEN_MESSAGES = 0.02  # seconds in which a kernel reads what waits to be rea
 
 
 class Playground(Interactive):
-    """Train a toy GAN with settings of your own, and watch samples and D's verdict move.
-
-    In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
-    """
+    """Train a toy GAN with settings of your own, and watch samples and D's verdict move."""
 
     def __init__(self, settings: ToySettings | None = None, every: int = 50, snapshots: int = 48) -> None:
         """Begin with these settings; a training is `snapshots` times `every` steps, each drawn at its end.

@@ -43,11 +43,7 @@ class PairSampler:
     """Draws a held-out picture and a generated one, on random sides; a seed gives the same pairs."""
 
     def __init__(self, generator: Generator, images: ImageDataset, seed: int = 0) -> None:
-        """Take the real pictures from those of `images` that were held out.
-
-        Raises:
-            GanlibError: none are, or the generator makes another size, which would give it away.
-        """
+        """Draw from held-out `images`; if there are none, or of another size, raise `GanlibError`."""
         self._generator = generator
         self._images = images
         self._random = Random(seed)

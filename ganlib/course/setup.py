@@ -22,7 +22,6 @@ _GPU = {
     "colab": f"No GPU: Runtime > Change runtime type > T4 GPU gives one for nothing. {_GO_ON}",
     "kaggle": f"No GPU: Settings > Accelerator > GPU T4 x2 gives one for nothing. {_GO_ON}",
 }
-_INTERNET = {"kaggle": " (Settings > Internet turns it on)"}
 _PROJECT = Path(__file__).parents[2]
 
 
@@ -75,7 +74,8 @@ def _install(wanted: Mapping[str, str], host: str) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
     except (subprocess.SubprocessError, OSError):
-        why = f"most likely for want of a network{_INTERNET.get(host, '')}"
+        why = "most likely for want of a network"
+        why += " (Settings > Internet turns it on)" if host == "kaggle" else ""
         print(f"Not installed, {why}: {', '.join(wanted)}. What needs them will not run.")
     invalidate_caches()
 

@@ -16,7 +16,6 @@ from ganlib.runtime.files import write_atomically
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"  # Okabe & Ito:
 # people of every colour vision can tell them apart
 
-_ENDINGS = {".png", ".webp", ".jpg", ".jpeg"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -103,15 +102,13 @@ class Figure:
 
 def check_picture_name(path: Path) -> None:
     """Raise `GanlibError` if a picture cannot be saved under the name `path`."""
-    if path.suffix.lower() not in _ENDINGS:
-        raise GanlibError(
-            f"'{path}' names no picture format: choose PNG, WebP or JPEG (.png, .webp or .jpg)."
-        )
+    if path.suffix.lower() not in {".png", ".webp", ".jpg", ".jpeg"}:
+        raise GanlibError(f"'{path}' names no picture format: choose PNG, WebP or JPEG (.png, .webp, .jpg).")
 
 
 @dataclass(repr=False, eq=False)
 class Interactive:
-    """Widgets in a `box` that leave a still picture behind where there is no kernel.
+    """Widgets in a `box` (ipywidgets 7.7 or 8) that leave a still picture where there is no kernel.
 
     `still` draws what they show at the moment, `width` px wide. `told` returns the line below the still
     picture, which is all that a terminal prints; by default it is the alternative text.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +53,7 @@ def _write_mp4(frames: Sequence[Frame], path: Path, seconds: float, hold: float)
     height, width = frames[0].shape[:2]
     to_even = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))  # the codec wants even sides
     shown = np.pad(np.stack([*frames, *[frames[-1]] * round(hold * fps)]), to_even, "edge")
-    look: dict[str, Any] = {"codec": "libx264", "quality": 8, "macro_block_size": 1}
-    imageio.imwrite(path, shown, plugin="FFMPEG", fps=fps, **look)
+    imageio.imwrite(path, shown, plugin="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=1)
 
 
 def film_of_path(

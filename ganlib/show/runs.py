@@ -59,7 +59,7 @@ def find_runs(folder: str | Path) -> list[Summary]:
     folder = expand_home(folder)
     if not folder.is_dir():
         raise GanlibError(f"There is no folder '{folder}': train first, or name another that holds runs.")
-    found = [_summary(run, _name(run, folder)) for run in _run_folders(folder)]
+    found = [_summary(run, folder) for run in _run_folders(folder)]
     return sorted(found, key=lambda summary: (summary.changed, summary.name))
 
 
@@ -80,11 +80,8 @@ def _run_folders(folder: Path) -> Iterator[Run]:
             below.clear()
 
 
-def _name(run: Run, folder: Path) -> str:
-    return folder.resolve().name if run.folder == folder else run.folder.relative_to(folder).as_posix()
-
-
-def _summary(run: Run, name: str) -> Summary:
+def _summary(run: Run, folder: Path) -> Summary:
+    name = folder.resolve().name if run.folder == folder else run.folder.relative_to(folder).as_posix()
     files = [file for file in (run.recipe_file, run.log_file) if file.exists()]
     changed = max((file.stat().st_mtime for file in files), default=0.0)
     try:
@@ -136,7 +133,9 @@ def compare(runs: Sequence[Run]) -> Figure:
         axes.imshow(grid)
         axes.set_title(f"{label}, {rows[-1]['kimg']:.0f} kimg")
         axes.axis("off")
-    return Figure.from_canvas(canvas, _describe(logs))
+    told = "; ".join(f"{label}, {_last_values(rows)}" for label, rows in logs.items())
+    alt = f"Line plots and grids of the newest samples of {len(logs)} runs: {told}."
+    return Figure.from_canvas(canvas, alt)
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
@@ -157,11 +156,6 @@ def _draw_curves(canvas: Any, axis: str, logs: dict[str, list[Row]]) -> None:
         panels[verdicts].set_ylim(0, 1)
     legend = panels["d_loss"].get_legend_handles_labels()
     canvas.legend(*legend, loc="outside upper center", ncols=len(logs), frameon=False)
-
-
-def _describe(logs: dict[str, list[Row]]) -> str:
-    runs = "; ".join(f"{label}, {_last_values(rows)}" for label, rows in logs.items())
-    return f"Line plots and grids of the newest samples of {len(logs)} runs: {runs}."
 
 
 def _last_values(rows: list[Row]) -> str:

@@ -87,10 +87,10 @@ class StudioContext:
         return f"kept in {path}."
 
     def _read_notes(self) -> None:
-        notes = Notes([], [])
         try:
             notes = read_notes(self.renderer.notes_file, self.state.latent_dim)
         except GanlibError as error:
+            notes = Notes([], [])
             self.say(str(error), role="alert")
         self.state.names = notes.names_for(self.state.directions)
         self.state.favourites = list(notes.favourites)

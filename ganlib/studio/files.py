@@ -31,8 +31,6 @@ _STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _AT_ONCE = 8
 _LARGEST_LINK, _LARGEST_FILE = 8_000_000, 200_000_000  # bytes
 _SMALL = 128
-_SEARCH = (4, 200)  # starts and steps: some seconds on a CPU
-_SHORT_SEARCH = (2, 60)  # a minute or two, for large pictures
 
 
 class SavePanel(Panel):
@@ -165,7 +163,7 @@ class OpenPanel(Panel):
         photo = read_photo(BytesIO(content), size)
         self.photo.value = encode(to_image(photo))
         self.photo.layout.display = ""
-        starts, steps = _SEARCH if size <= _SMALL else _SHORT_SEARCH
+        starts, steps = (4, 200) if size <= _SMALL else (2, 60)  # some seconds on a CPU, or a minute or two
         with self._context.working("Searching for the nearest picture …", steps) as progress:
             found = project(generator, photo, starts=starts, steps=steps, shown=False, on_step=progress)
         self._state.go_to(found.z, f"projection of {name}")

@@ -67,16 +67,14 @@ class DirectionsPanel(Panel):
     title = "Directions"
 
     def _build(self) -> widgets.Box:
-        state, ends = self._state, (-REACH, REACH)
+        move, ends = self._state.move, (-REACH, REACH)
         self.sliders = [
-            self._slider(
-                name, f"direction-{k + 1}", ends, 0.1, partial(self._steps, k), partial(state.move, k)
-            )
-            for k, name in enumerate(state.names)
+            self._slider(name, f"direction-{k + 1}", ends, 0.1, partial(self._steps, k), partial(move, k))
+            for k, name in enumerate(self._state.names)
         ]
         self.which = chooser("Name of", "direction-choice", self._options())
         self.name = line("", "direction-name", hint="such as smile")
-        undo = self._button("Reset directions", "reset-directions", partial(state.undo, moves=True))
+        undo = self._button("Reset directions", "reset-directions", partial(self._state.undo, moves=True))
         naming = row(self.which, self.name, self._button("Name it", "name-it", self._rename))
         return column(*(slider.widget for slider in self.sliders), row(undo), naming)
 

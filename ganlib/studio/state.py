@@ -207,11 +207,9 @@ class StudioState:
         base, count = sample_latent(1, self.latent_dim, seed)[0], len(self.directions)
         return LatentPoint(f"seed {seed}", base, torch.zeros(count), torch.zeros_like(base), truncation, seed)
 
-    def _elsewhere(
-        self, base: Tensor, name: str, truncation: float, share: float | None = None
-    ) -> LatentPoint:
+    def _elsewhere(self, z: Tensor, name: str, truncation: float, share: float | None = None) -> LatentPoint:
         unchanged = self.current.without(moves=True, edits=True)
-        return replace(unchanged, name=name, base=base, truncation=truncation, share=share)
+        return replace(unchanged, name=name, base=z, truncation=truncation, share=share)
 
     def _before(self, steps: int) -> LatentPoint:
         if len(self.history) < steps:

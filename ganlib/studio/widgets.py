@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 Limits = tuple[float, float]
 Read = Callable[[], float]
-Write = Callable[[float], object]
+Act = Callable[[Any], object]  # what is done with a new value
 LABELS = "144px"
 _SAME = 1e-4  # a float32 comes back from a slider a little changed
 
@@ -49,7 +49,7 @@ def tagged(widget: Any, handle: str) -> Any:
     return widget
 
 
-def watched(widget: Any, handle: str, act: Callable[[Any], object]) -> Any:
+def watched(widget: Any, handle: str, act: Act) -> Any:
     """Return the widget itself, with a class, and hand each new value to `act`."""
     widget.observe(lambda change: act(change["new"]), "value")
     return tagged(widget, handle)
@@ -70,7 +70,7 @@ def button(text: str, handle: str, act: Callable[[], object]) -> widgets.Button:
 class BoundSlider:
     """A slider for a number that is kept elsewhere, with its value beside it, where one can type."""
 
-    def __init__(self, text: str, handle: str, limits: Limits, step: float, read: Read, act: Write) -> None:
+    def __init__(self, text: str, handle: str, limits: Limits, step: float, read: Read, act: Act) -> None:
         """Show the number that `read` returns, a multiple of `step`; `act` is given the next one."""
         self._read = read
         self._act = act
@@ -121,9 +121,7 @@ def control(kind: Any, text: str, handle: str, layout: dict[str, str] | None = N
     return tagged(kind(description=text, layout=layout or grows, style=style, **traits), handle)
 
 
-def chooser(
-    text: str, handle: str, options: Sequence[Any], act: Callable[[Any], object] = lambda _: None
-) -> widgets.Dropdown:
+def chooser(text: str, handle: str, options: Sequence[Any], act: Act = lambda _: None) -> widgets.Dropdown:
     """Make a list from which one option is chosen."""
     return watched(control(widgets.Dropdown, text, handle, options=options), handle, act)
 

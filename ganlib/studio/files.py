@@ -31,6 +31,7 @@ _STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _AT_ONCE = 8
 _LARGEST_LINK, _LARGEST_FILE = 8_000_000, 200_000_000  # bytes
 _SMALL = 128
+_SEARCH, _SHORT_SEARCH = (4, 200), (2, 60)  # starts and steps: some seconds on a CPU, or a minute or two
 
 
 class SavePanel(Panel):
@@ -163,7 +164,7 @@ class OpenPanel(Panel):
         photo = read_photo(BytesIO(content), size)
         self.photo.value = encode(to_image(photo))
         self.photo.layout.display = ""
-        starts, steps = (4, 200) if size <= _SMALL else (2, 60)  # some seconds on a CPU, or a minute or two
+        starts, steps = _SEARCH if size <= _SMALL else _SHORT_SEARCH
         with self._context.working("Searching for the nearest picture …", steps) as progress:
             found = project(generator, photo, starts=starts, steps=steps, shown=False, on_step=progress)
         self._state.go_to(found.z, f"projection of {name}")

@@ -13,7 +13,6 @@ from ganlib.studio.widgets import Debounce, announced, column, row, tagged, watc
 
 _LIMITS = {"size": (1, 8), "kernel": (1, 8), "stride": (1, 4), "padding": (0, 3)}
 _LEGIBLE = 16  # pixels a side whose counts can still be written in
-_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,8 @@ class TransposedConvolution:
         times = "once" if counts == [1] else " or ".join(map(str, counts)) + " times"
         if len(counts) == 1:
             return f"Away from the edge every pixel is covered {times}: even."
-        return (
-            f"Away from the edge a pixel is covered {times}: {'gaps' if 0 in counts else 'a checkerboard'}."
-        )
+        what = "gaps" if 0 in counts else "a checkerboard"
+        return f"Away from the edge a pixel is covered {times}: {what}."
 
 
 def checkerboard_figure(layer: TransposedConvolution) -> Figure:
@@ -83,11 +81,9 @@ def checkerboard_figure(layer: TransposedConvolution) -> Figure:
     left, right = canvas.subplots(1, 2, width_ratios=(3, 2))
     _draw_row(left, layer)
     _draw_counts(right, layer)
-    return Figure.from_canvas(
-        canvas,
-        "Left, the kernels of one row as bars, each a step further to the right; right, the output with the "
-        f"number of kernels on every pixel. {layer.describe()}",
-    )
+    bars = "Left, the kernels of one row as bars, each a step further to the right"
+    counts = "right, the output with the number of kernels on every pixel"
+    return Figure.from_canvas(canvas, f"{bars}; {counts}. {layer.describe()}")
 
 
 def _draw_row(axes: Any, layer: TransposedConvolution) -> None:
@@ -118,34 +114,21 @@ def _draw_counts(axes: Any, layer: TransposedConvolution) -> None:
 
 
 class CheckerboardCalculator(Interactive):
-    """Sliders for the numbers of a transposed convolution; output size and overlap are told and drawn.
-
-    In a notebook it is four sliders above a picture (ipywidgets 7.7 or 8); where there is no kernel, a still.
-    """
+    """Sliders for a transposed convolution, `layer`, whose output size and overlap are told and drawn."""
 
     def __init__(self, size: int = 4, kernel: int = 4, stride: int = 2, padding: int = 1) -> None:
-        """Begin with these numbers.
-
-        Raises:
-            GanlibError: a number is too small, beyond its slider, or ipywidgets is missing.
-        """
-        self._layer = TransposedConvolution(size, kernel, stride, padding)
+        """Begin with these numbers; one that is too small or beyond its slider raises `GanlibError`."""
+        self.layer = TransposedConvolution(size, kernel, stride, padding)
         self._sliders = {name: self._slider(name) for name in _LIMITS}
         self._line = tagged(widgets.HTML(), "overlap")
         self._image = widgets.Image(format="png")
-        self._draw_soon = Debounce(self._draw, _SECONDS)
+        self._draw_soon = Debounce(self._draw, 0.05)
         box = column(row(*self._sliders.values()), self._line, self._image)
-        super().__init__(box, lambda: checkerboard_figure(self._layer), lambda: self._layer.describe())
+        super().__init__(box, lambda: checkerboard_figure(self.layer), lambda: self.layer.describe())
         self._show()
 
-    @property
-    def layer(self) -> TransposedConvolution:
-        """The numbers that the sliders show."""
-        return self._layer
-
     def _slider(self, name: str) -> Any:
-        least, most = _LIMITS[name]
-        value = getattr(self._layer, name)
+        (least, most), value = _LIMITS[name], getattr(self.layer, name)
         if value > most:
             raise GanlibError(f"The calculator's {name} goes up to {most}: take less than {value}.")
         label = "in" if name == "size" else name
@@ -153,12 +136,12 @@ class CheckerboardCalculator(Interactive):
         return watched(slider, f"overlap-{name}", self._moved)
 
     def _moved(self, _: int) -> None:
-        self._layer = TransposedConvolution(**{name: one.value for name, one in self._sliders.items()})
+        self.layer = TransposedConvolution(**{name: one.value for name, one in self._sliders.items()})
         self._show()
 
     def _show(self) -> None:
-        self._line.value = announced(self._layer.describe())
+        self._line.value = announced(self.layer.describe())
         self._draw_soon()
 
     def _draw(self) -> None:
-        self._image.value = checkerboard_figure(self._layer).data
+        self._image.value = checkerboard_figure(self.layer).data

@@ -23,14 +23,12 @@ _CONTROLS: dict[str, tuple[str, type, tuple[Any, ...]]] = {  # a label, a widget
     "latent_dim": ("Numbers in z", widgets.SelectionSlider, (1, 2, 4, 8, 16, 64)),
     "seed": ("Seed", widgets.SelectionSlider, tuple(range(10))),
 }
+_WIDE = {"width": "360px", "max_width": "100%"}
 _BETWEEN_MESSAGES = 0.02  # seconds in which a kernel reads what waits to be read, such as Stop
 
 
 class Playground(Interactive):
-    """Train a toy GAN with settings of your own, and watch samples and D's verdict move.
-
-    In a notebook it is a page of widgets (ipywidgets 7.7 or 8); where there is no kernel, a still picture.
-    """
+    """Train a toy GAN with settings of your own, and watch samples and D's verdict move."""
 
     def __init__(self, settings: ToySettings | None = None, every: int = 50, snapshots: int = 48) -> None:
         """Begin with these settings; a training is `snapshots` times `every` steps, each drawn at its end.
@@ -69,7 +67,7 @@ class Playground(Interactive):
         self._advance_soon()
 
     def stop(self) -> None:
-        """Stop; the training can go on later."""
+        """Pause the training, which can go on later."""
         self._ahead = iter(())
 
     def _begin(self, settings: ToySettings) -> None:
@@ -93,8 +91,7 @@ class Playground(Interactive):
         self._seen.append(snapshot)
         self._frames.append(toy_figure(snapshot, self._gan.settings))
         last = self._every * (len(self._seen) - 1)
-        self._back.max = max(last, self._every * self._count)
-        self._back.value = last
+        self._back.max, self._back.value = max(last, self._every * self._count), last
         self._look(last)
 
     def _look(self, step: int) -> None:
@@ -110,18 +107,14 @@ class Playground(Interactive):
         self._line.value = announced(text)
 
     def _arranged(self) -> widgets.Box:
-        self._picture = widgets.Image(format="png", layout=_wide("400px"))
+        self._picture = widgets.Image(format="png", layout=_WIDE | {"width": "400px"})
         self._line = tagged(widgets.HTML(), "told")
-        last = self._every * self._count
-        back = widgets.IntSlider(description="Look back", max=last, step=self._every, layout=_wide())
+        back = widgets.IntSlider(description="Look back", step=self._every, layout=_WIDE)
         self._back = watched(back, "look-back", self._look)
-        buttons = [
-            button("Train", "train", self.train),
-            button("Stop", "stop", self.stop),
-            button("Go on", "go-on", self.go_on),
-        ]
+        acts = ("Train", self.train), ("Stop", self.stop), ("Go on", self.go_on)
+        buttons = row(*(button(text, text.lower().replace(" ", "-"), act) for text, act in acts))
         help_ = note("Train begins anew with what the sliders say; Go on adds as many steps again.")
-        right = column(*self._controls.values(), row(*buttons), help_)
+        right = column(*self._controls.values(), buttons, help_)
         left = column(self._picture, self._back, self._line)
         for side in (left, right):
             side.layout.width, side.layout.max_width = "410px", "100%"  # side by side, or below each other
@@ -131,14 +124,9 @@ class Playground(Interactive):
 def _control(name: str, value: Any) -> Any:
     text, kind, options = _CONTROLS[name]
     if value not in options:
-        raise GanlibError(
-            f"The playground has no {name} of {value}: choose one of {', '.join(map(str, options))}."
-        )
+        known = ", ".join(map(str, options))
+        raise GanlibError(f"The playground has no {name} of {value}: choose one of {known}.")
     shown = [(f"{option:g}" if isinstance(option, float) else str(option), option) for option in options]
     style = {"description_width": LABELS}
-    made = kind(description=text, options=shown, value=value, layout=_wide(), style=style)
+    made = kind(description=text, options=shown, value=value, layout=_WIDE, style=style)
     return tagged(made, name.replace("_", "-"))
-
-
-def _wide(width: str = "360px") -> widgets.Layout:
-    return widgets.Layout(width=width, max_width="100%")

@@ -1,6 +1,7 @@
 """Which of two pictures is real? A test for people, and how well they would do by guessing."""
 
 import math
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -17,7 +18,6 @@ from ganlib.show.grids import grid_image, to_image
 from ganlib.studio.widgets import announced, button, column, row, tagged
 
 _WIDE = 256  # px, or a little less: pictures are enlarged by whole pixels
-_SEEDS = 2**31
 _SIDES = ("left", "right")
 
 
@@ -43,11 +43,7 @@ class PairSampler:
     """Draws a held-out picture and a generated one, on random sides; a seed gives the same pairs."""
 
     def __init__(self, generator: Generator, images: ImageDataset, seed: int = 0) -> None:
-        """Take the real pictures from those of `images` that were held out.
-
-        Raises:
-            GanlibError: none are, or the generator makes another size, which would give it away.
-        """
+        """Draw from held-out `images`; if there are none, or of another size, raise `GanlibError`."""
         self._generator = generator
         self._images = images
         self._random = Random(seed)
@@ -55,10 +51,8 @@ class PairSampler:
             raise GanlibError(f"'{images.name}' holds no picture that was held out: give it more of them.")
         size = self._generate().shape[2]
         if size != images.size:
-            raise GanlibError(
-                f"The generator paints {size} px and the pictures of '{images.name}' are {images.size} px "
-                f"wide: load these with size={size}."
-            )
+            sizes = f"{size} px and the pictures of '{images.name}' are {images.size} px wide"
+            raise GanlibError(f"The generator paints {sizes}: load these with size={size}.")
 
     def draw(self) -> Pair:
         """Draw the next pair."""
@@ -68,7 +62,7 @@ class PairSampler:
         return Pair(torch.cat([fake, real] if side else [real, fake]), side)
 
     def _generate(self) -> Tensor:
-        z = sample_latent(1, self._generator.latent_dim, self._random.randrange(_SEEDS))
+        z = sample_latent(1, self._generator.latent_dim, self._random.randrange(2**31))
         return generate(self._generator, z)
 
 
@@ -85,8 +79,7 @@ class RealOrFake(Interactive):
         Raises:
             GanlibError: no picture is held out, the sizes differ, or ipywidgets is missing.
         """
-        self.right = 0
-        self.asked = 0
+        self.right = self.asked = 0
         self._is_answered = False
         self._pairs = PairSampler(generator, images, seed)
         self._scale = max(1, _WIDE // images.size)
@@ -94,12 +87,10 @@ class RealOrFake(Interactive):
         self._captions = [widgets.HTML() for _ in _SIDES]
         self._line = tagged(widgets.HTML(), "verdict")
         sides = [column(*parts) for parts in zip(self._images, self._captions, strict=True)]
-        buttons = [
-            button("the left one is real", "pick-left", lambda: self.choose(0)),
-            button("the right one is real", "pick-right", lambda: self.choose(1)),
-            button("next pair", "pick-next", self.next),
-        ]
-        box = column(row(*sides), row(*buttons), self._line)
+        left = button("the left one is real", "pick-left", partial(self.choose, 0))
+        right = button("the right one is real", "pick-right", partial(self.choose, 1))
+        buttons = row(left, right, button("next pair", "pick-next", self.next))
+        box = column(row(*sides), buttons, self._line)
         super().__init__(box, self._still_pair, lambda: self._text, invitation="there are buttons")
         self._show_next()
 
@@ -108,12 +99,12 @@ class RealOrFake(Interactive):
         if self._is_answered:
             self._say("This pair has been answered: go on to the next.")
             return
+        real = self._pair.real
         self._is_answered = True
-        self.right += side == self._pair.real
+        self.right += side == real
         self.asked += 1
-        self._caption(*("real" if one == self._pair.real else "painted" for one in range(2)))
-        verdict = "Right" if side == self._pair.real else "Wrong"
-        self._say(f"{verdict}: the {_SIDES[self._pair.real]} one is real. {self.score()}")
+        self._caption(*("real" if one == real else "painted" for one in range(2)))
+        self._say(f"{'Right' if side == real else 'Wrong'}: the {_SIDES[real]} one is real. {self.score()}")
 
     def next(self) -> None:
         """Go on to another pair, once this one has been answered."""

@@ -22,12 +22,11 @@ _GPU = {
     "colab": f"No GPU: Runtime > Change runtime type > T4 GPU gives one for nothing. {_GO_ON}",
     "kaggle": f"No GPU: Settings > Accelerator > GPU T4 x2 gives one for nothing. {_GO_ON}",
 }
-_INTERNET = {"kaggle": " (Settings > Internet turns it on)"}
 _PROJECT = Path(__file__).parents[2]
 
 
 def set_up() -> None:
-    """Install what is missing, replacing nothing that is there, and say in a line what this machine has.
+    """Install what is missing, without replacing anything, and say in a line what this machine has.
 
     Running it again does no harm. Where there is no network it says what is missing, and goes on.
 
@@ -35,9 +34,8 @@ def set_up() -> None:
         GanlibError: PyTorch is not installed.
     """
     if find_spec("torch") is None:
-        raise GanlibError(
-            f"PyTorch is not here: {sys.executable} -m pip install -r {_PROJECT / 'requirements.txt'}"
-        )
+        command = f"{sys.executable} -m pip install -r {_PROJECT / 'requirements.txt'}"
+        raise GanlibError(f"PyTorch is not here: {command}")
     host = _host()
     if missing := {name: line for name, line in lacking().items() if not _is_installed(name)}:
         _install(missing, host)
@@ -76,10 +74,9 @@ def _install(wanted: Mapping[str, str], host: str) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
     except (subprocess.SubprocessError, OSError):
-        print(
-            f"Not installed, most likely for want of a network{_INTERNET.get(host, '')}: "
-            f"{', '.join(wanted)}. What needs them will not run."
-        )
+        why = "most likely for want of a network"
+        why += " (Settings > Internet turns it on)" if host == "kaggle" else ""
+        print(f"Not installed, {why}: {', '.join(wanted)}. What needs them will not run.")
     invalidate_caches()
 
 

@@ -21,10 +21,8 @@ TOY_LOSSES = ("non-saturating", "saturating", "hinge", "relativistic")
 _REACH = 3.0  # the plane is looked at from -3 to 3
 _HIGH_QUALITY = 0.3  # the largest distance of a high-quality sample from its mode
 _FAIR_ENOUGH = 1 / 6  # of its fair share of the samples, and a mode counts as found
-_BATCH = 256
-_SAMPLES = 1000
+_BATCH, _SAMPLES, _SHOWN = 256, 1000, 400
 _GRID = 61
-_SHOWN = 400
 _VERDICTS = ["#F4A873", "#FBE3D3", "#FFFFFF", "#CFE3F1", "#7FB8DA"]  # from fake to real
 
 
@@ -38,16 +36,12 @@ class ToyDistribution(NamedTuple):
 def _eight_gaussians() -> ToyDistribution:
     angles = torch.arange(8) * (torch.pi / 4)
     modes = 2 * torch.stack([angles.cos(), angles.sin()], dim=1)  # (8, 2), on a circle of radius 2
-    return ToyDistribution(
-        lambda count: modes[torch.randint(0, 8, (count,))] + 0.1 * torch.randn(count, 2), modes
-    )
+    return ToyDistribution(lambda n: modes[torch.randint(8, (n,))] + 0.1 * torch.randn(n, 2), modes)
 
 
 def _spiral() -> ToyDistribution:
     modes = _on_the_spiral((torch.arange(32) + 0.5) / 32)  # (32, 2)
-    return ToyDistribution(
-        lambda count: _on_the_spiral(torch.rand(count)) + 0.06 * torch.randn(count, 2), modes
-    )
+    return ToyDistribution(lambda n: _on_the_spiral(torch.rand(n)) + 0.06 * torch.randn(n, 2), modes)
 
 
 def _on_the_spiral(share: Tensor) -> Tensor:
@@ -61,11 +55,7 @@ DISTRIBUTIONS = {"eight Gaussians": _eight_gaussians(), "spiral": _spiral()}
 
 
 def toy_distribution(name: str) -> ToyDistribution:
-    """Return the distribution called `name`: "eight Gaussians" on a ring, or a "spiral".
-
-    Raises:
-        GanlibError: there is no such distribution.
-    """
+    """Return the "eight Gaussians", on a ring, or the "spiral"; another name raises `GanlibError`."""
     if name not in DISTRIBUTIONS:
         raise GanlibError(f"There is no toy distribution '{name}': choose one of {', '.join(DISTRIBUTIONS)}.")
     return DISTRIBUTIONS[name]
@@ -162,9 +152,9 @@ class ToyGAN:
             fake = self._generate()
             real = self.distribution.sample(_BATCH)
             discriminator_step(self.discriminator, self._d_optimizer, self._loss, real, fake)
+        pairs = real if self._loss.of_pairs else None
         for turn in range(self.settings.g_steps):
             fake = self._generate() if turn else fake  # D's last batch serves G as well
-            pairs = real if self._loss.of_pairs else None
             generator_step(self.discriminator, self._g_optimizer, self._loss, fake, real=pairs)
         self.step += 1
 
@@ -192,9 +182,9 @@ def _adam(net: nn.Module, lr: float) -> torch.optim.Adam:
 
 
 def _loss(name: str) -> AdversarialLoss:
-    bce = adversarial_loss("bce")
-    saturating = bce._replace(generator=lambda logits: logsigmoid(-logits).mean())
-    return {"non-saturating": bce, "saturating": saturating}.get(name) or adversarial_loss(name)
+    if name == "saturating":
+        return adversarial_loss("bce")._replace(generator=lambda logits: logsigmoid(-logits).mean())
+    return adversarial_loss("bce" if name == "non-saturating" else name)
 
 
 def toy_figure(snapshot: Snapshot, settings: ToySettings, side: float = 4.6) -> Figure:

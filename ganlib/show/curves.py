@@ -38,9 +38,8 @@ def draw_log(losses: Any, verdicts: Any, axis: str, rows: list[Row]) -> None:
     plot_column(losses, axis, rows, "g_loss", color=ORANGE, linestyle="--", label="generator")
     losses.set(title="Loss", xlabel=axis, yscale=loss_scale(rows))
     plot_column(verdicts, axis, rows, "real_probability", color=BLUE, label="real: D(x)")
-    plot_column(
-        verdicts, axis, rows, "fake_probability", color=ORANGE, linestyle="--", label="painted: D(G(z))"
-    )
+    dashes: Row = {"color": ORANGE, "linestyle": "--"}
+    plot_column(verdicts, axis, rows, "fake_probability", **dashes, label="painted: D(G(z))")
     verdicts.set(title="Probability of being real, as D sees it", xlabel=axis, ylim=(0, 1))
     for axes in (losses, verdicts):
         axes.legend(frameon=False)

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -16,12 +16,11 @@ from ganlib.runtime.files import write_atomically
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"  # Okabe & Ito:
 # people of every colour vision can tell them apart
 
-_ENDINGS = {".png", ".webp", ".jpg", ".jpeg"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Align rows of as many cells each in columns, one line a row."""
+    """Align rows of text in columns, one line a row; each row has as many cells."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
@@ -103,42 +102,32 @@ class Figure:
 
 def check_picture_name(path: Path) -> None:
     """Raise `GanlibError` if a picture cannot be saved under the name `path`."""
-    if path.suffix.lower() not in _ENDINGS:
-        raise GanlibError(
-            f"'{path}' names no picture format: end it in .png, .webp or .jpg (PNG, WebP or JPEG)."
-        )
+    if path.suffix.lower() not in {".png", ".webp", ".jpg", ".jpeg"}:
+        raise GanlibError(f"'{path}' names no picture format: choose PNG, WebP or JPEG (.png, .webp, .jpg).")
 
 
+@dataclass(repr=False, eq=False)
 class Interactive:
-    """Widgets that leave a still picture behind where there is no kernel."""
+    """Widgets in a `box` (ipywidgets 7.7 or 8) that leave a still picture where there is no kernel.
 
-    def __init__(
-        self,
-        box: Any,
-        still: Callable[[], Figure],
-        told: Callable[[], str] | None = None,
-        *,
-        invitation: str = "there are sliders",
-        width: int | None = None,
-    ) -> None:
-        """Show the widgets in `box`; `still` draws what they show at the moment, `width` px wide.
+    `still` draws what they show at the moment, `width` px wide. `told` returns the line below the still
+    picture, which is all that a terminal prints; by default it is the alternative text.
+    """
 
-        `told` returns the line below the still picture, which is all that a terminal prints; by default it is
-        the alternative text.
-        """
-        self.box = box
-        self._still = still
-        self._told = told or (lambda: still().alt)
-        self._invitation = invitation
-        self._width = width
+    box: Any
+    still: Callable[[], Figure]
+    told: Callable[[], str] | None = None
+    _: KW_ONLY
+    invitation: str = "there are sliders"
+    width: int | None = None
 
     def __repr__(self) -> str:
         """Describe what is shown."""
-        return self._told()
+        return self.told() if self.told else self.still().alt
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        told, still = self._told(), self._still().html(self._width)
-        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {self._invitation}.")
+        told, still = repr(self), self.still().html(self.width)
+        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {self.invitation}.")
         html = f"<figure>{still}<figcaption>{caption}</figcaption></figure>"
         return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}

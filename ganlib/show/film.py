@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,7 @@ _MIMETYPES = {".gif": "image/gif", ".mp4": "video/mp4"}
 _LONGEST = 600
 _QUICKEST = 50  # frames a second: browsers slow down a GIF that asks for more
 _LARGEST = 1_000_000_000  # bytes of all frames
-_BROAD_ENOUGH = 256
-_MOST_FRAMES = 48
-_HOLD_SECONDS = 2.0
+_MOST_FRAMES = 48  # of a training
 
 
 def film(frames: Sequence[Frame], out: str | Path, seconds: float, *, alt: str, hold: float = 0.0) -> Figure:
@@ -56,8 +53,7 @@ def _write_mp4(frames: Sequence[Frame], path: Path, seconds: float, hold: float)
     height, width = frames[0].shape[:2]
     to_even = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))  # the codec wants even sides
     shown = np.pad(np.stack([*frames, *[frames[-1]] * round(hold * fps)]), to_even, "edge")
-    look: dict[str, Any] = {"codec": "libx264", "quality": 8, "macro_block_size": 1}
-    imageio.imwrite(path, shown, plugin="FFMPEG", fps=fps, **look)
+    imageio.imwrite(path, shown, plugin="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=1)
 
 
 def film_of_path(
@@ -79,12 +75,10 @@ def film_of_path(
     """
     check_film(Path(out), seconds, len(z))
     size = generate(generator, z[:1]).shape[2]
-    scale = max(1, _BROAD_ENOUGH // size) if scale is None else scale
+    scale = max(1, 256 // size) if scale is None else scale
     if not 0 < 3 * (size * scale) ** 2 * len(z) <= _LARGEST:
-        raise GanlibError(
-            f"A film of {len(z)} frames of {size * scale} px is no size for a film: ask for fewer frames, or "
-            "for another scale of 1 or more."
-        )
+        asked = f"{len(z)} frames of {size * scale} px"
+        raise GanlibError(f"{asked} make no film: ask for fewer frames, or another scale of 1 or more.")
     frames = enlarge(generate(generator, z), scale, smooth=smooth)  # (N, scale * S, scale * S, 3)
     return film(list(frames.numpy()), out, seconds, alt=alt)
 
@@ -96,10 +90,8 @@ def check_film(path: Path, seconds: float, frames: int = 0) -> None:
     if path.suffix.lower() not in _MIMETYPES:
         raise GanlibError(f"'{path}' is no film: end the name in {' or '.join(_MIMETYPES)}.")
     if frames > _QUICKEST * seconds:
-        raise GanlibError(
-            f"{frames} frames in {seconds:g} seconds are more than {_QUICKEST} a second: give fewer frames, "
-            "or more seconds."
-        )
+        many = f"{frames} frames in {seconds:g} seconds are more than {_QUICKEST} a second"
+        raise GanlibError(f"{many}: give fewer frames, or more seconds.")
 
 
 def animate(run: Run, out: str | Path | None = None, seconds: float = 8.0) -> Figure:
@@ -115,6 +107,5 @@ def animate(run: Run, out: str | Path | None = None, seconds: float = 8.0) -> Fi
     check_film(path, seconds)
     chosen = np.linspace(0, len(samples) - 1, min(_MOST_FRAMES, len(samples))).round().astype(int)
     frames = [np.asarray(open_sample(samples[index])) for index in chosen]
-    name = run.recipe().name
-    alt = f"A film of {len(frames)} grids: the same {name} samples from the first step to the last."
-    return film(frames, path, seconds, alt=alt, hold=_HOLD_SECONDS)
+    alt = f"A film of {len(frames)} grids: the same {run.recipe().name} samples from first to last step."
+    return film(frames, path, seconds, alt=alt, hold=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganlib.data.dataset import to_bytes
@@ -18,7 +18,7 @@ from ganlib.show.figure import Figure
 THUMBNAIL = 96  # px
 _LARGEST_SIDE = 8192
 _GAP = 16
-_LINE = 2  # between pictures, in pixels of theirs
+_LANCZOS = Image.Resampling.LANCZOS
 
 
 def square(count: int) -> int:
@@ -32,10 +32,8 @@ def check_grid(count: int, size: int, columns: int, scale: int) -> None:
         raise GanlibError(f"Scale and columns must be 1 or more, not {scale} and {columns}.")
     side = max(columns, math.ceil(count / columns)) * size * scale
     if side > _LARGEST_SIDE:
-        raise GanlibError(
-            f"A grid of {count} pictures would be {side} px on a side, and {_LARGEST_SIDE} is the most: "
-            "ask for fewer pictures or a smaller scale."
-        )
+        large = f"A grid of {count} pictures would be {side} px on a side, and {_LARGEST_SIDE} is the most"
+        raise GanlibError(f"{large}: ask for fewer pictures or a smaller scale.")
 
 
 def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
@@ -44,15 +42,11 @@ def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
     Each pixel becomes a square that is `scale` wide; `smooth` resizes with a Lanczos filter instead.
     """
     pictures = to_bytes(images.cpu())
-    if smooth:
-        return torch.stack([_smooth(picture, scale) for picture in pictures])
-    return pictures.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-
-
-def _smooth(picture: Tensor, scale: int) -> Tensor:
-    side = picture.shape[0] * scale
-    larger = Image.fromarray(picture.numpy()).resize((side, side), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(larger))
+    if not smooth:
+        return pictures.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+    side = pictures.shape[1] * scale
+    larger = [Image.fromarray(one.numpy()).resize((side, side), _LANCZOS) for one in pictures]
+    return torch.from_numpy(np.stack([np.asarray(picture) for picture in larger]))
 
 
 def to_image(picture: Tensor, scale: int = 1, *, smooth: bool = False) -> Image.Image:
@@ -73,7 +67,7 @@ def grid_image(
     columns = columns or square(len(images))
     check_grid(len(images), images.shape[2], columns, scale)
     tiles = enlarge(images, scale, smooth=smooth).permute(0, 3, 1, 2)  # (N, 3, scale * S, scale * S)
-    picture = make_grid(tiles, nrow=columns, padding=_LINE * scale, pad_value=255)
+    picture = make_grid(tiles, nrow=columns, padding=2 * scale, pad_value=255)
     return Image.fromarray(picture.permute(1, 2, 0).numpy())
 
 
@@ -90,7 +84,7 @@ def contact_sheet(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int 
     step, rows = THUMBNAIL + gap, math.ceil(len(pictures) / columns)
     sheet = Image.new("RGBA", (columns * step - gap, rows * step - gap))
     for place, picture in enumerate(pictures):
-        small = Image.fromarray(picture).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        small = Image.fromarray(picture).resize((THUMBNAIL, THUMBNAIL), _LANCZOS)
         sheet.paste(small, (place % columns * step, place // columns * step))
     return sheet
 
@@ -120,9 +114,7 @@ def before_after(run: Run) -> Figure:
     """
     samples = sample_grids(run, 2)
     before, after = open_sample(samples[0]), open_sample(samples[-1])
-    pair = Image.new("RGB", (before.width + _GAP + after.width, before.height), "white")
-    pair.paste(before, (0, 0))
+    pair = ImageOps.expand(before, (0, 0, _GAP + after.width, 0), "white")
     pair.paste(after, (before.width + _GAP, 0))
-    steps = int(samples[-1].stem)
-    alt = f"Left, the samples of {run.recipe().name} before training; right, after {steps} steps."
+    alt = f"Left, samples of {run.recipe().name} before training; right, after {int(samples[-1].stem)} steps."
     return Figure.from_image(pair, alt)

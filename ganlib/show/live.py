@@ -18,7 +18,6 @@ from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
 
 _MOST_POINTS = 500
-_LARGEST_GRID = (640, 640)
 _STEPS_TO_MEASURE = 5
 _REST = 50  # the curves are drawn in at most one fiftieth of the time
 
@@ -27,11 +26,7 @@ class LiveView(Callback):
     """In a notebook, one display that changes in place while a run trains; elsewhere, a progress bar."""
 
     def __init__(self, seconds: float = 2.0) -> None:
-        """Change at most every so many `seconds`, and once at the end.
-
-        Raises:
-            GanlibError: `seconds` is not above zero.
-        """
+        """Change at most every so many `seconds`, and at the end; none or fewer raise `GanlibError`."""
         if not 0 < seconds < math.inf:
             raise GanlibError(f"A live view changes every so many seconds, more than zero, not {seconds}.")
         self._view: Callback = _Page(seconds) if in_notebook() else ProgressBar()
@@ -49,14 +44,12 @@ class _Page(Callback):
         from IPython.display import display
 
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
-        self._place = f"{place} on {trainer.machine}"
-        self._forecast = ""
-        self._warnings: list[Diagnostic] = []
-        self._grid: Figure | None = None
+        self.place, self.forecast = f"{place} on {trainer.machine}", ""
+        self.warnings: list[Diagnostic] = []
+        self.grid: Figure | None = None
         self._new_sample = next(reversed(trainer.run.samples()), None)
         self._draw_curves(trainer)
-        self._next_curves = 0.0
-        self._next = monotonic() + self._seconds
+        self._next_curves, self._next = 0.0, monotonic() + self._seconds
         self._handle = display(self._bundle(trainer), raw=True, display_id=True)
 
     def on_step(self, trainer: Training) -> None:
@@ -64,8 +57,8 @@ class _Page(Callback):
         if now < self._next:
             return
         self._next = now + self._seconds
-        if trainer.clock.steps >= _STEPS_TO_MEASURE and not self._forecast:
-            self._forecast = trainer.forecast()
+        if trainer.clock.steps >= _STEPS_TO_MEASURE and not self.forecast:
+            self.forecast = trainer.forecast()
         if self._has_grown and now >= self._next_curves:
             self._draw_curves(trainer)
             self._next_curves = now + _REST * (monotonic() - now)
@@ -78,8 +71,8 @@ class _Page(Callback):
         self._new_sample = path
 
     def on_warning(self, _trainer: Training, finding: Diagnostic) -> None:
-        if finding not in self._warnings:
-            self._warnings.append(finding)
+        if finding not in self.warnings:
+            self.warnings.append(finding)
 
     def on_error(self, trainer: Training) -> None:
         ending = f"Ended by an error at {trainer.state.kimg:.1f} kimg; what was saved last is safe."
@@ -94,33 +87,18 @@ class _Page(Callback):
         self._handle.update(self._bundle(trainer, ending), raw=True)
 
     def _draw_curves(self, trainer: Training) -> None:
-        self._curves = _curves(trainer.run)
+        self.curves = _curves(trainer.run)
         self._has_grown = False
-
-    def _newest_grid(self) -> Figure | None:
-        if self._new_sample:
-            with suppress(OSError):  # somebody may have moved it, and that must not end the training
-                self._grid = _grid(self._new_sample)
-            self._new_sample = None
-        return self._grid
 
     def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
         """Return the page, and a line for where no HTML is shown."""
+        if self._new_sample:
+            with suppress(OSError):  # somebody may have moved it, and that must not end the training
+                self.grid = _grid(self._new_sample)
+            self._new_sample = None
         facts = _facts(trainer, ending)
-        page = render(
-            "live.html",
-            recipe=trainer.recipe.name,
-            folder=trainer.run.folder,
-            place=self._place,
-            forecast=self._forecast,
-            spent=trainer.clock.spent(),
-            facts=facts,
-            grid=self._newest_grid(),
-            curves=self._curves,
-            warnings=self._warnings,
-            ending=ending,
-        )
-        line = " ".join([trainer.recipe.name, self._place, " · ".join(facts), ending]).strip()
+        page = render("live.html", trainer=trainer, page=self, facts=facts, ending=ending)
+        line = " ".join([trainer.recipe.name, self.place, " · ".join(facts), ending]).strip()
         return {"text/html": page, "text/plain": line}
 
 
@@ -132,8 +110,8 @@ def _facts(trainer: Training, ending: str) -> list[str]:
         f"{trainer.clock.spent():.0%}",
         f"{trainer.state.kimg:.1f} kimg",
         f"{trainer.speed():.0f} pictures/s",
-        f"loss of D {d_loss:.2f}, of G {g_loss:.2f}",
     ]
+    facts.append(f"loss of D {d_loss:.2f}, of G {g_loss:.2f}")
     seconds = trainer.clock.seconds_left()
     if not ending and math.isfinite(seconds):
         facts.append(f"{tqdm.format_interval(seconds)} left")
@@ -143,7 +121,7 @@ def _facts(trainer: Training, ending: str) -> list[str]:
 def _grid(path: Path) -> Figure:
     """Shrink the samples to a small JPEG: it travels to the browser with every change."""
     picture = Image.open(path).convert("RGB")
-    picture.thumbnail(_LARGEST_GRID)
+    picture.thumbnail((640, 640))
     alt = f"A grid of the newest samples, after {int(path.stem)} steps."
     return Figure.from_image(picture, alt, "JPEG", quality=90, subsampling=0)
 

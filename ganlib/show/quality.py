@@ -22,8 +22,6 @@ _COLUMNS, _SHOWN, _WIDEST = 6, 24, 128
 _LOOKS = ((BLUE, ""), (SKY, "//"), ("#E6E6E6", ".."))  # a hatch for each size
 _REAL: dict[str, Any] = {"color": ORANGE, "linewidth": 2.5}
 _BAR = 0.27
-_BELOW = 1.3  # of the lowest value, where one is below zero
-_HEADROOM = 0.22  # for the numbers above the bars, and for the legend
 
 
 def quality_page(quality: Quality) -> str:
@@ -64,14 +62,12 @@ def _in_turns(generated: Sequence[str], real: Sequence[str]) -> list[str]:
 
 
 def _explained(quality: Quality) -> str:
-    lines = [
-        f"real: what {quality.baseline.count:,} other real pictures get in their place.",
+    fid = f"\nFID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side."
+    return (
+        f"real: what {quality.baseline.count:,} other real pictures get in their place.\n"
         f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
-        "held-out pictures; far below 1, they are copies.",
-    ]
-    if quality.fid is None:
-        lines.append(f"FID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side.")
-    return "\n".join(lines)
+        f"held-out pictures; far below 1, they are copies.{fid if quality.fid is None else ''}"
+    )
 
 
 def quality_figure(quality: Quality, generator: Generator, images: ImageDataset, name: str) -> Figure:
@@ -112,8 +108,7 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
     for x, (spread, real) in enumerate(zip(quality.kid, quality.baseline.kid, strict=True)):
         _draw_bar(axes, x, 0.7, spread.mean, _LOOKS[x], f"{spread.mean:.0f}", spread.std)
         axes.plot([x - 0.4, x + 0.4], [real.mean] * 2, **_REAL)
-    sizes = zip(_SIZES, SCALES, strict=True)
-    labels = [f"{size} size\n{quality.resolution // scale} px" for size, scale in sizes]
+    labels = [f"{size} size\n{quality.resolution // k} px" for size, k in zip(_SIZES, SCALES, strict=True)]
     _finish(axes, labels, f"KID x 1000 ± sd over subsets of {quality.subset_size}: low is good")
 
 
@@ -144,8 +139,8 @@ def _finish(axes: Any, labels: Sequence[str], title: str) -> None:
 
     axes.set_xticks(range(len(labels)), labels)
     axes.set_title(title)
-    axes.margins(y=_HEADROOM)
-    axes.set_ylim(bottom=_BELOW * min(0.0, axes.dataLim.y0))
+    axes.margins(y=0.22)  # room for the numbers above the bars, and for the legend
+    axes.set_ylim(bottom=1.3 * min(0.0, axes.dataLim.y0))
     axes.legend([Line2D([], [], **_REAL)], ["real against real"], frameon=False)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
@@ -170,9 +165,8 @@ def _draw_closest(canvas: Any, quality: Quality, generator: Generator, images: I
 
 
 def _describe(quality: Quality, name: str) -> str:
-    shares = ", ".join(
-        f"{share} {getattr(quality, share):.2f} ({getattr(quality.baseline, share):.2f})" for share in SHARES
-    )
+    pairs = [(share, getattr(quality, share), getattr(quality.baseline, share)) for share in SHARES]
+    shares = ", ".join(f"{share} {painted:.2f} ({real:.2f})" for share, painted, real in pairs)
     kid = zip(_SIZES, quality.kid, quality.baseline.kid, strict=True)
     kids = ", ".join(f"{size} {spread_text(painted)} ({spread_text(real)})" for size, painted, real in kid)
     return (

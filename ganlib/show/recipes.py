@@ -5,9 +5,7 @@ from ganlib.recipes import Recipe
 from ganlib.show.figure import table
 
 _GIB = 2**30
-_HOUR = 60
-_DAY = 24 * _HOUR
-_OURS = "ganlib"
+_HOUR, _DAY = 60, 24 * 60  # minutes
 _HEADINGS = ("recipe", "source", "data set", "px", "parameters G + D", "loss", "memory", "time here")
 
 
@@ -23,18 +21,9 @@ def _row(recipe: Recipe, minutes: float) -> tuple[str, ...]:
     counted = cost(recipe)
     parameters = f"{counted.generator_parameters:,} + {counted.discriminator_parameters:,}"
     memory = f"{counted.memory(recipe.batch_size) / _GIB:.1f} GiB"
-    source = recipe.project.removeprefix("https://github.com/") or _OURS
-    pictures = recipe.pictures or recipe.art
-    return (
-        recipe.name,
-        source,
-        pictures,
-        str(recipe.size),
-        parameters,
-        recipe.loss,
-        memory,
-        _how_long(minutes),
-    )
+    source = recipe.project.removeprefix("https://github.com/") or "ganlib"
+    names = recipe.name, source, recipe.pictures or recipe.art
+    return *names, str(recipe.size), parameters, recipe.loss, memory, _how_long(minutes)
 
 
 def _how_long(minutes: float) -> str:
@@ -45,9 +34,8 @@ def _how_long(minutes: float) -> str:
 
 def recipe_page(recipe: Recipe) -> str:
     """Write every field with its value and a sentence that says what it does."""
-    head = [recipe.name, recipe.about]
-    head += [f"project   {recipe.project}"] if recipe.project else []
-    head += [f"pictures  {recipe.pictures or recipe.art}"]
+    project = [f"project   {recipe.project}"] if recipe.project else []
+    head = [recipe.name, recipe.about, *project, f"pictures  {recipe.pictures or recipe.art}"]
     rows = [(name, _shown(getattr(recipe, name)), text) for name, text in recipe.sentences().items()]
     return "\n".join([*head, "", table(rows), "", _costs(recipe)])
 

@@ -18,10 +18,8 @@ from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas, render
 from ganlib.show.grids import THUMBNAIL, contact_sheet
 
-_MOST_SHOWN = 100
-_MOST_ROWS = 200
-_COLUMNS = 10
-_GAP = 3
+_MOST_SHOWN, _MOST_ROWS = 100, 200
+_GAP = 3  # px
 _PAPER = "#fbfaf8"
 
 
@@ -44,19 +42,14 @@ def report(folder: Path, pictures: Pictures | None = None) -> Path:
     text = render(
         "report.html",
         name=folder.name,
-        source=manifest.source,
+        manifest=manifest,
         settings=manifest.settings,
-        content_hash=manifest.content_hash,
         pictures=len(images),
-        files=len(manifest.files),
         shown=min(len(images), _MOST_SHOWN),
         sheet=_contact_sheet(images),
         sizes=_size_histogram(manifest),
-        tally=manifest.tally().most_common(),
         refused=_refused_rows(manifest, pictures),
-        refused_total=manifest.tally().total(),
         repeated=_repeated_rows(manifest, images),
-        repeated_total=manifest.duplicates() + manifest.near_duplicates(),
     )
     path = folder / "report.html"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8", errors="replace"))
@@ -67,7 +60,7 @@ def _contact_sheet(images: np.ndarray) -> Figure | None:
     if not len(images):
         return None
     chosen = np.linspace(0, len(images) - 1, min(len(images), _MOST_SHOWN)).round().astype(int)
-    sheet = contact_sheet(list(images[chosen]), _COLUMNS, _GAP)
+    sheet = contact_sheet(list(images[chosen]), 10, _GAP)
     return Figure.from_image(sheet, f"Contact sheet of {len(chosen)} prepared pictures.")
 
 

@@ -18,7 +18,6 @@ from ganlib.show.grids import before_after, open_sample, sample_grids
 _DEEPEST = 3
 _HEADINGS = ("run", "recipe", "kimg", "minutes", "last warning", "best score")
 _NOTHING = "-"
-_FEWEST, _MOST = 2, 4
 _LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (PINK, "-."))
 _PANELS = [["d_loss", "real_probability"], ["g_loss", "fake_probability"]]
 _NAMES = {  # the title of a panel, and how the column is called in the description
@@ -47,28 +46,20 @@ def show_run(run: Run) -> list[tuple[str, Path]]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the recipe and the log of a run say; `problem` says why they cannot be read."""
+    """What the recipe and the log of a run say, as `cells` of the table, or why they cannot be read."""
 
     name: str
-    changed: float
-    recipe: str = _NOTHING
-    kimg: float = 0.0
-    minutes: float = 0.0
-    warning: str = _NOTHING
-    score: float | None = None
+    changed: float  # seconds since 1970
+    cells: tuple[str, ...] = ()
     problem: str = ""
 
 
 def find_runs(folder: str | Path) -> list[Summary]:
-    """Find the runs in `folder` and up to three levels below it, the one that was trained last at the end.
-
-    Raises:
-        GanlibError: there is no such folder.
-    """
+    """Find the runs in `folder` and three levels below, newest last; a missing folder is a `GanlibError`."""
     folder = expand_home(folder)
     if not folder.is_dir():
         raise GanlibError(f"There is no folder '{folder}': train first, or name another that holds runs.")
-    found = [_summary(run, _name(run, folder)) for run in _run_folders(folder)]
+    found = [_summary(run, folder) for run in _run_folders(folder)]
     return sorted(found, key=lambda summary: (summary.changed, summary.name))
 
 
@@ -76,8 +67,8 @@ def runs_table(summaries: Sequence[Summary]) -> str:
     """Write a line for each run, and below them what is wrong with those that cannot be read."""
     if not summaries:
         return "There are no runs yet: 'python -m ganlib train auto --run runs/first' begins one."
-    sound = [summary for summary in summaries if not summary.problem]
-    lines = [table([_HEADINGS, *map(_cells, sound)])] if sound else []
+    sound = [summary.cells for summary in summaries if not summary.problem]
+    lines = [table([_HEADINGS, *sound])] if sound else []
     return "\n".join(lines + [f"{each.name}: {each.problem}" for each in summaries if each.problem])
 
 
@@ -89,48 +80,30 @@ def _run_folders(folder: Path) -> Iterator[Run]:
             below.clear()
 
 
-def _name(run: Run, folder: Path) -> str:
-    return folder.resolve().name if run.folder == folder else run.folder.relative_to(folder).as_posix()
-
-
-def _summary(run: Run, name: str) -> Summary:
+def _summary(run: Run, folder: Path) -> Summary:
+    name = folder.resolve().name if run.folder == folder else run.folder.relative_to(folder).as_posix()
     files = [file for file in (run.recipe_file, run.log_file) if file.exists()]
     changed = max((file.stat().st_mtime for file in files), default=0.0)
     try:
-        return _read(run, name, changed)
+        return Summary(name, changed, _cells(run, name))
     except GanlibError as error:
         return Summary(name, changed, problem=str(error))
     except Exception as error:  # what a damaged file holds may raise anything
         return Summary(name, changed, problem=f"Its recipe or log is damaged ({error!r}): mend or remove it.")
 
 
-def _read(run: Run, name: str, changed: float) -> Summary:
+def _cells(run: Run, name: str) -> tuple[str, ...]:
     rows = run.log()
     last = rows[-1] if rows else {"kimg": 0, "seconds": 0}
     warnings = [warning["name"] for row in rows for warning in row.get("warnings", [])]
-    return Summary(
-        name,
-        changed,
-        recipe=run.recipe().name,
-        kimg=float(last["kimg"]),
-        minutes=float(last["seconds"]) / 60,
-        warning=warnings[-1] if warnings else _NOTHING,
-        score=min((float(row["score"]) for row in measured(rows, "score")), default=None),
-    )
-
-
-def _cells(summary: Summary) -> tuple[str, ...]:
-    score = _NOTHING if summary.score is None else f"{summary.score:.4f}"
-    progress = f"{summary.kimg:.1f}", f"{summary.minutes:.1f}"
-    return summary.name, summary.recipe, *progress, summary.warning, score
+    progress = f"{float(last['kimg']):.1f}", f"{float(last['seconds']) / 60:.1f}"
+    scores = [float(row["score"]) for row in measured(rows, "score")]
+    best = f"{min(scores):.4f}" if scores else _NOTHING
+    return name, run.recipe().name, *progress, warnings[-1] if warnings else _NOTHING, best
 
 
 def find_run(name: str | Path) -> Run:
-    """Open the run in the folder `name` or, if there is none, in that folder below `runs`.
-
-    Raises:
-        GanlibError: neither holds a run.
-    """
+    """Open the run in the folder `name`, or else below `runs`; if neither holds one, raise `GanlibError`."""
     for folder in (expand_home(name), Path("runs") / name):
         if Run(folder).recipe_file.is_file():
             return Run(folder)
@@ -146,8 +119,8 @@ def compare(runs: Sequence[Run]) -> Figure:
         GanlibError: there are fewer or more runs, one is there twice, or one has fewer than two rows in its
             log, no samples, or damaged ones.
     """
-    if not _FEWEST <= len(runs) <= _MOST:
-        raise GanlibError(f"From {_FEWEST} to {_MOST} runs can be compared, not {len(runs)}.")
+    if not 2 <= len(runs) <= len(_LOOKS):  # noqa: PLR2004 (one is no comparison)
+        raise GanlibError(f"From 2 to {len(_LOOKS)} runs can be compared, not {len(runs)}.")
     if len({run.folder.resolve() for run in runs}) < len(runs):
         raise GanlibError("A run is named twice: name different ones.")
     logs = dict(zip(_labels(runs), map(read_log, runs), strict=True))
@@ -160,7 +133,9 @@ def compare(runs: Sequence[Run]) -> Figure:
         axes.imshow(grid)
         axes.set_title(f"{label}, {rows[-1]['kimg']:.0f} kimg")
         axes.axis("off")
-    return Figure.from_canvas(canvas, _describe(logs))
+    told = "; ".join(f"{label}, {_last_values(rows)}" for label, rows in logs.items())
+    alt = f"Line plots and grids of the newest samples of {len(logs)} runs: {told}."
+    return Figure.from_canvas(canvas, alt)
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
@@ -181,11 +156,6 @@ def _draw_curves(canvas: Any, axis: str, logs: dict[str, list[Row]]) -> None:
         panels[verdicts].set_ylim(0, 1)
     legend = panels["d_loss"].get_legend_handles_labels()
     canvas.legend(*legend, loc="outside upper center", ncols=len(logs), frameon=False)
-
-
-def _describe(logs: dict[str, list[Row]]) -> str:
-    runs = "; ".join(f"{label}, {_last_values(rows)}" for label, rows in logs.items())
-    return f"Line plots and grids of the newest samples of {len(logs)} runs: {runs}."
 
 
 def _last_values(rows: list[Row]) -> str:

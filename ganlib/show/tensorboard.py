@@ -21,17 +21,12 @@ class TensorBoard(Callback):
     """
 
     def __init__(self) -> None:
-        """Check that the package tensorboard is there.
-
-        Raises:
-            GanlibError: it is missing.
-        """
+        """Raise `GanlibError` if the package tensorboard is missing."""
         try:
             import torch.utils.tensorboard  # noqa: F401
         except ImportError as error:
-            raise GanlibError(
-                f"The events need the package tensorboard ({error}); type: pip install tensorboard"
-            ) from error
+            todo = "type: pip install tensorboard"
+            raise GanlibError(f"The events need the package tensorboard ({error}); {todo}") from error
 
     def on_start(self, trainer: Training) -> None:
         """Open the folder, and withdraw what was written after the step at which the run goes on."""

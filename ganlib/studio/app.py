@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,8 +21,6 @@ from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.widgets import announced, column, tagged, watched
 
-_DIRECTIONS = 10
-_WIDE = 256  # px
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
 _TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
@@ -49,10 +48,11 @@ class LatentStudio(Interactive):
         """
         self._renderer = Renderer(source, folder)
         generator = self._renderer.generator
-        found = directions or sefa_directions(generator, min(_DIRECTIONS, generator.latent_dim))
+        found = directions or sefa_directions(generator, min(10, generator.latent_dim))
         self._state = StudioState(generator.latent_dim, found)
         self._page = Page(self._state, self._renderer)
-        super().__init__(self._page.box, self._picture, self._page.line, width=_WIDE)
+        line = self._page.line
+        super().__init__(self._page.box, lambda: Figure(self._renderer.png(self.z), line()), line, width=256)
 
     @property
     def z(self) -> Tensor:
@@ -63,9 +63,6 @@ class LatentStudio(Interactive):
     def favourites(self) -> list[Tensor]:
         """The z, each (latent_dim,), of the pictures that were pinned."""
         return list(self._state.favourites)
-
-    def _picture(self) -> Figure:
-        return Figure(self._renderer.png(self.z), self._page.line())
 
 
 class Page:
@@ -105,7 +102,7 @@ class Page:
         right = column(self.seeds.box, self.views, *(panel.box for panel in self.panels))
         left.layout.flex, left.layout.max_width = "1 1 256px", "416px"
         right.layout.flex, right.layout.min_width = "3 1 352px", "0"
-        sides = tagged(widgets.HBox([left, right], layout=widgets.Layout(flex_flow="row wrap")), "sides")
+        sides = tagged(widgets.HBox([left, right], layout={"flex_flow": "row wrap"}), "sides")
         return tagged(widgets.VBox([widgets.HTML(f"<style>{style}</style>"), sides]), "studio")
 
 
@@ -121,10 +118,8 @@ def explore(source: str | Path) -> None:
         raise GanlibError("The studio opens in JupyterLab: type pip install jupyterlab, and try again.")
     process = subprocess.Popen([sys.executable, "-m", opener, str(studio_notebook(source))])
     while process.poll() is None:
-        try:
+        with suppress(KeyboardInterrupt):  # it has come to the opener, too, which may ask before it ends
             process.wait()
-        except KeyboardInterrupt:  # it has come to the opener, too, which may ask before it ends
-            continue
 
 
 def studio_notebook(source: str | Path) -> Path:

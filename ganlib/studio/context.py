@@ -24,7 +24,7 @@ class StudioContext:
         self.state = state
         self.renderer = renderer
         self.message = tagged(widgets.HTML(), "message")
-        hidden = widgets.Layout(width="100%", display="none")
+        hidden = {"width": "100%", "display": "none"}
         self.progress = tagged(widgets.IntProgress(layout=hidden), "progress")
         self._refresh = refresh
         self._refresh_soon = Debounce(self.refresh, _BETWEEN_MESSAGES)
@@ -40,9 +40,9 @@ class StudioContext:
             try:
                 self.say(change() or "")
             except GanlibError as error:
-                self.warn(str(error))
+                self.say(str(error), role="alert")
             except KeyboardInterrupt:
-                self.warn("Interrupted: everything is as it was.")
+                self.say("Interrupted: everything is as it was.", role="alert")
             self._refresh_soon()
 
     def button(self, text: str, handle: str, change: Change) -> widgets.Button:
@@ -55,13 +55,9 @@ class StudioContext:
         """Make a slider that shows what `read` returns; `change` is given the value that a person chose."""
         return BoundSlider(text, handle, limits, step, read, lambda value: self.act(lambda: change(value)))
 
-    def say(self, text: str) -> None:
-        """Show a sentence, or none."""
-        self.message.value = announced(text)
-
-    def warn(self, text: str) -> None:
-        """Show a sentence that says what went wrong."""
-        self.message.value = announced(text, role="alert")
+    def say(self, text: str, role: str = "status") -> None:
+        """Show a sentence, or none; its `role` is "alert" if something went wrong."""
+        self.message.value = announced(text, role)
 
     def refresh(self) -> None:
         """Show the state; what the widgets are set to meanwhile is no change by a person."""
@@ -91,11 +87,11 @@ class StudioContext:
         return f"kept in {path}."
 
     def _read_notes(self) -> None:
-        notes = Notes([], [])
         try:
             notes = read_notes(self.renderer.notes_file, self.state.latent_dim)
         except GanlibError as error:
-            self.warn(str(error))
+            notes = Notes([], [])
+            self.say(str(error), role="alert")
         self.state.names = notes.names_for(self.state.directions)
         self.state.favourites = list(notes.favourites)
 
@@ -109,6 +105,8 @@ class Panel:
         """Make the widgets."""
         self._context = context
         self._state = context.state
+        self._renderer = context.renderer
+        self._button, self._slider = context.button, context.slider
         self.box = self._build()
 
     def _build(self) -> widgets.Box:

@@ -4,6 +4,7 @@ import mimetypes
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import partial
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -24,18 +25,13 @@ from ganlib.studio.context import Panel
 from ganlib.studio.panels import REACH
 from ganlib.studio.widgets import chooser, column, control, line, note, row, tagged, uploader
 
-_WIDEST = 1024  # px
-_WIDEST_FILM = 512
-_FRAMES_A_SECOND = 20
+_WIDEST, _WIDEST_FILM = 1024, 512  # px
 _OFFSETS = tuple(REACH * k / 3 for k in range(-3, 4))
 _STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _AT_ONCE = 8
-_LONGEST_STEM = 60
-_LARGEST_LINK = 8_000_000
-_LARGEST_FILE = 200_000_000
+_LARGEST_LINK, _LARGEST_FILE = 8_000_000, 200_000_000  # bytes
 _SMALL = 128
-_SEARCH = (4, 200)  # starts and steps: some seconds on a CPU
-_SHORT_SEARCH = (2, 60)  # a minute or two, for large pictures
+_SEARCH, _SHORT_SEARCH = (4, 200), (2, 60)  # starts and steps: some seconds on a CPU, or a minute or two
 
 
 class SavePanel(Panel):
@@ -44,10 +40,9 @@ class SavePanel(Panel):
     title = "Save"
 
     def _build(self) -> widgets.Box:
-        context = self._context
-        size = context.renderer.recipe.size
+        size = self._renderer.recipe.size
         scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
-        self.folder = line("Folder", "folder", str(context.renderer.folder))
+        self.folder = line("Folder", "folder", str(self._renderer.folder))
         self.scale = chooser("Size", "scale", scales)
         self.scale.value = scales[min(2, len(scales) - 1)][1]
         self.what = chooser("Grid of", "grid-of", ["directions", "favourites"])
@@ -56,31 +51,26 @@ class SavePanel(Panel):
         self.seconds = control(widgets.BoundedFloatText, "Seconds", "seconds", {"width": "128px"}, **limits)
         self.loop = control(widgets.Checkbox, "and back", "loop", {"width": "auto"}, value=True, indent=False)
         self.link = tagged(widgets.HTML(), "link")
+        picture = self._button("Save picture", "save-picture", self._save_picture)
+        gif = self._button("Save GIF", "save-gif", partial(self._save_film, ".gif"))
         return column(
             row(self.folder),
-            row(
-                self.scale,
-                context.button("Save picture", "save-picture", self._save_picture),
-                context.button("Save z", "save-z", self._save_z),
-            ),
-            row(self.what, context.button("Save grid", "save-grid", self._save_grid)),
+            row(self.scale, picture, self._button("Save z", "save-z", self._save_z)),
+            row(self.what, self._button("Save grid", "save-grid", self._save_grid)),
             row(self.stops, self.seconds, self.loop),
-            row(
-                context.button("Save GIF", "save-gif", lambda: self._save_film(".gif")),
-                context.button("Save MP4", "save-mp4", lambda: self._save_film(".mp4")),
-            ),
+            row(gif, self._button("Save MP4", "save-mp4", partial(self._save_film, ".mp4"))),
             self.link,
         )
 
     def _save_picture(self) -> str:
         words = self._state.describe()
-        path, renderer = self._new_file(words, ".png"), self._context.renderer
-        picture = to_image(renderer.generate(self._state.z[None])[0], self.scale.value, smooth=True)
+        path = self._new_file(words, ".png")
+        picture = to_image(self._renderer.generate(self._state.z[None])[0], self.scale.value, smooth=True)
         return self._saved(Figure.from_image(picture, words).save(path))
 
     def _save_z(self) -> str:
-        path, renderer = self._new_file(self._state.describe(), ".json"), self._context.renderer
-        return self._saved(save_latent(self._state.z, renderer.generator, renderer.recipe, path))
+        path = self._new_file(self._state.describe(), ".json")
+        return self._saved(save_latent(self._state.z, self._renderer.generator, self._renderer.recipe, path))
 
     def _save_grid(self) -> str:
         if self.what.value == "favourites":
@@ -93,27 +83,25 @@ class SavePanel(Panel):
 
     def _save_film(self, ending: str) -> str:
         seconds, stops = self.seconds.value, self.stops.value
-        z = self._state.path(stops, round(seconds * _FRAMES_A_SECOND), closed=self.loop.value)
+        z = self._state.path(stops, round(20 * seconds), closed=self.loop.value)
         path = self._new_file(stops, ending)
         check_film(path, seconds, len(z))
-        scale = max(1, min(self.scale.value, _WIDEST_FILM // self._context.renderer.recipe.size))
+        scale = max(1, min(self.scale.value, _WIDEST_FILM // self._renderer.recipe.size))
         frames = torch.cat([enlarge(part, scale, smooth=True) for part in self._pictures(z)])
         film(list(frames.numpy()), path, seconds, alt=f"A film of {len(z)} pictures.")
         return self._saved(path)
 
     def _pictures(self, z: Tensor) -> Iterator[Tensor]:
         """Generate the pictures of z, (N, latent_dim), a few at a time, and move the bar."""
-        done = 0
         with self._context.working("Generating …", len(z)) as progress:
-            for part in z.split(_AT_ONCE):
-                yield self._context.renderer.generate(part)
-                done += len(part)
-                progress(done)
+            for k, part in enumerate(z.split(_AT_ONCE)):
+                yield self._renderer.generate(part)
+                progress(k * _AT_ONCE + len(part))
 
     def _new_file(self, words: str, ending: str) -> Path:
         """Make the folder, and return a path in it, named by the `words`, where there is no file yet."""
-        folder = make_folder(expand_home(self.folder.value.strip() or self._context.renderer.folder))
-        stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:_LONGEST_STEM] or "picture"
+        folder = make_folder(expand_home(self.folder.value.strip() or self._renderer.folder))
+        stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:60] or "picture"
         path, number = folder / f"{stem}{ending}", 2
         while path.exists():
             path, number = folder / f"{stem}-{number}{ending}", number + 1
@@ -140,20 +128,17 @@ class OpenPanel(Panel):
     title = "Open"
 
     def _build(self) -> widgets.Box:
-        context = self._context
         self.upload = uploader("Choose a file", "upload", "image/*,.json", self.receive)
         self.path = line("or its path", "path", hint="photo.jpg or seed-7.json, on the kernel's machine")
-        hidden = widgets.Layout(width="112px", display="none")
+        hidden = {"width": "112px", "display": "none"}
         self.photo = tagged(widgets.Image(format="png", layout=hidden), "photo")
-        return column(
-            note(
-                "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
-                "projected: the studio searches for the nearest picture that this generator can make. For a "
-                "file over 10 MB, give its path."
-            ),
-            row(self.upload, self.path, context.button("Open", "open", self._open_path)),
-            self.photo,
+        help_ = note(
+            "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
+            "projected: the studio searches for the nearest picture that this generator can make. For a "
+            "file over 10 MB, give its path."
         )
+        open_ = self._button("Open", "open", self._open_path)
+        return column(help_, row(self.upload, self.path, open_), self.photo)
 
     def receive(self, name: str, content: bytes) -> None:
         """Open a file that was uploaded."""
@@ -170,20 +155,17 @@ class OpenPanel(Panel):
 
     def _open(self, name: str, content: bytes) -> str:
         if name.lower().endswith(".json"):
-            z = latent_from_json(content, self._context.renderer.generator, f"'{name}'")
-            self._state.go_to(z, name)
+            self._state.go_to(latent_from_json(content, self._renderer.generator, f"'{name}'"), name)
             return f"Opened {name}."
         return self._project(name, content)
 
     def _project(self, name: str, content: bytes) -> str:
-        renderer = self._context.renderer
-        photo = read_photo(BytesIO(content), renderer.recipe.size)
+        size, generator = self._renderer.recipe.size, self._renderer.generator
+        photo = read_photo(BytesIO(content), size)
         self.photo.value = encode(to_image(photo))
         self.photo.layout.display = ""
-        starts, steps = _SEARCH if renderer.recipe.size <= _SMALL else _SHORT_SEARCH
+        starts, steps = _SEARCH if size <= _SMALL else _SHORT_SEARCH
         with self._context.working("Searching for the nearest picture …", steps) as progress:
-            found = project(
-                renderer.generator, photo, starts=starts, steps=steps, shown=False, on_step=progress
-            )
+            found = project(generator, photo, starts=starts, steps=steps, shown=False, on_step=progress)
         self._state.go_to(found.z, f"projection of {name}")
         return str(found)

@@ -30,21 +30,14 @@ class Notes(NamedTuple):
 
     def with_names(self, directions: Directions, names: list[str]) -> "Notes":
         """Add the names that a person gave; names of other directions stay."""
-        given = [
-            (name, vector)
-            for k, (name, vector) in enumerate(zip(names, directions.vectors, strict=True))
-            if name != f"direction {k + 1}"
-        ]
+        pairs = enumerate(zip(names, directions.vectors, strict=True), 1)
+        given = [(name, vector) for k, (name, vector) in pairs if name != f"direction {k}"]
         others = [noted for noted in self.names if (directions.vectors @ noted[1]).max() <= _ALIKE]
         return self._replace(names=given + others)
 
 
 def read_notes(path: Path, latent_dim: int) -> Notes:
-    """Read the notes at `path`; without such a file there are none.
-
-    Raises:
-        GanlibError: the file is damaged, or of a model with another number of latent dimensions.
-    """
+    """Read the notes at `path`, if there are any; damaged ones, or another model's, raise `GanlibError`."""
     if not path.exists():
         return Notes([], [])
     try:
@@ -54,10 +47,8 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
         names = [(str(entry["name"]), _vector(entry["vector"], latent_dim)) for entry in values["directions"]]
         return Notes(names, [_vector(z, latent_dim) for z in values["favourites"]])
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise GanlibError(
-            f"The names and favourites in '{path}' cannot be read ({error}): mend or remove it, or new ones "
-            "are not kept."
-        ) from error
+        what = f"The names and favourites in '{path}' cannot be read ({error})"
+        raise GanlibError(f"{what}: mend or remove it, or new ones are not kept.") from error
 
 
 def write_notes(path: Path, notes: Notes) -> None:

@@ -12,18 +12,7 @@ from torch import Tensor
 from ganlib.show.figure import encode
 from ganlib.studio.context import Panel
 from ganlib.studio.state import LatentPoint
-from ganlib.studio.widgets import (
-    BoundSlider,
-    Debounce,
-    Tiles,
-    chooser,
-    column,
-    line,
-    note,
-    row,
-    tagged,
-    watched,
-)
+from ganlib.studio.widgets import Debounce, Tiles, chooser, column, control, line, note, row, tagged
 
 REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
@@ -31,9 +20,7 @@ _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
 _LISTED = 20
 _ON_A_PAGE = 20
 _DIGITS = 2  # of a coordinate that is shown; all of them are kept
-_SIDE = 3
-_MIDDLE = _SIDE * _SIDE // 2
-_AFTER_A_MOVE = 0.3  # seconds: the large picture comes first
+_SIDE, _MIDDLE = 3, 4  # of the grid of neighbours: its pictures a side, and the index of the middle one
 _FAVOURITES_IN_A_ROW = 4
 
 
@@ -41,30 +28,22 @@ class SeedPanel(Panel):
     """A box for the seed with buttons around it, a history, and a slider for truncation; always open."""
 
     def _build(self) -> widgets.Box:
-        context, state, random = self._context, self._state, Random()
-        seed = widgets.BoundedIntText(description="Seed", max=_LARGEST_SEED)
-        seed.layout.width = "176px"
-        self.seed = watched(seed, "seed", lambda value: context.act(lambda: state.go_to_seed(value)))
+        state, random = self._state, Random()
+        self.seed = control(widgets.BoundedIntText, "Seed", "seed", {"width": "176px"}, max=_LARGEST_SEED)
+        self.seed.observe(lambda change: self._context.act(lambda: state.go_to_seed(change["new"])), "value")
         self.history = chooser("History", "history", [], self._revisit)
-        self.truncation = context.slider(
+        self.truncation = self._slider(
             "Truncation", "truncation", (0.0, 1.5), 0.05, lambda: state.current.truncation, state.truncate
         )
         for widget in (self.seed, self.history, self.truncation.widget):
             widget.style.description_width = "80px"
-        return column(
-            row(
-                self.seed,
-                context.button("Previous", "previous", lambda: state.go_to_seed(state.current.seed - 1)),
-                context.button("Next", "next", lambda: state.go_to_seed(state.current.seed + 1)),
-                context.button("New", "new", lambda: state.go_to_seed(random.randrange(_NEW_SEEDS))),
-            ),
-            row(
-                self.history,
-                context.button("Back", "back", state.go_back),
-                context.button("Reset all", "reset", state.reset),
-            ),
-            self.truncation.widget,
-        )
+        before = self._button("Previous", "previous", lambda: state.go_to_seed(state.current.seed - 1))
+        after = self._button("Next", "next", lambda: state.go_to_seed(state.current.seed + 1))
+        new = self._button("New", "new", lambda: state.go_to_seed(random.randrange(_NEW_SEEDS)))
+        back = self._button("Back", "back", state.go_back)
+        reset = self._button("Reset all", "reset", state.reset)
+        seeds, history = row(self.seed, before, after, new), row(self.history, back, reset)
+        return column(seeds, history, self.truncation.widget)
 
     def show(self) -> None:
         """Show the seed, the truncation and the latest points of the history."""
@@ -88,16 +67,16 @@ class DirectionsPanel(Panel):
     title = "Directions"
 
     def _build(self) -> widgets.Box:
-        context = self._context
-        self.sliders = [self._slider(k) for k in range(len(self._state.directions))]
+        move, ends = self._state.move, (-REACH, REACH)
+        self.sliders = [
+            self._slider(name, f"direction-{k + 1}", ends, 0.1, partial(self._steps, k), partial(move, k))
+            for k, name in enumerate(self._state.names)
+        ]
         self.which = chooser("Name of", "direction-choice", self._options())
         self.name = line("", "direction-name", hint="such as smile")
-        undo = context.button("Reset directions", "reset-directions", lambda: self._state.undo(moves=True))
-        return column(
-            *(slider.widget for slider in self.sliders),
-            row(undo),
-            row(self.which, self.name, context.button("Name it", "name-it", self._rename)),
-        )
+        undo = self._button("Reset directions", "reset-directions", partial(self._state.undo, moves=True))
+        naming = row(self.which, self.name, self._button("Name it", "name-it", self._rename))
+        return column(*(slider.widget for slider in self.sliders), row(undo), naming)
 
     def show(self) -> None:
         """Show names and steps."""
@@ -105,16 +84,11 @@ class DirectionsPanel(Panel):
             slider.widget.description = name
             slider.show()
         if self.which.options != tuple(self._options()):
-            chosen = self.which.value
-            self.which.options = self._options()
+            chosen, self.which.options = self.which.value, self._options()
             self.which.value = chosen
 
-    def _slider(self, k: int) -> BoundSlider:
-        state, handle = self._state, f"direction-{k + 1}"
-        move = partial(state.move, k)
-        return self._context.slider(
-            state.names[k], handle, (-REACH, REACH), 0.1, lambda: state.current.offsets[k].item(), move
-        )
+    def _steps(self, direction: int) -> float:
+        return self._state.current.offsets[direction].item()
 
     def _options(self) -> list[tuple[str, int]]:
         return [(name, k) for k, name in enumerate(self._state.names)]
@@ -132,21 +106,22 @@ class CoordinatesPanel(Panel):
     title = "Coordinates"
 
     def _build(self) -> widgets.Box:
-        context = self._context
         self.page = 0
-        self.sliders = [self._slider(k) for k in range(min(_ON_A_PAGE, self._state.latent_dim))]
-        columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(240px, 1fr))")
+        self.sliders = []
+        for k in range(min(_ON_A_PAGE, self._state.latent_dim)):
+            read, edit = partial(self._read, k), partial(self._edit, k)
+            texts = f"z {k + 1}", f"coordinate-{k + 1}"
+            slider = self._slider(*texts, (-4.0, 4.0), 10**-_DIGITS, read, edit)
+            slider.widget.style.description_width = "48px"
+            slider.widget.readout_format = "+.2f"
+            self.sliders.append(slider)
+        columns = {"grid_template_columns": "repeat(auto-fill, minmax(240px, 1fr))"}
         self.where = tagged(widgets.Label(), "page")
-        undo = context.button("Reset coordinates", "reset-coordinates", lambda: self._state.undo(edits=True))
-        return column(
-            row(
-                context.button("Previous page", "page-previous", lambda: self._turn(-1)),
-                self.where,
-                context.button("Next page", "page-next", lambda: self._turn(1)),
-                undo,
-            ),
-            widgets.GridBox([slider.widget for slider in self.sliders], layout=columns),
-        )
+        undo = self._button("Reset coordinates", "reset-coordinates", partial(self._state.undo, edits=True))
+        before = self._button("Previous page", "page-previous", partial(self._turn, -1))
+        after = self._button("Next page", "page-next", partial(self._turn, 1))
+        page = widgets.GridBox([slider.widget for slider in self.sliders], layout=columns)
+        return column(row(before, self.where, after, undo), page)
 
     def show(self) -> None:
         """Show the coordinates of this page."""
@@ -158,18 +133,11 @@ class CoordinatesPanel(Panel):
             slider.widget.description = f"z {k + 1}"
             slider.show()
 
-    def _slider(self, row_: int) -> BoundSlider:
-        slider = self._context.slider(
-            f"z {row_ + 1}",
-            f"coordinate-{row_ + 1}",
-            (-4.0, 4.0),
-            10**-_DIGITS,
-            lambda: round(self._state.untruncated[self._coordinate(row_)].item(), _DIGITS),
-            lambda value: self._state.edit(self._coordinate(row_), value),
-        )
-        slider.widget.style.description_width = "48px"
-        slider.widget.readout_format = "+.2f"
-        return slider
+    def _read(self, row_: int) -> float:
+        return round(self._state.untruncated[self._coordinate(row_)].item(), _DIGITS)
+
+    def _edit(self, row_: int, value: float) -> None:
+        self._state.edit(self._coordinate(row_), value)
 
     def _coordinate(self, row_: int) -> int:
         """Return the coordinate in a row of the page: the last one, where the page is not full."""
@@ -185,23 +153,18 @@ class BetweenPanel(Panel):
     title = "A to B"
 
     def _build(self) -> widgets.Box:
-        context = self._context
         self._last_share = 0.0
-        self.share = context.slider(
-            "From A to B", "between", (0.0, 1.0), 0.01, self._share, self._state.go_between
-        )
-        self.pictures = {slot: tagged(_empty_slot(), f"slot-{slot.lower()}") for slot in "AB"}
-        slots = [
-            column(picture, context.button(f"Keep as {slot}", f"keep-{slot.lower()}", self._keeper(slot)))
-            for slot, picture in self.pictures.items()
-        ]
-        return column(
-            note(
-                "Keep what is shown as A, go elsewhere and keep that as B; the slider takes the arc between."
-            ),
-            row(*slots),
-            self.share.widget,
-        )
+        move = self._state.go_between
+        self.share = self._slider("From A to B", "between", (0.0, 1.0), 0.01, self._share, move)
+        grey = encode(Image.new("RGB", (1, 1), "grey"))
+        look = {"value": grey, "format": "png", "layout": {"width": "112px", "height": "112px"}}
+        self.pictures = {slot: tagged(widgets.Image(**look), "slot") for slot in "AB"}
+        slots = []
+        for slot, picture in self.pictures.items():
+            keep = self._button(f"Keep as {slot}", f"keep-{slot.lower()}", partial(self._keep, slot))
+            slots.append(column(tagged(picture, f"slot-{slot.lower()}"), keep))
+        help_ = "Keep what is shown as A, go elsewhere and keep that as B; the slider takes the arc between."
+        return column(note(help_), row(*slots), self.share.widget)
 
     def show(self) -> None:
         """Show how far it is from A."""
@@ -213,18 +176,9 @@ class BetweenPanel(Panel):
             self._last_share = self._state.current.share
         return self._last_share
 
-    def _keeper(self, slot: str) -> Callable[[], None]:
-        def keep() -> None:
-            self._state.keep(slot)
-            self.pictures[slot].value = self._context.renderer.thumbnails(self._state.z[None], 1)
-
-        return keep
-
-
-def _empty_slot() -> widgets.Image:
-    grey = encode(Image.new("RGB", (1, 1), "grey"))
-    layout = widgets.Layout(width="112px", height="112px")
-    return tagged(widgets.Image(value=grey, format="png", layout=layout), "slot")
+    def _keep(self, slot: str) -> None:
+        self._state.keep(slot)
+        self.pictures[slot].value = self._renderer.thumbnails(self._state.z[None], 1)
 
 
 class NeighboursPanel(Panel):
@@ -233,23 +187,16 @@ class NeighboursPanel(Panel):
     title = "Neighbours"
 
     def _build(self) -> widgets.Box:
-        context = self._context
-        self._round = 0
-        self._distance = 0.5
+        self._round, self._distance = 0, 0.5
         self._drawn: tuple[LatentPoint, float, int] | None = None
         self._points = torch.empty(0)
-        self._draw_soon = Debounce(self._draw, _AFTER_A_MOVE)
+        self._draw_soon = Debounce(self._draw, 0.3)  # the large picture comes first
         self.tiles = Tiles("neighbour", _SIDE, self._go)
-        set_distance = partial(setattr, self, "_distance")
-        self.distance = context.slider(
-            "Distance", "distance", (0.0, 1.5), 0.05, lambda: self._distance, set_distance
-        )
-        return column(
-            note("Pictures near the one in the middle: click one to go there."),
-            self.tiles.box,
-            self.distance.widget,
-            row(context.button("Other neighbours", "more", self._turn)),
-        )
+        write = partial(setattr, self, "_distance")
+        self.distance = self._slider("Distance", "distance", (0.0, 1.5), 0.05, lambda: self._distance, write)
+        help_ = note("Pictures near the one in the middle: click one to go there.")
+        others = row(self._button("Other neighbours", "more", self._turn))
+        return column(help_, self.tiles.box, self.distance.widget, others)
 
     def show(self) -> None:
         """Generate the neighbours soon, if they are others than before."""
@@ -266,7 +213,7 @@ class NeighboursPanel(Panel):
         self._points = torch.cat([around[:_MIDDLE], state.untruncated[None], around[_MIDDLE:]])
         texts = [f"neighbour {k + 1}" for k in range(len(self._points))]
         texts[_MIDDLE] = "here"
-        self.tiles.show(self._context.renderer.thumbnails(state.truncated(self._points), _SIDE), texts)
+        self.tiles.show(self._renderer.thumbnails(state.truncated(self._points), _SIDE), texts)
 
     def _go(self, index: int) -> None:
         if index != _MIDDLE:
@@ -284,18 +231,15 @@ class FavouritesPanel(Panel):
     title = "Favourites"
 
     def _build(self) -> widgets.Box:
-        context = self._context
         self._drawn: list[Tensor] = []
         self.tiles = Tiles("favourite", _FAVOURITES_IN_A_ROW, self._go)
         self.tiles.box.layout.display = "none"
-        return column(
-            note("Pin what is shown, and find it here the next time, too. Click one to go there."),
-            row(
-                context.button("Pin this picture", "pin", self._pin),
-                context.button("Unpin this picture", "unpin", self._unpin),
-            ),
-            self.tiles.box,
-        )
+        pin = partial(self._note, "Pinned", self._state.pin)
+        unpin = partial(self._note, "Unpinned", self._state.unpin)
+        first = self._button("Pin this picture", "pin", pin)
+        second = self._button("Unpin this picture", "unpin", unpin)
+        help_ = "Pin what is shown, and find it here the next time, too. Click one to go there."
+        return column(note(help_), row(first, second), self.tiles.box)
 
     def show(self) -> None:
         """Generate the favourites, if they are others than before."""
@@ -303,28 +247,16 @@ class FavouritesPanel(Panel):
         if [*map(id, self._drawn)] == [*map(id, pinned)]:
             return
         self._drawn = list(pinned)
-        sheet = (
-            self._context.renderer.thumbnails(torch.stack(pinned), _FAVOURITES_IN_A_ROW) if pinned else b""
-        )
+        sheet = self._renderer.thumbnails(torch.stack(pinned), _FAVOURITES_IN_A_ROW) if pinned else b""
         self.tiles.show(sheet, [f"favourite {k + 1}" for k in range(len(pinned))])
 
     def _go(self, index: int) -> None:
         favourite = self._state.favourites[index]
         self._context.act(lambda: self._state.go_to(favourite, f"favourite {index + 1}"))
 
-    def _pin(self) -> str:
-        self._state.pin()
-        return f"Pinned; {self._context.keep_notes()}"
-
-    def _unpin(self) -> str:
-        self._state.unpin()
-        return f"Unpinned; {self._context.keep_notes()}"
+    def _note(self, done: str, change: Callable[[], None]) -> str:
+        change()
+        return f"{done}; {self._context.keep_notes()}"
 
 
-PANELS: tuple[type[Panel], ...] = (
-    DirectionsPanel,
-    CoordinatesPanel,
-    BetweenPanel,
-    NeighboursPanel,
-    FavouritesPanel,
-)
+PANELS = DirectionsPanel, CoordinatesPanel, BetweenPanel, NeighboursPanel, FavouritesPanel

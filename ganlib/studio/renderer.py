@@ -21,10 +21,9 @@ class Renderer:
     """The generator of a run folder, a weights file or bundled weights, on the best device there is."""
 
     def __init__(self, source: str | Path | Run, folder: str | Path | None = None) -> None:
-        """Load the generator; files are saved in `folder`, or in `studio` in the run folder or here.
+        """Load the generator, or raise `GanlibError` if it is missing or damaged.
 
-        Raises:
-            GanlibError: there is no such generator, or it is damaged.
+        Files are saved in `folder`; by default in `studio`, in the run folder or here.
         """
         self.source = source.folder if isinstance(source, Run) else expand_home(source)
         self.generator, self.recipe = load_generator(self.source)

@@ -33,36 +33,18 @@ class LatentPoint:
     seed: int = 0
     share: float | None = None
 
-    @classmethod
-    def of_seed(cls, seed: int, latent_dim: int, count: int, truncation: float = 1.0) -> "LatentPoint":
-        """Return the point of a seed, where there are `count` directions."""
-        base = sample_latent(1, latent_dim, seed)[0]
-        return cls(f"seed {seed}", base, torch.zeros(count), torch.zeros(latent_dim), truncation, seed)
-
     def untruncated(self, directions: Directions) -> Tensor:
         """Return the point, (latent_dim,), before truncation: `base` to the bit if nothing was changed."""
         return self.base + self.edits + self.offsets @ directions.vectors
 
-    def z(self, directions: Directions) -> Tensor:
-        """Return what the generator is given, (latent_dim,)."""
-        return truncate(self.untruncated(directions), self.truncation)
-
     def moved(self, direction: int, offset: float) -> "LatentPoint":
         """Return the point so many steps along one direction, counted from 0."""
-        return replace(self, offsets=_with(self.offsets, direction, offset))
-
-    def edited(self, coordinate: int, value: float, directions: Directions) -> "LatentPoint":
-        """Return the point with one coordinate set to `value`."""
-        rest = self.untruncated(directions)[coordinate] - self.edits[coordinate]
-        return replace(self, edits=_with(self.edits, coordinate, value - rest.item()))
+        return replace(self, offsets=self.offsets.index_fill(0, torch.tensor(direction), offset))
 
     def without(self, *, moves: bool, edits: bool) -> "LatentPoint":
         """Return the point without its steps along directions, or without its changed coordinates."""
-        return replace(
-            self,
-            offsets=torch.zeros_like(self.offsets) if moves else self.offsets,
-            edits=torch.zeros_like(self.edits) if edits else self.edits,
-        )
+        offsets = torch.zeros_like(self.offsets) if moves else self.offsets
+        return replace(self, offsets=offsets, edits=torch.zeros_like(self.edits) if edits else self.edits)
 
     def is_same(self, other: "LatentPoint") -> bool:
         """Tell whether both points have the same base and the same changes."""
@@ -73,18 +55,11 @@ class LatentPoint:
         """Describe the point in a line, with the `names` of the directions."""
         moved = compress(zip(names, self.offsets.tolist(), strict=True), self.offsets != 0)
         parts = [self.name, *(f"{name} {offset:+.1f}" for name, offset in moved)]
-        edits = int(self.edits.count_nonzero())
-        if edits:
+        if edits := int(self.edits.count_nonzero()):
             parts.append(f"{edits} coordinate{'s' * (edits > 1)} changed")
         if self.truncation != 1:
             parts.append(f"truncation {self.truncation:.2f}")
         return ", ".join(parts)
-
-
-def _with(values: Tensor, index: int, value: float) -> Tensor:
-    changed = values.clone()
-    changed[index] = value
-    return changed
 
 
 class StudioState:
@@ -106,7 +81,7 @@ class StudioState:
     @property
     def z(self) -> Tensor:
         """What is shown, (latent_dim,)."""
-        return self.current.z(self.directions)
+        return self.truncated(self.untruncated)
 
     @property
     def untruncated(self) -> Tensor:
@@ -125,10 +100,10 @@ class StudioState:
         """Show the picture of the current seed without any change."""
         self._leave_for(self._of_seed(self.current.seed, 1.0))
 
-    def go_to(self, z: Tensor, name: str, truncation: float = 1.0, share: float | None = None) -> None:
+    def go_to(self, z: Tensor, name: str, truncation: float = 1.0) -> None:
         """Show z, (latent_dim,), which people know as `name`."""
         check_latent(z[None], self.latent_dim)
-        self._leave_for(self._elsewhere(z, name, truncation, share))
+        self._leave_for(self._elsewhere(z, name, truncation))
 
     def go_back(self, steps: int = 1) -> None:
         """Return to an earlier point and forget those after it."""
@@ -145,7 +120,10 @@ class StudioState:
 
     def edit(self, coordinate: int, value: float) -> None:
         """Set one coordinate of the point, counted from 0."""
-        self.current = self.current.edited(coordinate, value, self.directions)
+        edits = self.current.edits
+        rest = (self.untruncated - edits)[coordinate].item()
+        edits = edits.index_fill(0, torch.tensor(coordinate), value - rest)
+        self.current = replace(self.current, edits=edits)
 
     def truncate(self, amount: float) -> None:
         """Set the truncation: 1 leaves the point where it is, 0 takes it to the mean."""
@@ -170,12 +148,11 @@ class StudioState:
 
     def go_between(self, share: float) -> None:
         """Go to a point on the arc from A, at 0, to B, at 1."""
-        point = slerp(*self._both_slots(), torch.tensor([share]))[0]
-        name, was_between = f"{share:.0%} of the way from A to B", self.current.share is not None
-        if was_between:  # the whole way is one step in the history
-            self.current = self._elsewhere(point, name, self.current.truncation, share)
-        else:
-            self.go_to(point, name, self.current.truncation, share)
+        z = slerp(*self._both_slots(), torch.tensor([share]))[0]
+        point = self._elsewhere(z, f"{share:.0%} of the way from A to B", self.current.truncation, share)
+        if self.current.share is None:
+            self._leave_for(point)
+        self.current = point  # the whole way is one step in the history
 
     def neighbours(self, count: int, distance: float, round_: int = 0) -> Tensor:
         """Draw points (count, latent_dim) around the current one, as far from the mean as it is.
@@ -183,8 +160,7 @@ class StudioState:
         At a `distance` of 1, half of a neighbour is chance. Each `round_` draws other ones.
         """
         noise = sample_latent(count, self.latent_dim, _NEIGHBOURS_SEED + round_ * count)
-        points = self.untruncated + distance * noise
-        length = self.untruncated.norm()
+        points, length = self.untruncated + distance * noise, self.untruncated.norm()
         return points * (length / points.norm(dim=1, keepdim=True)) if length > 0 else points
 
     def truncated(self, points: Tensor) -> Tensor:
@@ -206,8 +182,7 @@ class StudioState:
 
     def favourite(self) -> int | None:
         """Return the index of the favourite that is shown, if it is one."""
-        z = self.z
-        return next((k for k, pinned in enumerate(self.favourites) if torch.equal(z, pinned)), None)
+        return next((k for k, pinned in enumerate(self.favourites) if torch.equal(self.z, pinned)), None)
 
     def pinned(self) -> Tensor:
         """Return the favourites, (N, latent_dim)."""
@@ -225,16 +200,16 @@ class StudioState:
 
     def along_directions(self, offsets: Sequence[float]) -> Tensor:
         """Return the current z moved to every offset along every direction, one direction after the other."""
-        count = len(self.directions)
-        points = [self.current.moved(k, offset) for k in range(count) for offset in offsets]
-        return torch.stack([point.z(self.directions) for point in points])
+        moved = [self.current.moved(k, offset) for k in range(len(self.directions)) for offset in offsets]
+        return self.truncated(torch.stack([point.untruncated(self.directions) for point in moved]))
 
     def _of_seed(self, seed: int, truncation: float) -> LatentPoint:
-        return LatentPoint.of_seed(seed, self.latent_dim, len(self.directions), truncation)
+        base, count = sample_latent(1, self.latent_dim, seed)[0], len(self.directions)
+        return LatentPoint(f"seed {seed}", base, torch.zeros(count), torch.zeros_like(base), truncation, seed)
 
-    def _elsewhere(self, base: Tensor, name: str, truncation: float, share: float | None) -> LatentPoint:
+    def _elsewhere(self, z: Tensor, name: str, truncation: float, share: float | None = None) -> LatentPoint:
         unchanged = self.current.without(moves=True, edits=True)
-        return replace(unchanged, name=name, base=base, truncation=truncation, share=share)
+        return replace(unchanged, name=name, base=z, truncation=truncation, share=share)
 
     def _before(self, steps: int) -> LatentPoint:
         if len(self.history) < steps:

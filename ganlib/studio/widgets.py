@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -9,7 +10,7 @@ import ipywidgets as widgets
 
 Limits = tuple[float, float]
 Read = Callable[[], float]
-Write = Callable[[float], object]
+Act = Callable[[Any], object]  # what is done with a new value
 LABELS = "144px"
 _SAME = 1e-4  # a float32 comes back from a slider a little changed
 
@@ -48,7 +49,7 @@ def tagged(widget: Any, handle: str) -> Any:
     return widget
 
 
-def watched(widget: Any, handle: str, act: Callable[[Any], object]) -> Any:
+def watched(widget: Any, handle: str, act: Act) -> Any:
     """Return the widget itself, with a class, and hand each new value to `act`."""
     widget.observe(lambda change: act(change["new"]), "value")
     return tagged(widget, handle)
@@ -61,7 +62,7 @@ def announced(text: str, role: str = "status") -> str:
 
 def button(text: str, handle: str, act: Callable[[], object]) -> widgets.Button:
     """Make a button that says what it does."""
-    made = tagged(widgets.Button(description=text, layout=widgets.Layout(width="auto")), handle)
+    made = tagged(widgets.Button(description=text, layout={"width": "auto"}), handle)
     made.on_click(lambda _: act())
     return made
 
@@ -69,7 +70,7 @@ def button(text: str, handle: str, act: Callable[[], object]) -> widgets.Button:
 class BoundSlider:
     """A slider for a number that is kept elsewhere, with its value beside it, where one can type."""
 
-    def __init__(self, text: str, handle: str, limits: Limits, step: float, read: Read, act: Write) -> None:
+    def __init__(self, text: str, handle: str, limits: Limits, step: float, read: Read, act: Act) -> None:
         """Show the number that `read` returns, a multiple of `step`; `act` is given the next one."""
         self._read = read
         self._act = act
@@ -80,7 +81,7 @@ class BoundSlider:
             max=max(limits[1], read()),
             step=step,
             readout_format="+.1f" if limits[0] < 0 else ".2f",
-            layout=widgets.Layout(width="auto"),
+            layout={"width": "auto"},
             style={"description_width": LABELS},
         )
         self._seen = self.widget.value
@@ -117,13 +118,10 @@ def control(kind: Any, text: str, handle: str, layout: dict[str, str] | None = N
     """Make a widget of this kind with a label as wide as its text; by default it takes the room there is."""
     grows = {"width": "auto", "min_width": "0", "flex": "1 1 128px"}
     style = {"description_width": "initial"}
-    made = kind(description=text, layout=widgets.Layout(**layout or grows), style=style, **traits)
-    return tagged(made, handle)
+    return tagged(kind(description=text, layout=layout or grows, style=style, **traits), handle)
 
 
-def chooser(
-    text: str, handle: str, options: Sequence[Any], act: Callable[[Any], object] = lambda _: None
-) -> widgets.Dropdown:
+def chooser(text: str, handle: str, options: Sequence[Any], act: Act = lambda _: None) -> widgets.Dropdown:
     """Make a list from which one option is chosen."""
     return watched(control(widgets.Dropdown, text, handle, options=options), handle, act)
 
@@ -135,8 +133,7 @@ def line(text: str, handle: str, value: str = "", hint: str = "") -> widgets.Tex
 
 def uploader(text: str, handle: str, accept: str, receive: Callable[[str, bytes], None]) -> Any:
     """Make a button for choosing a file; `receive` gets its name and content, `accept` filters the choice."""
-    layout = widgets.Layout(width="auto")
-    made = widgets.FileUpload(description=text, accept=accept, multiple=False, layout=layout)
+    made = widgets.FileUpload(description=text, accept=accept, multiple=False, layout={"width": "auto"})
 
     def on_value(value: Any) -> None:
         if files := uploaded(value):
@@ -158,8 +155,7 @@ def uploaded(value: Any) -> list[tuple[str, bytes]]:
 
 def row(*children: widgets.Widget) -> widgets.Box:
     """Put widgets side by side, or below each other where there is no room."""
-    layout = widgets.Layout(flex_flow="row wrap", align_items="center")
-    return tagged(widgets.HBox(children, layout=layout), "row")
+    return tagged(widgets.HBox(children, layout={"flex_flow": "row wrap", "align_items": "center"}), "row")
 
 
 def column(*children: widgets.Widget) -> widgets.Box:
@@ -179,10 +175,8 @@ class Tiles:
         """Hand the index of the picture that is chosen to `act`."""
         self._handle = handle
         self._act = act
-        grid = widgets.Layout(grid_template_columns=f"repeat({columns}, 1fr)")
-        self._image = tagged(
-            widgets.Image(format="png", layout=widgets.Layout(width="100%")), f"{handle}-image"
-        )
+        grid = {"grid_template_columns": f"repeat({columns}, 1fr)"}
+        self._image = tagged(widgets.Image(format="png", layout={"width": "100%"}), f"{handle}-image")
         self._buttons = tagged(widgets.GridBox(layout=grid), "over")
         self.box = tagged(widgets.VBox([self._image, self._buttons]), "tiles")
 
@@ -190,8 +184,8 @@ class Tiles:
         """Show a sheet of pictures, one button with a text over each."""
         self.box.layout.display = "" if texts else "none"
         if [made.description for made in self._buttons.children] != list(texts):
-            self._buttons.children = [self._button(k, text) for k, text in enumerate(texts)]
+            made = (
+                button(text, f"{self._handle}-{k + 1}", partial(self._act, k)) for k, text in enumerate(texts)
+            )
+            self._buttons.children = [tagged(one, "tile") for one in made]
         self._image.value = sheet
-
-    def _button(self, index: int, text: str) -> widgets.Button:
-        return tagged(button(text, f"{self._handle}-{index + 1}", lambda: self._act(index)), "tile")

@@ -112,7 +112,7 @@ def test_where_there_is_nothing_a_sentence_says_so(make, tmp_path):
 
 def test_a_run_is_named_by_its_folder_or_below_runs(make, tmp_path):
     run = make("first")
-    assert find_run(run.folder) == run
+    assert find_run(run.folder).folder == run.folder
     assert find_run("first").folder.resolve() == run.folder
     assert find_run("runs/first").folder.resolve() == run.folder
     with pytest.raises(GanlibError, match="There is no run 'second'"):

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import ipywidgets as widgets
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions, sefa_directions
@@ -37,19 +37,21 @@ class LatentStudio(Interactive):
         *,
         directions: Directions | None = None,
         folder: str | Path | None = None,
+        generator: nn.Module | None = None,
     ) -> None:
         """Open a run folder, a weights file or bundled weights, with sliders for `directions`.
 
         Without them the sliders are those of `sefa_directions`. Files are saved in `folder`: by default, one
-        called `studio` in the run folder, or in the current folder if the source is no run.
+        called `studio` in the run folder, or in the current folder if the source is no run. Weights of a net
+        of your own are loaded into `generator`.
 
         Raises:
             GanlibError: there is no such generator, it is damaged, or ipywidgets is missing.
         """
-        self._renderer = Renderer(source, folder)
-        generator = self._renderer.generator
-        found = directions or sefa_directions(generator, min(10, generator.latent_dim))
-        self._state = StudioState(generator.latent_dim, found)
+        self._renderer = Renderer(source, folder, generator)
+        net = self._renderer.generator
+        found = directions or sefa_directions(net, min(10, net.latent_dim))
+        self._state = StudioState(net.latent_dim, found)
         self._page = Page(self._state, self._renderer)
         line = self._page.line
         super().__init__(self._page.box, lambda: Figure(self._renderer.png(self.z), line()), line, width=256)

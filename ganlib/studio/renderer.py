@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlib.data.dataset import to_bytes
 from ganlib.latent.sampling import fingerprint, generate
@@ -20,13 +20,18 @@ _QUICK = 1  # zlib's level: larger files, and a tenth of the time
 class Renderer:
     """The generator of a run folder, a weights file or bundled weights, on the best device there is."""
 
-    def __init__(self, source: str | Path | Run, folder: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Path | Run,
+        folder: str | Path | None = None,
+        generator: nn.Module | None = None,
+    ) -> None:
         """Load the generator, or raise `GanlibError` if it is missing or damaged.
 
         Files are saved in `folder`; by default in `studio`, in the run folder or here.
         """
         self.source = source.folder if isinstance(source, Run) else expand_home(source)
-        self.generator, self.recipe = load_generator(self.source)
+        self.generator, self.recipe = load_generator(self.source, generator)
         self.generator.to(memory_format=torch.channels_last).to(detect().device)  # quicker on CPUs
         self.folder = expand_home(folder or (self.source if self.source.is_dir() else Path()) / "studio")
 

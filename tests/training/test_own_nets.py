@@ -84,6 +84,10 @@ def test_they_are_loaded_sampled_measured_and_explored(art, tmp_path):
     assert len(ganlib.sefa_directions(generator, count=3)) == 3
     assert len(ganlib.ganspace_directions(generator, count=3, samples=16)) == 3
     assert ganlib.project(generator, pictures[0], steps=2, shown=False).z.shape == (6,)
+    quality = ganlib.measure_quality(generator, art, count=20, progress=False)
+    assert (quality.count, quality.pictures) == (20, "blocks")
+    studio = ganlib.LatentStudio(run.folder, generator=OwnGenerator())
+    assert torch.equal(studio.z, ganlib.sample_latent(1, 6)[0])
 
 
 def test_without_the_nets_a_sentence_names_their_class(art, tmp_path):

@@ -115,7 +115,7 @@ class Quality(Figures):
             GanlibError: it is damaged, or was written by another version of ganlib.
         """
         try:
-            values = _read(_renamed(values))
+            values = _read(_plain(values))
             baseline = Figures(**_read(values["baseline"]))
             closest = tuple(Pair(**pair) for pair in values["closest"])
             return cls(**values | {"baseline": baseline, "closest": closest})
@@ -126,17 +126,11 @@ class Quality(Figures):
 _OLD_NAMES = {"floor": "baseline", "sd": "std"}  # in files of version 0.1
 
 
-def _renamed(values: Any) -> Any:
-    if not isinstance(values, dict):
-        return values
-    return {_OLD_NAMES.get(name, name): _renamed(value) for name, value in values.items()}
-
-
 def _plain(value: Any) -> Any:
-    """Named tuples, which `asdict` keeps, as dictionaries, too."""
+    """Named tuples, which `asdict` keeps, as dictionaries, too, and everything under today's names."""
     value = value._asdict() if hasattr(value, "_asdict") else value
     if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {_OLD_NAMES.get(name, name): _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
@@ -239,9 +233,8 @@ class Reference:
         Raises:
             GanlibError: there are fewer than 10 samples, or they are of another size or hold a NaN.
         """
-        return metrics.kid(
-            self._real.features(scale), self._look(self._of_this_size(samples), scale), seed=seed
-        )
+        seen = self._look(self._of_this_size(samples), scale)
+        return metrics.kid(self._real.features(scale), seen, seed=seed)
 
     def told(self, scale: int = 2) -> str:
         """Say what a KID is measured with, and what real pictures get."""

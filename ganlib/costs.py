@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.recipes import Recipe
 from ganlib.runtime.device import Machine
-from ganlib.training.steps import discriminator_step, generator_step
+from ganlib.training.steps import discriminator_step, frozen, generator_step
 
 _FLOAT = 4  # bytes
 _STATE = 4  # numbers a parameter: itself, its gradient, and Adam's two averages
@@ -81,9 +81,8 @@ def _step(generator: Generator, discriminator: Discriminator, z: Tensor, real: T
     """The arithmetic of a step of D and one of G on the same fakes."""
     fake = generator(z)
     (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
-    discriminator.requires_grad_(False)
-    discriminator(fake).sum().backward()
-    discriminator.requires_grad_(True)
+    with frozen(discriminator):
+        discriminator(fake).sum().backward()
 
 
 def _forward(net: nn.Module, x: Tensor) -> None:
@@ -93,10 +92,7 @@ def _forward(net: nn.Module, x: Tensor) -> None:
 
 
 def _penalise(discriminator: Discriminator, images: Tensor) -> None:
-    """What R1 and R2 do, here both at the same images: a gradient that has a gradient.
-
-    `losses.gradient_penalty` does it, too, but sets the precision, which nets without values do not have.
-    """
+    """What R1 and R2 do, without setting the precision, which nets without values do not have."""
     for _ in range(2):
         seen = images.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(discriminator(seen).sum(), seen, create_graph=True)
@@ -104,7 +100,6 @@ def _penalise(discriminator: Discriminator, images: Tensor) -> None:
 
 
 def _bytes(saved: dict[int, Tensor]) -> int:
-    """A picture."""
     return sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) // _PICTURES
 
 

@@ -3,6 +3,8 @@
 import argparse
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganlib.nets.base import Generator
+    from ganlib.show.figure import Figure
 
 _AT_ONCE = 64
 _MOST_FILES = 100_000
@@ -42,48 +45,38 @@ def _sample(options: argparse.Namespace) -> None:
     They come as a grid, or by --files as single pictures in a folder. One seed is one picture, whatever the
     count.
     """
+    from ganlib.latent.sampling import generate, sample_latent, truncate
     from ganlib.run import load_generator
+    from ganlib.show.grids import check_grid, grid, square
 
     generator, recipe = load_generator(options.source)
-    write = _write_files if options.files else _write_grid
-    where = write(generator, recipe.size, options)
+    if options.files and options.count > _MOST_FILES:
+        raise GanlibError(f"{options.count} files are too many: ask for at most {_MOST_FILES}.")
+    together, usual = (1, 1) if options.files else (options.count, 2)
+    scale = usual if options.upscale is None else options.upscale
+    check_grid(together, recipe.size, square(max(together, 1)), scale)
+    z = truncate(sample_latent(options.count, recipe.latent_dim, options.seed), options.truncation)
+    draw = partial(grid, scale=scale, smooth=options.smooth)
+    if options.files:
+        where = _write_files(generator, z, draw, options)
+    else:
+        where = draw(generate(generator, z)).save(options.out or Path("samples.png"))
     last = options.seed + options.count - 1
     print(f"{options.count} pictures, seeds {options.seed} to {last}: {where}")
 
 
-def _write_grid(generator: "Generator", size: int, options: argparse.Namespace) -> Path:
-    from ganlib.latent.sampling import generate
-    from ganlib.show.grids import check_grid, grid, square
-
-    scale = 2 if options.upscale is None else options.upscale
-    check_grid(options.count, size, square(max(options.count, 1)), scale)
-    pictures = generate(generator, _latents(generator, options))
-    return grid(pictures, scale=scale, smooth=options.smooth).save(options.out or Path("samples.png"))
-
-
-def _write_files(generator: "Generator", size: int, options: argparse.Namespace) -> Path:
+def _write_files(
+    generator: "Generator", z: "Tensor", draw: "Callable[[Tensor], Figure]", options: argparse.Namespace
+) -> Path:
     from ganlib.latent.sampling import generate
     from ganlib.runtime.progress import progress
-    from ganlib.show.grids import check_grid, grid
 
-    if options.count > _MOST_FILES:
-        raise GanlibError(f"{options.count} files are too many: ask for at most {_MOST_FILES}.")
-    scale = 1 if options.upscale is None else options.upscale
-    check_grid(1, size, 1, scale)
-    batches = _latents(generator, options).split(_AT_ONCE)  # so that few pictures are in memory at a time
     folder = make_folder(options.out or Path("samples"))
-    pictures = (picture for z in batches for picture in generate(generator, z))
+    batches = z.split(_AT_ONCE)  # so that few pictures are in memory at a time
+    pictures = (picture for part in batches for picture in generate(generator, part))
     for k, picture in enumerate(progress(pictures, "generating", "picture", options.count)):
-        figure = grid(picture[None], scale=scale, smooth=options.smooth)
-        figure.save(folder / f"seed-{options.seed + k:06d}.{options.format}")
+        draw(picture[None]).save(folder / f"seed-{options.seed + k:06d}.{options.format}")
     return folder
-
-
-def _latents(generator: "Generator", options: argparse.Namespace) -> "Tensor":
-    from ganlib.latent.sampling import sample_latent, truncate
-
-    z = sample_latent(options.count, generator.latent_dim, options.seed)
-    return truncate(z, options.truncation)
 
 
 @verb(

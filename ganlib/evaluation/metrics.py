@@ -1,6 +1,6 @@
 """How far features of generated pictures are from those of real ones: functions of (N, D) tensors."""
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ _MOST_IN_ONE_KERNEL = 4000  # three matrices of so many squared, 8 bytes each, a
 _ROWS_AT_ONCE = 1024
 _SAME = 0.5  # of the usual distance between neighbours
 _Rows = NDArray[np.float64]
+_Value = TypeVar("_Value")
 
 
 class MeanStd(NamedTuple):
@@ -42,6 +43,25 @@ class Nearest(NamedTuple):
     indices: Tensor
 
 
+class BySize(NamedTuple, Generic[_Value]):
+    """The same of pictures as they are, at half and at a quarter of their size."""
+
+    full: _Value
+    half: _Value
+    quarter: _Value
+
+
+class Pair(NamedTuple):
+    """A sample and the nearest picture of the set, by their indices, and how far they are apart.
+
+    The distance is in units of the usual one of a held-out picture to the nearest training picture.
+    """
+
+    sample: int
+    picture: int
+    distance: float
+
+
 def kid(
     real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int | None = None, seed: int = 0
 ) -> MeanStd:
@@ -64,12 +84,11 @@ def kid(
     if max(len(x), len(y)) <= _MOST_IN_ONE_KERNEL:
         found = _kid_of_subsets(x.numpy(), y.numpy(), subsets, size, np.random.RandomState(seed))
         return MeanStd(1000 * found.mean().item(), 1000 * found.std().item())
-    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+    from torch_fidelity.metric_kid import kid_features_to_metric
 
-    theirs = kid_features_to_metric(
-        x, y, kid_subsets=subsets, kid_subset_size=size, rng_seed=seed, verbose=False
-    )
-    return MeanStd(1000 * theirs[KEY_METRIC_KID_MEAN], 1000 * theirs[KEY_METRIC_KID_STD])
+    sizes = {"kid_subsets": subsets, "kid_subset_size": size}
+    theirs = kid_features_to_metric(x, y, **sizes, rng_seed=seed, verbose=False)
+    return MeanStd(*(1000 * theirs[f"kernel_inception_distance_{name}"] for name in MeanStd._fields))
 
 
 def usual_subset(real: Tensor, fake: Tensor) -> int:

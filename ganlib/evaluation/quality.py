@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,42 +16,21 @@ from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
 from ganlib.evaluation.features import Extractor, get_extractor
-from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, Manifold, MeanStd, Nearest
+from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, BySize, Manifold, MeanStd, Nearest, Pair
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.runtime.device import budget
 from ganlib.runtime.progress import bar
 
 SCALES = (1, 2, 4)  # how many times the pictures were shrunk before they were looked at
 
-_Value = TypeVar("_Value")
-
-
-class BySize(NamedTuple, Generic[_Value]):
-    """The same of pictures as they are, at half and at a quarter of their size."""
-
-    full: _Value
-    half: _Value
-    quarter: _Value
-
-
-class Pair(NamedTuple):
-    """A sample, the picture of the set that is nearest to it, and how far it is.
-
-    `sample` is its index among the samples and `picture` that in the set; the distance is in units of the
-    usual distance of a held-out picture to the nearest training picture.
-    """
-
-    sample: int
-    picture: int
-    distance: float
-
 
 @dataclass(frozen=True)
 class Figures:
     """All figures of `count` pictures next to real ones; the functions of `metrics` say what each means.
 
-    KID is times 1,000. `distinct`, `neighbour_ratio` and `fid` are those at full size; FID is None where
-    there are fewer than 2,048 pictures on a side.
+    KID is times 1,000. `distinct`, `neighbour_ratio` and `fid` are those at full size, and so are
+    `precision`, `recall`, `density` and `coverage`; FID is None where there are fewer than 2,048 pictures on
+    a side.
     """
 
     count: int
@@ -60,25 +40,10 @@ class Figures:
     neighbour_ratio: float
     fid: float | None
 
-    @property
-    def precision(self) -> float:
-        """Return the share of samples among real pictures, at full size."""
-        return self.manifold.full.precision
-
-    @property
-    def recall(self) -> float:
-        """Return the share of real pictures among samples, at full size."""
-        return self.manifold.full.recall
-
-    @property
-    def density(self) -> float:
-        """Return how thick samples lie where real pictures do, at full size; 1 is as thick as these."""
-        return self.manifold.full.density
-
-    @property
-    def coverage(self) -> float:
-        """Return the share of real pictures that have a sample close by, at full size."""
-        return self.manifold.full.coverage
+    precision = property(attrgetter("manifold.full.precision"), doc="Share of samples among real pictures.")
+    recall = property(attrgetter("manifold.full.recall"), doc="Share of real pictures among samples.")
+    density = property(attrgetter("manifold.full.density"), doc="How thick samples lie where real ones do.")
+    coverage = property(attrgetter("manifold.full.coverage"), doc="Share of real ones with a sample near.")
 
 
 @dataclass(frozen=True)

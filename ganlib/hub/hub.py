@@ -88,10 +88,8 @@ def _fill(folder: Path, generator: nn.Module, facts: Facts, address: str, own_cl
 
 def _free(folder: Path) -> Path:
     """The folder, if nothing would be lost in it: it may hold what was shared before."""
-    if not folder.is_dir():
-        return folder
     ours = _FILES if (folder / SHARED_WEIGHTS).is_file() else ()
-    rest = [file for file in folder.iterdir() if file.name not in ours]
+    rest = [file for file in folder.iterdir() if file.name not in ours] if folder.is_dir() else []
     others = [file.name for file in rest if not is_part(file)]
     if others:
         raise GanlibError(f"'{folder}' holds other files, such as {min(others)}: choose another folder.")
@@ -134,9 +132,8 @@ def _fetch(name: str) -> Path:
     except errors.RemoteEntryNotFoundError as error:
         raise GanlibError(f"'{name}' on the Hub holds no weights: it was not shared by ganlib.") from error
     except Exception as error:  # the client below speaks for itself: each of its versions has other errors
-        raise GanlibError(
-            f"There is no folder '{name}', and the Hub cannot be reached ({_first_line(error)})."
-        ) from error
+        why = _first_line(error)
+        raise GanlibError(f"There is no folder '{name}', and the Hub cannot be reached ({why}).") from error
 
 
 def _download(name: str) -> Path:

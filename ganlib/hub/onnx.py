@@ -24,7 +24,10 @@ def export_onnx(source: str | Path, out: str | Path) -> Path:
             does not end in .onnx, or the disk is full.
     """
     path = expand_home(out)
-    _check(path)
+    if path.suffix != ".onnx":
+        raise GanlibError(f"'{path}' is no name for ONNX: let it end in .onnx.")
+    if None in (find_spec("onnx"), find_spec("onnxscript")):
+        raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
     generator, recipe = load(source)
     z = sample_latent(2, recipe.latent_dim, 0)
     with _quiet():
@@ -40,13 +43,6 @@ def export_onnx(source: str | Path, out: str | Path) -> Path:
     assert program is not None  # it is with dynamo
     write_atomically(path, lambda part: program.save(part, external_data=False))
     return path
-
-
-def _check(path: Path) -> None:
-    if path.suffix != ".onnx":
-        raise GanlibError(f"'{path}' is no name for ONNX: let it end in .onnx.")
-    if None in (find_spec("onnx"), find_spec("onnxscript")):
-        raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
 
 
 @contextmanager

@@ -123,18 +123,14 @@ def _first_axes(generator: nn.Module, latent_dim: int) -> Tensor:
             affine = takewhile(lambda layer: isinstance(layer, _AFFINE), net.main)
             steps, origin = nn.Sequential(*affine)(both[:, :, None, None]).chunk(2)
         else:
-            steps, origin = _output(net, both, _first_layers(net), 1).chunk(2)
+            layers = [layer for layer in net.modules() if isinstance(layer, _FIRST)]
+            if not layers:
+                raise GanlibError(
+                    "This generator has no linear layer or transposed convolution that could take z: use "
+                    "ganspace_directions, which looks at features."
+                )
+            steps, origin = _output(net, both, layers, 1).chunk(2)
     return (steps - origin).flatten(1)
-
-
-def _first_layers(net: nn.Module) -> list[nn.Module]:
-    layers: list[nn.Module] = [layer for layer in net.modules() if isinstance(layer, _FIRST)]
-    if not layers:
-        raise GanlibError(
-            "This generator has no linear layer or transposed convolution that could take z: use "
-            "ganspace_directions, which looks at features."
-        )
-    return layers
 
 
 def _early_features(generator: nn.Module, z: Tensor, depth: int) -> Tensor:

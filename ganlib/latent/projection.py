@@ -96,15 +96,12 @@ def _descend(generator: Generator, z: Tensor, picture: Tensor, turns: Iterator[i
         adam = torch.optim.Adam([places], _RATE)
         rates = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
         for _ in turns:
-            (places.grad,) = torch.autograd.grad(_cost(generator(places).float(), wanted, places), [places])
+            lengths = places.square().mean(1)  # 1 for a z of the usual length
+            cost = _difference(generator(places).float(), wanted) + _SHELL * (lengths - 1).square()
+            (places.grad,) = torch.autograd.grad(cost.sum(), [places])
             adam.step()
             rates.step()
     return places.detach().cpu()
-
-
-def _cost(pictures: Tensor, wanted: Tensor, places: Tensor) -> Tensor:
-    lengths = places.square().mean(1)  # 1 for a z of the usual length
-    return (_difference(pictures, wanted) + _SHELL * (lengths - 1).square()).sum()
 
 
 def _compare(generator: Generator, z: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:

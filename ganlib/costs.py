@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.recipes import Recipe
 from ganlib.runtime.device import Machine
-from ganlib.training.steps import discriminator_step, generator_step
+from ganlib.training.steps import discriminator_step, frozen, generator_step
 
 _FLOAT = 4  # bytes
 _STATE = 4  # numbers a parameter: itself, its gradient, and Adam's two averages
@@ -57,23 +57,18 @@ def cost(recipe: Recipe) -> Cost:
         real = torch.randn(_PICTURES, 3, recipe.size, recipe.size)
         with _saved(generator, discriminator) as saved:
             flops = _flops(lambda: _step(generator, discriminator, z, real))
-            if recipe.fakes == "fresh":
-                flops += _flops(lambda: _generate_for_discriminator(generator, z))
-            if recipe.adversarial_loss().of_pairs:
-                flops += _flops(lambda: _look(discriminator, real))
-            if any(recipe.penalty):
-                forward = _flops(lambda: _look(discriminator, real))
-                flops += _PASSES_OF_PENALTIES * forward // recipe.penalty_every
+        look = _flops(lambda: _forward(discriminator, real))
+        if recipe.fakes == "fresh":
+            flops += _flops(lambda: _forward(generator, z))
+        if recipe.adversarial_loss().of_pairs:
+            flops += look
+        if any(recipe.penalty):
+            flops += _PASSES_OF_PENALTIES * look // recipe.penalty_every
         with _saved(discriminator) as saved_by_penalties:
             if any(recipe.penalty):
                 _penalise(discriminator, real)
-    return Cost(
-        _count(recipe.generator()) if recipe is not countable else _count(generator),
-        _count(discriminator),
-        _bytes(saved),
-        _bytes(saved_by_penalties),
-        flops // _PICTURES,
-    )
+    parameters = _count(generator), _count(discriminator)
+    return Cost(*parameters, _bytes(saved), _bytes(saved_by_penalties), flops // _PICTURES)
 
 
 def _flops(work: Callable[[], None]) -> int:
@@ -86,35 +81,25 @@ def _step(generator: Generator, discriminator: Discriminator, z: Tensor, real: T
     """The arithmetic of a step of D and one of G on the same fakes."""
     fake = generator(z)
     (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
-    discriminator.requires_grad_(False)
-    discriminator(fake).sum().backward()
-    discriminator.requires_grad_(True)
+    with frozen(discriminator):
+        discriminator(fake).sum().backward()
 
 
-def _look(discriminator: Discriminator, images: Tensor) -> None:
+def _forward(net: nn.Module, x: Tensor) -> None:
+    """Without gradients, which leaves nothing behind."""
     with torch.no_grad():
-        discriminator(images)
+        net(x)
 
 
 def _penalise(discriminator: Discriminator, images: Tensor) -> None:
-    """What R1 and R2 do, here both at the same images: a gradient that has a gradient.
-
-    `losses.gradient_penalty` does it, too, but sets the precision, which nets without values do not have.
-    """
+    """What R1 and R2 do, without setting the precision, which nets without values do not have."""
     for _ in range(2):
         seen = images.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(discriminator(seen).sum(), seen, create_graph=True)
         gradient.square().sum()
 
 
-def _generate_for_discriminator(generator: Generator, z: Tensor) -> None:
-    """The fakes that D alone sees leave nothing behind."""
-    with torch.no_grad():
-        generator(z)
-
-
 def _bytes(saved: dict[int, Tensor]) -> int:
-    """A picture."""
     return sum(tensor.untyped_storage().nbytes() for tensor in saved.values()) // _PICTURES
 
 
@@ -151,9 +136,8 @@ def arithmetic_rate(machine: Machine) -> float:
     """
     recipe = Recipe("measure", batch_size=32)
     device = machine.device
-    nets = [net.to(device) for net in (recipe.generator(), recipe.discriminator())]
-    g_adam, d_adam = (torch.optim.Adam(net.parameters(), recipe.g_lr, recipe.betas) for net in nets)
-    generator, discriminator = nets
+    generator, discriminator = recipe.generator().to(device), recipe.discriminator().to(device)
+    g_adam, d_adam = (torch.optim.Adam(net.parameters()) for net in (generator, discriminator))
     loss = recipe.adversarial_loss()
     real = torch.zeros(recipe.batch_size, 3, recipe.size, recipe.size, device=device)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)

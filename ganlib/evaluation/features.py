@@ -23,8 +23,10 @@ _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MIDDLE, _RANGE = 127.0, 128.0  # of the bytes that it was trained on
 _MOST_AT_ONCE_ON_A_CPU = 16  # more do not fit its cache, and half of the speed is lost
 _MOST_AT_ONCE = 256
-_PLANES = 4  # the dimensions of pictures
-_COLOURS = 3
+_FETCHED = {  # px, and the class in torch-fidelity with the net and the layer that it is asked for
+    "inception": (299, "FeatureExtractorInceptionV3", "inception-v3-compat", "2048"),
+    "dinov2": (224, "FeatureExtractorDinoV2", "dinov2-vit-s-14", "dinov2"),
+}
 
 
 class Lite0(nn.Module):
@@ -89,7 +91,8 @@ class Extractor:
     ) -> None:
         """Keep `net`, which makes features (N, D) of (N, 3, side, side) with values from 0 to 255.
 
-        One that `resizes` takes pictures of any size, and brings them to `side` px in its own way.
+        One of torch-fidelity `resizes`: it takes bytes of any size, brings them to `side` px in its own way,
+        and gives a tuple.
         """
         self.name = name
         self.side = side
@@ -119,20 +122,10 @@ class Extractor:
 
     def _look(self, pictures: Tensor) -> Tensor:
         bytes_ = pictures.float().add(1).mul(127.5).round().clamp(0, 255)
-        if not self._resizes:
-            bytes_ = interpolate(bytes_, (self.side, self.side), mode="bilinear", antialias=True)
+        if self._resizes:
+            return self._net(bytes_.to(torch.uint8, memory_format=torch.channels_last))[0]
+        bytes_ = interpolate(bytes_, (self.side, self.side), mode="bilinear", antialias=True)
         return self._net(bytes_.contiguous(memory_format=torch.channels_last))
-
-
-class _Fidelity(nn.Module):
-    """One of torch-fidelity's nets: it wants bytes, and gives a tuple."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self._net = net
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self._net(pictures.to(torch.uint8))[0]
 
 
 def get_extractor(name: str = "lite0", device: str | torch.device | None = None) -> Extractor:
@@ -148,19 +141,16 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
     place = detect(device).device if device is None or isinstance(device, str) else device
     if name == "lite0":
         return Extractor(name, 96, Lite0(), place)
-    if name == "inception":
-        return Extractor(name, 299, _fetched(name, _inception), place, resizes=True)
-    if name == "dinov2":
-        return Extractor(name, 224, _fetched(name, _dinov2), place, resizes=True)
+    if name in _FETCHED:
+        return Extractor(name, _FETCHED[name][0], _fetched(name), place, resizes=True)
     raise GanlibError(f"There is no extractor '{name}': choose lite0, inception or dinov2.")
 
 
 def check_pictures(pictures: Tensor) -> None:
     """Raise `GanlibError` unless these are pictures, (N, 3, S, S), of plain numbers."""
-    if pictures.ndim != _PLANES or pictures.shape[1] != _COLOURS or not len(pictures):
-        raise GanlibError(
-            f"Pictures are (N, 3, S, S), one or more, not {tuple(pictures.shape)}: stack them first."
-        )
+    shape = tuple(pictures.shape)
+    if len(shape) != 4 or shape[1] != 3 or not len(pictures):  # noqa: PLR2004 (planes and colours)
+        raise GanlibError(f"Pictures are (N, 3, S, S), one or more, not {shape}: stack them first.")
     broken = int((~pictures.isfinite()).flatten(1).any(1).sum())
     if broken:
         raise GanlibError(
@@ -169,21 +159,12 @@ def check_pictures(pictures: Tensor) -> None:
         )
 
 
-def _inception() -> nn.Module:
-    from torch_fidelity import FeatureExtractorInceptionV3
-
-    return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
-
-
-def _dinov2() -> nn.Module:
-    from torch_fidelity import FeatureExtractorDinoV2
-
-    return FeatureExtractorDinoV2("dinov2-vit-s-14", ["dinov2"])
-
-
-def _fetched(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+def _fetched(name: str) -> nn.Module:
+    _, kind, version, layer = _FETCHED[name]
     try:
-        return _Fidelity(make())
+        import torch_fidelity
+
+        return getattr(torch_fidelity, kind)(version, [layer])
     except ImportError as error:
         raise GanlibError(
             f"The extractor {name} needs a package ({error}); type: pip install torch-fidelity"

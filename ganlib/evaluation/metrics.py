@@ -1,6 +1,6 @@
 """How far features of generated pictures are from those of real ones: functions of (N, D) tensors."""
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ _LARGEST_SUBSET = 1000
 _MOST_IN_ONE_KERNEL = 4000  # three matrices of so many squared, 8 bytes each, are 384 MB
 _ROWS_AT_ONCE = 1024
 _SAME = 0.5  # of the usual distance between neighbours
+_Rows = NDArray[np.float64]
+_Value = TypeVar("_Value")
 
 
 class MeanStd(NamedTuple):
@@ -41,6 +43,25 @@ class Nearest(NamedTuple):
     indices: Tensor
 
 
+class BySize(NamedTuple, Generic[_Value]):
+    """The same of pictures as they are, at half and at a quarter of their size."""
+
+    full: _Value
+    half: _Value
+    quarter: _Value
+
+
+class Pair(NamedTuple):
+    """A sample and the nearest picture of the set, by their indices, and how far they are apart.
+
+    The distance is in units of the usual one of a held-out picture to the nearest training picture.
+    """
+
+    sample: int
+    picture: int
+    distance: float
+
+
 def kid(
     real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int | None = None, seed: int = 0
 ) -> MeanStd:
@@ -59,8 +80,15 @@ def kid(
             f"Subsets of {size} cannot be drawn from {len(real)} real and {len(fake)} generated pictures: "
             "choose a smaller subset_size, or none."
         )
-    found = 1000 * _kid_of_subsets(real, fake, subsets, size, seed)
-    return MeanStd(float(found.mean()), float(found.std()))
+    x, y, seed = fake.double(), real.double(), seed % 2**32
+    if max(len(x), len(y)) <= _MOST_IN_ONE_KERNEL:
+        found = _kid_of_subsets(x.numpy(), y.numpy(), subsets, size, np.random.RandomState(seed))
+        return MeanStd(1000 * found.mean().item(), 1000 * found.std().item())
+    from torch_fidelity.metric_kid import kid_features_to_metric
+
+    sizes = {"kid_subsets": subsets, "kid_subset_size": size}
+    theirs = kid_features_to_metric(x, y, **sizes, rng_seed=seed, verbose=False)
+    return MeanStd(*(1000 * theirs[f"kernel_inception_distance_{name}"] for name in MeanStd._fields))
 
 
 def usual_subset(real: Tensor, fake: Tensor) -> int:
@@ -68,26 +96,15 @@ def usual_subset(real: Tensor, fake: Tensor) -> int:
     return min(len(real) // 2, len(fake) // 2, _LARGEST_SUBSET)
 
 
-def _kid_of_subsets(real: Tensor, fake: Tensor, subsets: int, size: int, seed: int) -> NDArray[np.float64]:
-    """The distances (subsets,) as torch-fidelity computes them, of the subsets that it draws.
-
-    The kernel of all pictures is computed once, if it fits the memory: a tenth of the time.
-    """
+def _kid_of_subsets(x: _Rows, y: _Rows, subsets: int, size: int, draw: np.random.RandomState) -> _Rows:
+    """What torch-fidelity computes of each subset, (subsets,), with one kernel: a tenth of the time."""
     from torch_fidelity.metric_kid import kernel_poly, mmd2
 
-    x, y = fake.double().numpy(), real.double().numpy()
-    fits = max(len(x), len(y)) <= _MOST_IN_ONE_KERNEL
-    kernels = [kernel_poly(a, b) for a, b in ((x, x), (x, y), (y, y))] if fits else None
-    draw = np.random.RandomState(seed % 2**32)
+    xx, xy, yy = kernel_poly(x, x), kernel_poly(x, y), kernel_poly(y, y)
     found = np.empty(subsets)
     for k in range(subsets):
         i, j = (draw.choice(len(features), size, replace=False) for features in (x, y))
-        if kernels:
-            places = (i, i), (i, j), (j, j)
-            parts = [kernel[np.ix_(*place)] for kernel, place in zip(kernels, places, strict=True)]
-        else:
-            parts = [kernel_poly(a, b) for a, b in ((x[i], x[i]), (x[i], y[j]), (y[j], y[j]))]
-        found[k] = mmd2(*parts)
+        found[k] = mmd2(xx[np.ix_(i, i)], xy[np.ix_(i, j)], yy[np.ix_(j, j)])
     return found
 
 
@@ -97,15 +114,11 @@ def fid(real: Tensor, fake: Tensor) -> float:
     Raises:
         GanlibError: there are fewer than 2,048 pictures on a side, where chance alone would decide; or a NaN.
     """
-    from torch_fidelity.metric_fid import (
-        KEY_METRIC_FID,
-        fid_features_to_statistics,
-        fid_statistics_to_metric,
-    )
+    from torch_fidelity import metric_fid
 
     _check(real, fake, FEWEST_FOR_FID)
-    statistics = fid_features_to_statistics(fake), fid_features_to_statistics(real)
-    return fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID]
+    statistics = map(metric_fid.fid_features_to_statistics, (fake, real))
+    return metric_fid.fid_statistics_to_metric(*statistics, verbose=False)[metric_fid.KEY_METRIC_FID]
 
 
 def prdc(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Manifold:
@@ -143,12 +156,11 @@ def distinct(samples: Tensor, real: Tensor) -> int:
     _check(real, samples, FEWEST)
     apart = _distances(real, real).fill_diagonal_(torch.inf)
     alike = _distances(samples, samples) < _SAME * apart.amin(1).median()  # (N, N)
-    left = torch.ones(len(samples), dtype=torch.bool)
+    chosen: list[int] = []
     for k in range(len(samples)):
-        if left[k]:
-            left &= ~alike[k]
-            left[k] = True
-    return int(left.sum())
+        if not alike[k, chosen].any():
+            chosen.append(k)
+    return len(chosen)
 
 
 def nearest(pictures: Tensor, others: Tensor) -> Nearest:
@@ -158,8 +170,8 @@ def nearest(pictures: Tensor, others: Tensor) -> Nearest:
         GanlibError: there are none on a side, or a NaN.
     """
     _check(others, pictures, 1)
-    found = [_distances(part, others).min(1) for part in pictures.split(_ROWS_AT_ONCE)]
-    return Nearest(torch.cat([part.values for part in found]), torch.cat([part.indices for part in found]))
+    parts = [_distances(part, others).min(1) for part in pictures.split(_ROWS_AT_ONCE)]
+    return Nearest(*map(torch.cat, zip(*parts, strict=True)))
 
 
 def neighbour_ratio(samples: Tensor, train: Tensor, held_out: Tensor) -> float:

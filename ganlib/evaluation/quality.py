@@ -1,9 +1,10 @@
 """How good a generator is: its pictures next to real ones that it was never shown."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,43 +15,22 @@ from torch.nn.functional import avg_pool2d
 from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.evaluation import metrics
-from ganlib.evaluation.features import Extractor, check_pictures, get_extractor
-from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, Manifold, MeanStd, Nearest
+from ganlib.evaluation.features import Extractor, get_extractor
+from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, BySize, Manifold, MeanStd, Nearest, Pair
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.runtime.device import budget
 from ganlib.runtime.progress import bar
 
 SCALES = (1, 2, 4)  # how many times the pictures were shrunk before they were looked at
 
-_Value = TypeVar("_Value")
-
-
-class BySize(NamedTuple, Generic[_Value]):
-    """The same of pictures as they are, at half and at a quarter of their size."""
-
-    full: _Value
-    half: _Value
-    quarter: _Value
-
-
-class Pair(NamedTuple):
-    """A sample, the picture of the set that is nearest to it, and how far it is.
-
-    `sample` is its index among the samples and `picture` that in the set; the distance is in units of the
-    usual distance of a held-out picture to the nearest training picture.
-    """
-
-    sample: int
-    picture: int
-    distance: float
-
 
 @dataclass(frozen=True)
 class Figures:
     """All figures of `count` pictures next to real ones; the functions of `metrics` say what each means.
 
-    KID is times 1,000. `distinct`, `neighbour_ratio` and `fid` are those at full size; FID is None where
-    there are fewer than 2,048 pictures on a side.
+    KID is times 1,000. `distinct`, `neighbour_ratio` and `fid` are those at full size, and so are
+    `precision`, `recall`, `density` and `coverage`; FID is None where there are fewer than 2,048 pictures on
+    a side.
     """
 
     count: int
@@ -60,25 +40,10 @@ class Figures:
     neighbour_ratio: float
     fid: float | None
 
-    @property
-    def precision(self) -> float:
-        """Return the share of samples among real pictures, at full size."""
-        return self.manifold.full.precision
-
-    @property
-    def recall(self) -> float:
-        """Return the share of real pictures among samples, at full size."""
-        return self.manifold.full.recall
-
-    @property
-    def density(self) -> float:
-        """Return how thick samples lie where real pictures do, at full size; 1 is as thick as these."""
-        return self.manifold.full.density
-
-    @property
-    def coverage(self) -> float:
-        """Return the share of real pictures that have a sample close by, at full size."""
-        return self.manifold.full.coverage
+    precision = property(attrgetter("manifold.full.precision"), doc="Share of samples among real pictures.")
+    recall = property(attrgetter("manifold.full.recall"), doc="Share of real pictures among samples.")
+    density = property(attrgetter("manifold.full.density"), doc="How thick samples lie where real ones do.")
+    coverage = property(attrgetter("manifold.full.coverage"), doc="Share of real ones with a sample near.")
 
 
 @dataclass(frozen=True)
@@ -105,9 +70,7 @@ class Quality(Figures):
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values."""
-        values = asdict(self)
-        values |= _plain(self) | {"baseline": values["baseline"] | _plain(self.baseline)}
-        return values | {"closest": [pair._asdict() for pair in self.closest]}
+        return _plain(asdict(self))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Quality":
@@ -117,10 +80,10 @@ class Quality(Figures):
             GanlibError: it is damaged, or was written by another version of ganlib.
         """
         try:
-            values = _renamed(values)
-            baseline = Figures(**values["baseline"] | _read(values["baseline"]))
+            values = _read(_plain(values))
+            baseline = Figures(**_read(values["baseline"]))
             closest = tuple(Pair(**pair) for pair in values["closest"])
-            return cls(**values | _read(values) | {"baseline": baseline, "closest": closest})
+            return cls(**values | {"baseline": baseline, "closest": closest})
         except (KeyError, TypeError, AttributeError) as error:
             raise GanlibError(f"These are no figures of this version of ganlib ({error}).") from error
 
@@ -128,23 +91,18 @@ class Quality(Figures):
 _OLD_NAMES = {"floor": "baseline", "sd": "std"}  # in files of version 0.1
 
 
-def _renamed(values: Any) -> Any:
-    if not isinstance(values, dict):
-        return values
-    return {_OLD_NAMES.get(name, name): _renamed(value) for name, value in values.items()}
-
-
-def _plain(figures: Figures) -> dict[str, Any]:
-    """The figures that there are at each size, as dictionaries."""
-    kid = {size: value._asdict() for size, value in figures.kid._asdict().items()}
-    manifold = {size: value._asdict() for size, value in figures.manifold._asdict().items()}
-    return {"kid": kid, "manifold": manifold}
+def _plain(value: Any) -> Any:
+    """Named tuples, which `asdict` keeps, as dictionaries, too, and everything under today's names."""
+    value = value._asdict() if hasattr(value, "_asdict") else value
+    if isinstance(value, dict):
+        return {_OLD_NAMES.get(name, name): _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 def _read(values: dict[str, Any]) -> dict[str, Any]:
     kid = {size: MeanStd(**value) for size, value in values["kid"].items()}
     manifold = {size: Manifold(**value) for size, value in values["manifold"].items()}
-    return {"kid": BySize(**kid), "manifold": BySize(**manifold)}
+    return values | {"kid": BySize(**kid), "manifold": BySize(**manifold)}
 
 
 _FEWEST_HELD_OUT = 64
@@ -152,34 +110,29 @@ _AT_ONCE = 64  # pictures that are in memory as floats
 _CLOSEST = 8
 
 _Indices = NDArray[np.int64]
-_BySize = dict[int, Tensor]  # features (N, D) by how many times the pictures were shrunk
+_Features = dict[int, Tensor]  # (N, D) by how many times the pictures were shrunk
 
 
+@dataclass(frozen=True)
 class _Group:
     """Some pictures of a set, of which each is looked at once at each size, when it is first needed."""
 
-    def __init__(
-        self, images: ImageDataset, indices: _Indices, look: Callable[[Tensor, int], Tensor]
-    ) -> None:
-        self._images = images
-        self._look = look
-        self._seen: _BySize = {}
-        self.indices = indices
+    images: ImageDataset
+    look: Callable[[Tensor, int], Tensor]
+    indices: _Indices
+    seen: _Features = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def features(self, scale: int) -> Tensor:
-        if scale not in self._seen:
-            self._seen[scale] = torch.cat([self._look(pictures, scale) for pictures in self._pictures()])
-        return self._seen[scale]
+        if scale not in self.seen:
+            parts = np.split(self.indices, range(_AT_ONCE, len(self), _AT_ONCE))
+            self.seen[scale] = torch.cat([self.look(self.images.tensor(part), scale) for part in parts])
+        return self.seen[scale]
 
     def unseen(self, scales: Iterable[int] = SCALES) -> int:
-        return len(self) * sum(scale not in self._seen for scale in scales)
-
-    def _pictures(self) -> Iterator[Tensor]:
-        for start in range(0, len(self), _AT_ONCE):
-            yield self._images.tensor(self.indices[start : start + _AT_ONCE])
+        return len(self) * sum(scale not in self.seen for scale in scales)
 
 
 class Reference:
@@ -191,24 +144,18 @@ class Reference:
 
     def __init__(self, images: ImageDataset, extractor: Extractor, count: int) -> None:
         """Choose at most `count` pictures to compare with; `of` says which."""
-        train = _shuffled(images.train)
         self.images = images
         self.extractor = extractor
         self.watch: Callable[[int], object] | None = None
-        self._train = self._group(train[: budget(10_000, 80)])
-        self._held_out = self._group(_shuffled(images.held_out)[:count])
-        if len(images.held_out) >= min(_FEWEST_HELD_OUT, count):
-            self.real_are = "held-out pictures"
-            self._real = self._held_out
-            self._others = self._group(train[: len(self._real)])
-        else:
-            everything = _shuffled(np.concatenate([images.train, images.held_out]))[:count]
+        self.real_are = "held-out pictures"
+        train, group = _shuffled(images.train), partial(_Group, images, self._look)
+        self._train = group(train[: budget(10_000, 80)])
+        self._real = self._held_out = group(_shuffled(images.held_out)[:count])
+        self._others = group(train[: len(self._real)])
+        if len(images.held_out) < min(_FEWEST_HELD_OUT, count):
             self.real_are = "training and held-out pictures"
-            self._real = self._group(everything)
-            self._others = self._group(everything[:0])
-
-    def _group(self, indices: _Indices) -> _Group:
-        return _Group(self.images, indices, self._look)
+            everything = _shuffled(np.concatenate([images.train, images.held_out]))[:count]
+            self._real, self._others = group(everything), group(everything[:0])
 
     @classmethod
     def of(
@@ -251,8 +198,8 @@ class Reference:
         Raises:
             GanlibError: there are fewer than 10 samples, or they are of another size or hold a NaN.
         """
-        self._check(samples)
-        return metrics.kid(self._real.features(scale), self._look(samples, scale), seed=seed)
+        seen = self._look(self._of_this_size(samples), scale)
+        return metrics.kid(self._real.features(scale), seen, seed=seed)
 
     def told(self, scale: int = 2) -> str:
         """Say what a KID is measured with, and what real pictures get."""
@@ -312,31 +259,26 @@ class Reference:
         return real[:half], real[half : 2 * half]
 
     def _closest(self, near: Nearest) -> tuple[Pair, ...]:
-        order = near.distances.argsort(stable=True)[:_CLOSEST].tolist()
-        pictures = self._train.indices
-        return tuple(
-            Pair(k, int(pictures[near.indices[k]]), near.distances[k].item() / self._usual_distance)
-            for k in order
-        )
+        samples = near.distances.argsort(stable=True)[:_CLOSEST]
+        pictures = self._train.indices[near.indices[samples]]
+        distances = near.distances[samples] / self._usual_distance
+        return tuple(map(Pair, samples.tolist(), pictures.tolist(), distances.tolist()))
 
-    def _look_at_all(self, parts: Iterable[Tensor]) -> _BySize:
-        seen: dict[int, list[Tensor]] = {scale: [] for scale in SCALES}
-        for pictures in parts:
-            self._check(pictures)
-            for scale in SCALES:
-                seen[scale].append(self._look(pictures, scale))
-        return {scale: torch.cat(features) for scale, features in seen.items()}
+    def _look_at_all(self, parts: Iterable[Tensor]) -> _Features:
+        sized = map(self._of_this_size, parts)
+        seen = [[self._look(pictures, scale) for scale in SCALES] for pictures in sized]
+        return {scale: torch.cat(features) for scale, *features in zip(SCALES, *seen, strict=True)}
 
     def _look(self, pictures: Tensor, scale: int) -> Tensor:
         return self.extractor(avg_pool2d(pictures, scale), self.watch)
 
-    def _check(self, pictures: Tensor) -> None:
-        check_pictures(pictures)
+    def _of_this_size(self, pictures: Tensor) -> Tensor:
         if pictures.shape[2] != self.images.size:
             raise GanlibError(
                 f"The samples are {pictures.shape[2]} px wide and the pictures of '{self.images.name}' "
                 f"{self.images.size}: load these with size={pictures.shape[2]}."
             )
+        return pictures
 
 
 def measure_quality(
@@ -368,7 +310,7 @@ def measure_quality(
         return reference.quality(parts, seed)
 
 
-def _figures(real: _BySize, generated: _BySize, ratio: float, seed: int) -> Figures:
+def _figures(real: _Features, generated: _Features, ratio: float, seed: int) -> Figures:
     enough = min(len(real[1]), len(generated[1])) >= FEWEST_FOR_FID
     return Figures(
         count=len(generated[1]),

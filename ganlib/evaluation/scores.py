@@ -67,9 +67,8 @@ class SlicedWasserstein:
 
         The fewer pictures there are, the larger it is by chance: compare only what was counted alike.
         """
-        parts = zip(self._parts, _descriptors(generated), strict=True)
-        distances = [part.distance(descriptors) for part, descriptors in parts]
-        return torch.stack(distances).mean().item()
+        distances = map(_Part.distance, self._parts, _descriptors(generated))
+        return torch.stack(list(distances)).mean().item()
 
 
 class _Part:

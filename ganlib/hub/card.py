@@ -1,6 +1,7 @@
 """The card of a shared model: what it is, what it was trained on, and what is wrong with it."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,29 +53,16 @@ def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: b
     recipe, weights = run.recipe(), run.weights_file(best=best)
     kimg = kimg_of(weights)
     rows = [row for row in run.log() if row["kimg"] <= kimg]
-    figures = run.folder / ("quality-best.json" if best else "quality.json")
-    known_data, known_licence = _origin(run, recipe.size)
-    return Facts(
-        name,
-        recipe,
-        data or known_data,
-        licence or (NOT_STATED if data else known_licence),
-        best,
-        kimg,
-        rows[-1]["seconds"] / 60 if rows else 0.0,
-        _read_quality(figures),
-        figures.is_file() and figures.stat().st_mtime < weights.stat().st_mtime,
-        _first_given(rows),
-    )
-
-
-def _first_given(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """At how many kimg each warning was given for the first time, by what was seen."""
-    first: dict[str, float] = {}
+    minutes = rows[-1]["seconds"] / 60 if rows else 0.0
+    warnings: dict[str, float] = {}
     for row in rows:
         for warning in row.get("warnings", []):
-            first.setdefault(warning["seen"], row["kimg"])
-    return first
+            warnings.setdefault(warning["seen"], row["kimg"])
+    figures = run.folder / ("quality-best.json" if best else "quality.json")
+    is_old = figures.is_file() and figures.stat().st_mtime < weights.stat().st_mtime
+    quality = _read_quality(figures) if figures.is_file() else None
+    data, usual = (data, NOT_STATED) if data else _origin(run, recipe.size)
+    return Facts(name, recipe, data, licence or usual, best, kimg, minutes, quality, is_old, warnings)
 
 
 def trained_on(run: Run) -> dict[str, Any] | None:
@@ -100,10 +88,7 @@ def _origin(run: Run, size: int) -> tuple[str, str]:
     return f"{trained['pictures']:,} pictures, it is {NOT_STATED} which", NOT_STATED
 
 
-def _read_quality(file: Path) -> Quality | None:
-    """Read what `evaluate` wrote, if it did."""
-    if not file.is_file():
-        return None
+def _read_quality(file: Path) -> Quality:
     try:
         return Quality.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, GanlibError) as error:
@@ -123,14 +108,7 @@ def home() -> str:
     return str(urls.get("Repository", ""))
 
 
-_CC = {f"cc-by{kind}-4.0" for kind in ("", "-nc", "-nc-nd", "-nc-sa", "-nd", "-sa")}
-_ON_THE_HUB = {"apache-2.0", "cc0-1.0", "mit", "openrail"} | _CC  # the names by which the Hub knows licences
-_MEASURES = (
-    "KID at half size, times 1,000 (0 is as real)",
-    "precision (low: pictures that do not look real)",
-    "recall (low: kinds of picture are left out)",
-    "distance to the nearest training picture (far below 1: copies)",
-)
+_KNOWN_TO_THE_HUB = re.compile(r"cc-by(-nc)?(-nd|-sa)?-4\.0|cc0-1\.0|apache-2\.0|mit|openrail")
 _LEAST = 0.5  # of what real pictures get
 _COPIES = 0.8
 _FEW = 10
@@ -142,21 +120,16 @@ def card(facts: Facts, address: str, samples: int, own_class: str = "") -> str:
     `address` is where others load the model from, `samples` how many pictures samples.png shows, and
     `own_class` the name of the generator's class where that is none of ganlib's.
     """
-    parts = [
-        _head(facts),
-        _opening(facts, samples),
-        _training(facts),
-        _quality(facts),
-        _faults(facts),
-        _use(address, own_class),
-    ]
-    return "\n\n".join(parts) + "\n"
+    parts = _head(facts.licence), _opening(facts, samples), _training(facts), _quality(facts), _faults(facts)
+    return "\n\n".join([*parts, _use(address, own_class)]) + "\n"
 
 
-def _head(facts: Facts) -> str:
+def _head(licence: str) -> str:
     """What the Hub reads: YAML between two lines of dashes."""
+    name = "-".join(licence.lower().split())
+    unknown = "unknown" if licence == NOT_STATED else "other"
     data = ModelCardData(
-        license=_licence_on_the_hub(facts.licence),
+        license=name if _KNOWN_TO_THE_HUB.fullmatch(name) else unknown,
         library_name="ganlib",
         pipeline_tag="unconditional-image-generation",
         tags=["gan", "pytorch"],
@@ -164,42 +137,29 @@ def _head(facts: Facts) -> str:
     return f"---\n{data.to_yaml()}\n---"
 
 
-def _licence_on_the_hub(licence: str) -> str:
-    if licence == NOT_STATED:
-        return "unknown"
-    name = "-".join(licence.lower().split())
-    return name if name in _ON_THE_HUB else "other"
-
-
 def _opening(facts: Facts, samples: int) -> str:
     name, size = " ".join(facts.name.split()), facts.recipe.size
-    return (
-        f"# {name}\n\nA generator that makes a picture of {size} x {size} pixels from "
-        f"{facts.recipe.latent_dim} random numbers. These are its first {samples}, not a choice: seeds 0 to "
-        f"{samples - 1}.\n\n"
-        f"![A grid of {samples} pictures that it has generated](samples.png)"
-    )
+    return f"""# {name}
+
+A generator that makes a picture of {size} x {size} pixels from {facts.recipe.latent_dim} random numbers. \
+These are its first {samples}, not a choice: seeds 0 to {samples - 1}.
+
+![A grid of {samples} pictures that it has generated](samples.png)"""
 
 
 def _training(facts: Facts) -> str:
-    recipe = facts.recipe
     asking = ": ask whoever made it" if facts.licence == NOT_STATED else ""
+    shown = f"{facts.kimg:,.0f} thousand" if facts.kimg >= 1 else "less than a thousand"
+    minutes = f", {_brief(facts.minutes)} minutes" if facts.minutes and facts.kimg >= 1 else ""
     rows = {
         "trained on": facts.data,
         "licence of the weights": facts.licence + asking,
-        "recipe": f"`{recipe.name}`: {recipe.about}".rstrip(": "),
+        "recipe": f"`{facts.recipe.name}`: {facts.recipe.about}".rstrip(": "),
         "weights": "those with the best score of the training" if facts.best else "the last of the training",
-        "length": _length(facts),
+        "length": f"{shown} pictures shown{minutes}",
         "every other choice": "`config.json`",
     }
     return "## How it was made\n\n" + _table(("fact", "value"), rows.items())
-
-
-def _length(facts: Facts) -> str:
-    if facts.kimg < 1:
-        return "less than a thousand pictures shown"
-    shown = f"{facts.kimg:,.0f} thousand pictures shown"
-    return f"{shown}, {_brief(facts.minutes)} minutes" if facts.minutes else shown
 
 
 def _brief(number: float) -> str:
@@ -217,22 +177,24 @@ def _quality(facts: Facts) -> str:
     )
     if facts.quality_is_old:
         text += " The figures are older than the weights, which may have been trained on since."
-    rows = zip(_MEASURES, _values(own), _values(own.baseline), strict=True)
+    generated, real = _values(own), _values(own.baseline)
+    rows = [(name, value, real[name]) for name, value in generated.items()]
     return f"## How good it is\n\n{text}\n\n{_table(('', 'generated', 'real'), rows)}"
 
 
-def _values(figures: Figures) -> tuple[str, ...]:
-    shares = (figures.precision, figures.recall, figures.neighbour_ratio)
-    return f"{round(figures.kid.half.mean):,}", *(f"{share:.2f}" for share in shares)
+def _values(figures: Figures) -> dict[str, str]:
+    return {
+        "KID at half size, times 1,000 (0 is as real)": f"{round(figures.kid.half.mean):,}",
+        "precision (low: pictures that do not look real)": f"{figures.precision:.2f}",
+        "recall (low: kinds of picture are left out)": f"{figures.recall:.2f}",
+        "distance to the nearest training picture (far below 1: copies)": f"{figures.neighbour_ratio:.2f}",
+    }
 
 
 def _faults(facts: Facts) -> str:
-    found = [
-        f"Seen in training, at {_brief(kimg)} thousand pictures: {seen}"
-        for seen, kimg in facts.warnings.items()
-    ]
-    if facts.quality is not None:
-        found += _measured_faults(facts.quality)
+    given = facts.warnings.items()
+    found = [f"Seen in training, at {_brief(kimg)} thousand pictures: {seen}" for seen, kimg in given]
+    found += _measured_faults(facts.quality) if facts.quality else []
     found += ["It knows nothing but what its pictures show, and repeats whatever is one-sided about them."]
     return "## Known faults\n\n" + "\n".join(f"- {text}" for text in found)
 
@@ -252,10 +214,8 @@ def _measured_faults(quality: Quality) -> list[str]:
 def _use(address: str, own_class: str) -> str:
     at = home()
     getting = f"With [ganlib]({at}), which `pip install git+{at}` brings:" if at else "With ganlib:"
-    passed, asking = "", ""
-    if own_class:
-        passed = f", generator={own_class}()"
-        asking = f" `{own_class}` is a class of its author's: ask for its code."
+    passed = f", generator={own_class}()" if own_class else ""
+    asking = f" `{own_class}` is a class of its author's: ask for its code." if own_class else ""
     return f"""## How to use it
 
 {getting}
@@ -273,7 +233,7 @@ ganlib.grid(pictures).save("pictures.png")
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(_in_a_cell(text) for text in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_in_a_cell, line)) + " |" for line in lines)
 
 
 def _in_a_cell(text: str) -> str:

@@ -3,13 +3,11 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import HfApi, PyTorchModelHubMixin, errors, get_token, hf_hub_download
 from safetensors.torch import save_model
 from torch import nn
 
@@ -90,14 +88,12 @@ def _fill(folder: Path, generator: nn.Module, facts: Facts, address: str, own_cl
 
 def _free(folder: Path) -> Path:
     """The folder, if nothing would be lost in it: it may hold what was shared before."""
-    if not folder.is_dir():
-        return folder
     ours = _FILES if (folder / SHARED_WEIGHTS).is_file() else ()
-    parts = [file for file in folder.iterdir() if is_part(file)]
-    others = sorted(file.name for file in folder.iterdir() if file.name not in ours and file not in parts)
+    rest = [file for file in folder.iterdir() if file.name not in ours] if folder.is_dir() else []
+    others = [file.name for file in rest if not is_part(file)]
     if others:
-        raise GanlibError(f"'{folder}' holds other files, such as {others[0]}: choose another folder.")
-    for part in parts:  # of a share that was cut off
+        raise GanlibError(f"'{folder}' holds other files, such as {min(others)}: choose another folder.")
+    for part in rest:  # of a share that was cut off
         part.unlink()
     return folder
 
@@ -121,27 +117,9 @@ def _is_name(source: str | Path) -> bool:
 
 
 def _fetch(name: str) -> Path:
-    """The path of the model's weights, downloaded once and kept beside its recipe."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    with _fetching_explained(name):
-        try:
-            config = Path(hf_hub_download(name, SHARED_CONFIG))
-        except EntryNotFoundError:
-            return Path(hf_hub_download(name, _OLD_WEIGHTS))
-        if "recipe" not in json.loads(config.read_text(encoding="utf-8")):  # before gigabytes come
-            raise GanlibError(f"'{name}' on the Hub names no recipe: it was not shared by ganlib.")
-        return Path(hf_hub_download(name, SHARED_WEIGHTS))
-
-
-@contextmanager
-def _fetching_explained(name: str) -> Iterator[None]:
-    """Turn what the Hub answers into a sentence."""
-    from huggingface_hub import errors
-
+    """The path of the model's weights; what the Hub answers instead is turned into a sentence."""
     try:
-        yield
+        return _download(name)
     except GanlibError:
         raise
     except errors.GatedRepoError as error:
@@ -154,15 +132,23 @@ def _fetching_explained(name: str) -> Iterator[None]:
     except errors.RemoteEntryNotFoundError as error:
         raise GanlibError(f"'{name}' on the Hub holds no weights: it was not shared by ganlib.") from error
     except Exception as error:  # the client below speaks for itself: each of its versions has other errors
-        raise GanlibError(
-            f"There is no folder '{name}', and the Hub cannot be reached ({_first_line(error)})."
-        ) from error
+        why = _first_line(error)
+        raise GanlibError(f"There is no folder '{name}', and the Hub cannot be reached ({why}).") from error
+
+
+def _download(name: str) -> Path:
+    """The path of the model's weights, downloaded once and kept beside its recipe."""
+    try:
+        config = Path(hf_hub_download(name, SHARED_CONFIG))
+    except errors.EntryNotFoundError:
+        return Path(hf_hub_download(name, _OLD_WEIGHTS))
+    if "recipe" not in json.loads(config.read_text(encoding="utf-8")):  # before gigabytes come
+        raise GanlibError(f"'{name}' on the Hub names no recipe: it was not shared by ganlib.")
+    return Path(hf_hub_download(name, SHARED_WEIGHTS))
 
 
 def _upload(folder: Path, name: str, private: bool) -> None:
     """Put all files of a folder into the model `name`, which is made if need be."""
-    from huggingface_hub import HfApi, get_token
-
     if get_token() is None:
         raise GanlibError(
             "Nobody is logged in to the Hub: type `hf auth login`, or set HF_TOKEN, then share once more. "
@@ -184,8 +170,6 @@ def _upload(folder: Path, name: str, private: bool) -> None:
 
 def page_of(name: str) -> str:
     """Return the address of a model's page on the Hub."""
-    from huggingface_hub import HfApi
-
     return f"{HfApi().endpoint}/{name}"
 
 

@@ -24,7 +24,10 @@ def export_onnx(source: str | Path, out: str | Path) -> Path:
             does not end in .onnx, or the disk is full.
     """
     path = expand_home(out)
-    _check(path)
+    if path.suffix != ".onnx":
+        raise GanlibError(f"'{path}' is no name for ONNX: let it end in .onnx.")
+    if None in (find_spec("onnx"), find_spec("onnxscript")):
+        raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
     generator, recipe = load(source)
     z = sample_latent(2, recipe.latent_dim, 0)
     with _quiet():
@@ -42,22 +45,12 @@ def export_onnx(source: str | Path, out: str | Path) -> Path:
     return path
 
 
-def _check(path: Path) -> None:
-    if path.suffix != ".onnx":
-        raise GanlibError(f"'{path}' is no name for ONNX: let it end in .onnx.")
-    if None in (find_spec("onnx"), find_spec("onnxscript")):
-        raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without what the exporter says of its own workings."""
-    loggers = [logging.getLogger(name) for name in ("onnxscript", "onnx_ir", "torch.onnx")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)

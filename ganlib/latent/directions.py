@@ -1,7 +1,7 @@
 """Directions in the latent space along which a picture changes, found without labels or with them."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count as counting
 from itertools import takewhile
@@ -47,8 +47,8 @@ def sefa_directions(generator: nn.Module, count: int = 10) -> Directions:
     """
     latent_dim = _checked_dim(generator, count)
     axes = _first_axes(generator, latent_dim)
-    strengths, vectors = _strongest(axes @ axes.T, count)
-    return Directions(_signed(vectors).float(), _shares(strengths, axes))
+    shares, vectors = _strongest(axes @ axes.T, count)
+    return Directions(_signed(vectors).float(), shares)
 
 
 def ganspace_directions(
@@ -70,8 +70,8 @@ def ganspace_directions(
     z = sample_latent(samples, latent_dim)
     features = _early_features(generator, z, depth)
     features = features - features.mean(0)  # (samples, features)
-    strengths, places = _strongest(features @ features.T, count)  # (count, samples): each picture's places
-    return Directions(_signed(places.float() @ z), _shares(strengths, features))
+    shares, places = _strongest(features @ features.T, count)  # (count, samples): each picture's places
+    return Directions(_signed(places.float() @ z), shares)
 
 
 def fitted_direction(one: Tensor, other: Tensor, ridge: float = 1.0) -> Tensor:
@@ -86,12 +86,13 @@ def fitted_direction(one: Tensor, other: Tensor, ridge: float = 1.0) -> Tensor:
     """
     if not len(one) or not len(other):
         raise GanlibError("A direction needs pictures in both groups: pick one or more for each.")
-    one, other = (check_latent(group, one.shape[-1]).cpu().double() for group in (one, other))
-    middle = (one.mean(0) + other.mean(0)) / 2
-    spread = _second_moment(one - middle) + _second_moment(other - middle) + ridge * torch.eye(len(middle))
-    apart = other.mean(0) - one.mean(0)
+    groups = [check_latent(group, one.shape[-1]).cpu().double() for group in (one, other)]
+    start, end = (group.mean(0) for group in groups)
+    apart = end - start
     if apart.norm() < _NOTHING:
         raise GanlibError("Both groups hold the same pictures: no direction leads from one to the other.")
+    centred = [group - (start + end) / 2 for group in groups]
+    spread = sum((z.T @ z / len(z) for z in centred), ridge * torch.eye(len(apart)))
     return nn.functional.normalize(torch.linalg.solve(spread, apart), dim=0).float()
 
 
@@ -122,18 +123,14 @@ def _first_axes(generator: nn.Module, latent_dim: int) -> Tensor:
             affine = takewhile(lambda layer: isinstance(layer, _AFFINE), net.main)
             steps, origin = nn.Sequential(*affine)(both[:, :, None, None]).chunk(2)
         else:
-            steps, origin = _output(net, both, _first_layers(net), 1).chunk(2)
+            layers = [layer for layer in net.modules() if isinstance(layer, _FIRST)]
+            if not layers:
+                raise GanlibError(
+                    "This generator has no linear layer or transposed convolution that could take z: use "
+                    "ganspace_directions, which looks at features."
+                )
+            steps, origin = _output(net, both, layers, 1).chunk(2)
     return (steps - origin).flatten(1)
-
-
-def _first_layers(net: nn.Module) -> list[nn.Module]:
-    layers: list[nn.Module] = [layer for layer in net.modules() if isinstance(layer, _FIRST)]
-    if not layers:
-        raise GanlibError(
-            "This generator has no linear layer or transposed convolution that could take z: use "
-            "ganspace_directions, which looks at features."
-        )
-    return layers
 
 
 def _early_features(generator: nn.Module, z: Tensor, depth: int) -> Tensor:
@@ -150,7 +147,7 @@ class _ReachedError(Exception):
     """Brings the output of the layer that was waited for; what comes later is not computed."""
 
 
-def _output(net: nn.Module, z: Tensor, layers: Iterable[nn.Module], number: int) -> Tensor:
+def _output(net: nn.Module, z: Tensor, layers: Sequence[nn.Module], number: int) -> Tensor:
     """What call `number` of the layers gives, or what the whole net gives if there are fewer calls."""
     calls = counting(1)
 
@@ -168,20 +165,12 @@ def _output(net: nn.Module, z: Tensor, layers: Iterable[nn.Module], number: int)
             hook.remove()
 
 
-def _second_moment(z: Tensor) -> Tensor:
-    return z.T @ z / len(z)
-
-
 def _strongest(products: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The largest eigenvalues of a symmetric matrix, (count,), and their vectors in rows."""
+    """The largest eigenvalues of a symmetric matrix as shares of all, (count,), and their vectors in rows."""
     values, vectors = torch.linalg.eigh(products.double())  # ascending
-    return values.flip(0)[:count].clamp(min=0), vectors.T.flip(0)[:count]
-
-
-def _shares(strengths: Tensor, axes: Tensor) -> Tensor:
-    """The strengths as shares of all there is in `axes`."""
+    values = values.clamp(min=0)
     tiny = torch.finfo(torch.float64).tiny  # nets whose weights are all 0 move nothing
-    return (strengths / axes.double().square().sum().clamp(min=tiny)).float()
+    return (values / values.sum().clamp(min=tiny)).flip(0)[:count].float(), vectors.T.flip(0)[:count]
 
 
 def _signed(vectors: Tensor) -> Tensor:

@@ -64,7 +64,10 @@ def project(
         GanlibError: the picture has another size than those of the generator, or is none in [-1, 1]; or there
             are no steps, or not 1 to 256 starts.
     """
-    _check_search(starts, steps)
+    if not 1 <= starts <= _CANDIDATES or steps < 1:
+        raise GanlibError(
+            f"A search takes 1 to {_CANDIDATES} starts and 1 step or more, not {starts} and {steps}."
+        )
     drawn = sample_latent(_CANDIDATES, generator.latent_dim, _FIRST_SEED)
     _check_picture(picture, generate(generator, drawn[:1]).shape[1:])
     wanted = picture.detach().float().cpu()
@@ -93,34 +96,28 @@ def _descend(generator: Generator, z: Tensor, picture: Tensor, turns: Iterator[i
         adam = torch.optim.Adam([places], _RATE)
         rates = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
         for _ in turns:
-            (places.grad,) = torch.autograd.grad(_cost(generator(places).float(), wanted, places), [places])
+            lengths = places.square().mean(1)  # 1 for a z of the usual length
+            cost = _difference(generator(places).float(), wanted) + _SHELL * (lengths - 1).square()
+            (places.grad,) = torch.autograd.grad(cost.sum(), [places])
             adam.step()
             rates.step()
     return places.detach().cpu()
 
 
-def _cost(pictures: Tensor, wanted: Tensor, places: Tensor) -> Tensor:
-    lengths = places.square().mean(1)  # 1 for a z of the usual length
-    return (_difference(pictures, wanted) + _SHELL * (lengths - 1).square()).sum()
-
-
 def _compare(generator: Generator, z: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
-    """How far the pictures of z (N, latent_dim) are from one, by all that counts and by pixels, (N,) each."""
-    batches = (generate(generator, part) for part in z.split(_AT_ONCE))
-    parts = [(_difference(pictures, picture), _error(pictures, picture)) for pictures in batches]
-    apart, errors = zip(*parts, strict=True)
-    return torch.cat(apart), torch.cat(errors)
+    """How far pictures of z (N, latent_dim) are from one: by all that counts, and a pixel in steps of 255."""
+    apart, errors = [], []
+    for part in z.split(_AT_ONCE):
+        pictures = generate(generator, part)
+        apart.append(_difference(pictures, picture))
+        errors.append((pictures - picture).square().mean((1, 2, 3)).sqrt())
+    return torch.cat(apart), _STEPS * torch.cat(errors)
 
 
 def _difference(pictures: Tensor, picture: Tensor) -> Tensor:
     """How far pictures (N, 3, S, S) are from one (3, S, S), in pixels and in features, (N,)."""
     pairs = zip(_features(pictures), _features(picture[None]), strict=True)
     return torch.stack([(one - other).square().mean((1, 2, 3)) for one, other in pairs]).sum(0)
-
-
-def _error(pictures: Tensor, picture: Tensor) -> Tensor:
-    """The root mean square difference of a pixel, in steps of 255, (N,)."""
-    return _STEPS * (pictures - picture).square().mean((1, 2, 3)).sqrt()
 
 
 def _features(pictures: Tensor) -> Iterator[Tensor]:
@@ -130,13 +127,6 @@ def _features(pictures: Tensor) -> Iterator[Tensor]:
         yield pictures.diff(dim=2)
         yield pictures.diff(dim=3)
         pictures = avg_pool2d(pictures, 2)
-
-
-def _check_search(starts: int, steps: int) -> None:
-    if not 1 <= starts <= _CANDIDATES or steps < 1:
-        raise GanlibError(
-            f"A search takes 1 to {_CANDIDATES} starts and 1 step or more, not {starts} and {steps}."
-        )
 
 
 def _check_picture(picture: Tensor, wanted: torch.Size) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,11 +31,8 @@ def sample_latent(count: int, latent_dim: int, seed: int = 0) -> Tensor:
         raise GanlibError(f"A count of {count} pictures makes nothing: ask for at least 1.")
     if not 0 <= seed <= _LARGEST_SEED - count:
         raise GanlibError(f"The seed {seed} is out of range: choose one from 0 to 2**63 - 1.")
-    return torch.stack([_one_latent(latent_dim, seed + k) for k in range(count)])
-
-
-def _one_latent(latent_dim: int, seed: int) -> Tensor:
-    return torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed))
+    draw = torch.Generator()
+    return torch.stack([torch.randn(latent_dim, generator=draw.manual_seed(seed + k)) for k in range(count)])
 
 
 @torch.inference_mode()
@@ -180,16 +178,14 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
             f"{name} belongs to other weights (recipe {values.get('recipe')!r}): open the model it was saved "
             "from. One that has been trained on since then makes other pictures."
         )
-    if not _is_latent(values.get("z"), generator.latent_dim):
+    z = values.get("z")
+    if not isinstance(z, list) or len(z) != generator.latent_dim or not all(map(_is_plain, z)):
         raise GanlibError(f"{name} is damaged, its z is no list of {generator.latent_dim} plain numbers.")
-    return torch.tensor(values["z"], dtype=torch.float64).float()
+    return torch.tensor(z, dtype=torch.float64).float()
 
 
-def _is_latent(z: object, latent_dim: int) -> bool:
-    """Whether this is a list of finite numbers; it comes from JSON, which has no bounds."""
-    if not isinstance(z, list) or len(z) != latent_dim:
-        return False
-    return all(type(number) in {int, float} and abs(number) <= _LARGEST for number in z)
+def _is_plain(number: Any) -> bool:
+    return type(number) in {int, float} and abs(number) <= _LARGEST
 
 
 def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
@@ -214,7 +210,5 @@ def load_latent(path: str | Path, generator: Generator) -> Tensor:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise GanlibError(
-            f"'{path}' cannot be read ({error.strerror or error}): name a JSON file."
-        ) from error
+        raise GanlibError(f"'{path}' cannot be read ({error.strerror}): name a JSON file.") from error
     return latent_from_json(text, generator, f"'{path}'")

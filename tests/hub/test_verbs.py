@@ -63,4 +63,4 @@ def test_help_has_an_example(capsys, verb, example):
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])
     assert ended.value.code == 0
-    assert example in " ".join(capsys.readouterr().out.partition("such as: ")[2].split())
+    assert example in " ".join(capsys.readouterr().out.split()).partition("such as: ")[2]

@@ -8,6 +8,8 @@ _HOMES = {
     "animate": "ganlib.show.film",
     "before_after": "ganlib.show.grids",
     "budget": "ganlib.runtime.device",
+    "Callback": "ganlib.training.callbacks",
+    "CheckerboardCalculator": "ganlib.course.checkerboard",
     "cost": "ganlib.costs",
     "curves": "ganlib.show.curves",
     "DCGANDiscriminator": "ganlib.nets.dcgan",
@@ -15,6 +17,7 @@ _HOMES = {
     "default_recipe": "ganlib.recipes",
     "detect": "ganlib.runtime.device",
     "Discriminator": "ganlib.nets.base",
+    "Evaluation": "ganlib.training.logger",
     "export_onnx": "ganlib.hub.onnx",
     "fitted_direction": "ganlib.latent.directions",
     "GanlibError": "ganlib.errors",
@@ -36,6 +39,7 @@ _HOMES = {
     "mix": "ganlib.latent.sampling",
     "orthogonalise": "ganlib.latent.directions",
     "Playground": "ganlib.course.playground",
+    "ProgressBar": "ganlib.training.callbacks",
     "project": "ganlib.latent.projection",
     "Quality": "ganlib.evaluation.quality",
     "quality_figure": "ganlib.show.quality",
@@ -49,6 +53,7 @@ _HOMES = {
     "set_up": "ganlib.course.setup",
     "share": "ganlib.hub.hub",
     "slerp": "ganlib.latent.sampling",
+    "TensorBoard": "ganlib.show.tensorboard",
     "ToyGAN": "ganlib.course.toy",
     "ToySettings": "ganlib.course.toy",
     "Trainer": "ganlib.training.trainer",
@@ -68,5 +73,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The public names, for completion."""
+    """List the public names, for completion."""
     return __all__

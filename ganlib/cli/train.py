@@ -118,8 +118,8 @@ def _train(options: argparse.Namespace) -> None:
     from ganlib.training.logger import Evaluation
     from ganlib.training.trainer import Trainer
 
-    team = Distributed.join(detect(options.device, options.precision))
-    recipe = team.broadcast(_chosen_recipe(options))  # one machine alone may see the run folder
+    distributed = Distributed.join(detect(options.device, options.precision))
+    recipe = distributed.broadcast(_chosen_recipe(options))  # one machine alone may see the run folder
     every = options.evaluate_kimg
     trainer = Trainer(
         recipe,
@@ -133,7 +133,7 @@ def _train(options: argparse.Namespace) -> None:
         compiled=options.compile,
     )
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
-    if team.is_main:
+    if distributed.is_main:
         for what, path in show_run(run):
             print(f"{what:<12} {path}")
 

@@ -261,6 +261,8 @@ def _picture(item: Any, name: str) -> Tensor:
     shape = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
     if shape != (3, *shape[-1:] * 2):
         raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, S, S): change its transforms.")
+    if not picture.is_floating_point() and picture.dtype != torch.uint8:
+        raise GanlibError(f"'{name}' holds {picture.dtype}: give bytes (uint8) or floats in [-1, 1].")
     if picture.is_floating_point() and not picture.abs().max() <= _MOST:  # true for a NaN, too
         raise GanlibError(
             f"'{name}' holds numbers outside [-1, 1]: normalise by transforms.Normalize(0.5, 0.5)."

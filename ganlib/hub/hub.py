@@ -62,7 +62,7 @@ def share(
     folder = make_folder(_free(expand_home(out) if out else run.folder / "share"))
     with TemporaryDirectory() as made:
         address = to or "path/to/this/folder"
-        _fill(Path(made), net, facts, address, own_class=type(net).__name__ if generator else "")
+        _fill(Path(made), net, facts, address, own_class=type(net).__name__ if generator is not None else "")
         for file in _FILES:  # the weights first: by these, `_free` knows a folder of its own
             write_atomically(folder / file, partial(shutil.copyfile, Path(made) / file))
     if to:

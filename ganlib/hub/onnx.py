@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ganlib.errors import GanlibError
 from ganlib.hub.hub import load
@@ -14,10 +15,11 @@ from ganlib.latent.sampling import sample_latent
 from ganlib.runtime.files import expand_home, write_atomically
 
 
-def export_onnx(source: str | Path, out: str | Path) -> Path:
+def export_onnx(source: str | Path, out: str | Path, generator: nn.Module | None = None) -> Path:
     """Write a generator as ONNX: input `z`, (N, latent_dim), output `pictures`, (N, 3, S, S) in [-1, 1].
 
-    N is whatever it is given later. `source` is what `load` takes, `out` the file, which ends in .onnx.
+    N is whatever it is given later. `source` and `generator` are what `load` takes, `out` the file, which
+    ends in .onnx.
 
     Raises:
         GanlibError: there is no such generator, the packages `onnx` and `onnxscript` are missing, the name
@@ -28,11 +30,11 @@ def export_onnx(source: str | Path, out: str | Path) -> Path:
         raise GanlibError(f"'{path}' is no name for ONNX: let it end in .onnx.")
     if None in (find_spec("onnx"), find_spec("onnxscript")):
         raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
-    generator, recipe = load(source)
+    net, recipe = load(source, generator)
     z = sample_latent(2, recipe.latent_dim, 0)
     with _quiet():
         program = torch.onnx.export(
-            generator,
+            net,
             (z,),
             input_names=["z"],
             output_names=["pictures"],

@@ -112,7 +112,7 @@ def _shape_of(net: nn.Module, x: Tensor, name: str) -> tuple[int, ...]:
 
 @contextmanager
 def in_eval(net: nn.Module) -> Iterator[None]:
-    """Put a net into eval mode meanwhile; afterwards every layer is in the mode that it was in."""
+    """Put a net into eval mode while entered; afterwards every layer is in the mode that it was in."""
     training = [layer for layer in net.modules() if layer.training]
     net.eval()
     try:

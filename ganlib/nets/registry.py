@@ -16,6 +16,7 @@ from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
 # Options of the nets, and the value that a recipe must have where its family does not take one.
 _OPTIONS: dict[str, object] = {
+    "width": 64,
     "init": "default",
     "g_norm": "none",
     "d_norm": "none",

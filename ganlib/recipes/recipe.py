@@ -32,7 +32,7 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
-        """Say it after "must be"."""
+        """Return the range as the words that follow "must be"."""
         if self.high == math.inf:
             return f"above {self.low:g}" if "low" in self.open else f"{self.low:g} or more"
         return f"from {self.low:g} to {self.high:g}" + (", which is left out" if "high" in self.open else "")

@@ -46,28 +46,28 @@ class Training(Protocol):
 
 
 class Callback:
-    """Override what you want to hear of; `on_step` may call `trainer.stop()`."""
+    """Override the events that you need; each is given the trainer, and may call `trainer.stop()`."""
 
     def on_start(self, trainer: Training) -> None:
-        """Hear that training begins or goes on."""
+        """Called when training begins or goes on."""
 
     def on_step(self, trainer: Training) -> None:
-        """Hear that a step is over, of D, of G or of both."""
+        """Called after every step of D, G or both."""
 
     def on_log(self, trainer: Training, row: dict[str, Any]) -> None:
-        """Hear of a new row in the log."""
+        """Called after a thousand pictures, with the new row of the log."""
 
     def on_sample(self, trainer: Training, path: Path) -> None:
-        """Hear of a new grid of samples."""
+        """Called with the PNG of each new grid of samples."""
 
     def on_warning(self, trainer: Training, diagnostic: Diagnostic) -> None:
-        """Hear of something that is wrong with the run, once."""
+        """Called once for each thing that is wrong with the run."""
 
     def on_error(self, trainer: Training) -> None:
-        """Hear that training ends by an error; what was saved last is safe."""
+        """Called if training ends by an error; what was saved last is safe."""
 
     def on_end(self, trainer: Training) -> None:
-        """Hear that the budget is spent, or the run was interrupted; everything is saved."""
+        """Called when the budget is spent or the run interrupted; everything is saved."""
 
 
 class ProgressBar(Callback):

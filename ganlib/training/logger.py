@@ -233,5 +233,5 @@ class NullLogger(RunLogger):
         return self.sample()
 
     def write(self, *_: Any) -> tuple[dict[str, Any], list[Diagnostic]]:
-        """Return nothing."""
+        """Return an empty row and no diagnostics."""
         return {}, []

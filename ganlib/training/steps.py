@@ -100,7 +100,7 @@ class TrainStep:
         self.last_values = torch.zeros_like(state.totals)
 
     def turn(self) -> Turn:
-        """Return who is trained in the next step."""
+        """Return which nets (D, G or both) the next step trains."""
         return self.schedule.turn(self.state.step)
 
     def __call__(self) -> None:

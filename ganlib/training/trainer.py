@@ -47,9 +47,9 @@ class Trainer:
     `recipe` is a recipe, a name, or a JSON file; `data` whatever `load_art` takes, or a Dataset of pictures.
     `generator` turns z, (N, latent_dim), into pictures (N, 3, size, size), `discriminator` pictures into
     logits (N,): nets of your own, in place of those that the recipe builds. `callbacks` are a progress bar
-    unless told. `precision` is "fp32", "bf16" or "fp16", the device's own unless told. An `evaluation`
-    measures KID every so many kimg, and decides by it which generator is the best. `compiled` has
-    torch.compile make faster code of the nets, where no penalty passes through them.
+    by default. `precision` is "fp32", "bf16" or "fp16", the device's own unless told. An `evaluation`
+    measures KID every so many kimg and keeps the generator with the lowest as the best. `compiled` compiles
+    with torch.compile the nets that no gradient penalty differentiates.
 
     Every sample and the shared generator are the moving average of G, in eval mode. Where several processes
     have been started, they train one run together, `recipe.batch_size` is that of all of them, and one of

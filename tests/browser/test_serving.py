@@ -26,7 +26,7 @@ LEFT = """[E 15:16 ServerApp] Task exception was never retrieved
 FAILED = """[I 15:15 ServerApp] Kernel started
 Exception in message handler:
 Traceback (most recent call last):
-  File "ganlib/show/studio/picture.py", line 1, in show
+  File "ganlib/studio/renderer.py", line 1, in show
     raise ValueError("no picture")
 ValueError: no picture
 """

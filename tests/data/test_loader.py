@@ -62,32 +62,34 @@ def test_a_batch_larger_than_the_set_is_refused(art):
 @pytest.mark.parametrize(("size", "hflip"), [(3, False), (3, True), (17, True)])
 def test_processes_share_the_batches_that_one_would_have(art, size, hflip):
     alone = Batches(art, 34 if size == 17 else 24, CPU, hflip=hflip)
-    team = [Batches(art, alone.batch_size, CPU, hflip=hflip, share=Share(rank, size)) for rank in range(size)]
+    processes = [
+        Batches(art, alone.batch_size, CPU, hflip=hflip, share=Share(rank, size)) for rank in range(size)
+    ]
     for number in range(6):
         torch.manual_seed(number)
         whole = alone.next()
         parts = []
-        for batches in team:
+        for batches in processes:
             torch.manual_seed(number)
             parts.append(batches.next())
         assert torch.equal(torch.cat(parts), whole)
         assert {len(part) for part in parts} == {len(whole) // size}
-        places = {(batches.epoch, batches.position, batches.at_end()) for batches in team}
+        places = {(batches.epoch, batches.position, batches.at_end()) for batches in processes}
         assert places == {(alone.epoch, alone.position, alone.at_end())}
 
 
 def test_an_end_that_cannot_be_shared_evenly_is_passed_over_and_is_another_each_time(art):
     trained = set(names(to_float(torch.from_numpy(art.images[art.train]))))
-    team = [Batches(art, 16, CPU, share=Share(rank, 2)) for rank in range(2)]
+    processes = [Batches(art, 16, CPU, share=Share(rank, 2)) for rank in range(2)]
     left_out = []
     for _ in range(2):
-        shown = [name for _ in range(4) for batches in team for name in names(batches.next())]
+        shown = [name for _ in range(4) for batches in processes for name in names(batches.next())]
         assert len(shown) == len(set(shown)) == len(trained) - 1
         left_out += trained - set(shown)
-        assert all(batches.at_end() for batches in team)
+        assert all(batches.at_end() for batches in processes)
     assert left_out[0] != left_out[1]
-    assert [len(batches.next()) for batches in team] == [8, 8]
-    assert [batches.epoch for batches in team] == [2, 2]
+    assert [len(batches.next()) for batches in processes] == [8, 8]
+    assert [batches.epoch for batches in processes] == [2, 2]
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(art):

@@ -245,7 +245,7 @@ def test_groups_that_show_no_way_are_refused(one, other, message):
         fitted_direction(one, other)
 
 
-def test_a_direction_set_apart_leaves_the_others_alone_and_goes_as_far_as_it_can():
+def test_a_direction_orthogonalised_leaves_the_others_alone_and_goes_as_far_as_it_can():
     direction, *others = torch.randn(4, 20)
     left = orthogonalise(direction, torch.stack(others))
     assert left.norm().item() == pytest.approx(1, abs=1e-5)

@@ -45,6 +45,7 @@ def test_arguments_are_filled_from_the_recipe_and_one_that_it_has_not_keeps_its_
 def test_an_option_that_a_family_does_not_have_is_refused(tiny):
     check_options("tiny", values(tiny, d_dropout=0.3))
     for change in (
+        {"width": 32},
         {"g_norm": "batch"},
         {"d_norm": "spectral"},
         {"minibatch_stddev": True},

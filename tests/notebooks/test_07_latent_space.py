@@ -86,7 +86,7 @@ def test_every_ruler_reads_what_it_is_named_for(lesson):
     assert lesson["shirt"](pictures).tolist() == pytest.approx([0, -127.5])
 
 
-def test_each_direction_moves_its_own_value_most_and_set_apart_drags_less(lesson):
+def test_each_direction_moves_its_own_value_most_and_orthogonalised_drags_less(lesson):
     fresh = {**lesson, "fresh": ganlib.sample_latent(96, 100, 50_000)}
     effects = type(lesson["effects"])(lesson["effects"].__code__, fresh, argdefs=(2.0,))
     own = torch.eye(4, dtype=torch.bool)
@@ -98,7 +98,7 @@ def test_each_direction_moves_its_own_value_most_and_set_apart_drags_less(lesson
     assert after[~own].abs().mean() < 0.6 * before[~own].abs().mean()
 
 
-def test_what_is_set_apart_by_hand_is_what_the_library_sets_apart(lesson):
+def test_what_is_orthogonalised_by_hand_is_what_the_library_sets_apart(lesson):
     v, u = torch.nn.functional.normalize(torch.randn(2, 100), dim=1)
     assert torch.allclose(lesson["without"](v, u), ganlib.orthogonalise(v, u[None]), atol=1e-5)
 

@@ -30,36 +30,42 @@ def dcgan(size: int, latent: int, width: int, first: bool, dropout: float) -> tu
     """Transposed convolutions 4x4 against convolutions 4x4 of stride two, no biases."""
     wide = {64: [8, 4, 2, 1], 512: [8, 8, 8, 8, 4, 2, 1]}[size]
     channels = [width * times for times in wide]
-    paint = [nn.ConvTranspose2d(latent, channels[0], 4, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU()]
+    g_layers = [
+        nn.ConvTranspose2d(latent, channels[0], 4, bias=False),
+        nn.BatchNorm2d(channels[0]),
+        nn.ReLU(),
+    ]
     for a, b in pairwise(channels):
-        paint += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-    paint += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]
+        g_layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+    g_layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]
     channels.reverse()
-    judge: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1, bias=False)]
-    judge += [nn.BatchNorm2d(channels[0])] if first else []
-    judge += [nn.LeakyReLU(0.2)]
+    d_layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1, bias=False)]
+    d_layers += [nn.BatchNorm2d(channels[0])] if first else []
+    d_layers += [nn.LeakyReLU(0.2)]
     for a, b in pairwise(channels):
-        judge += [nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
-        judge += [nn.Dropout(dropout)] if dropout else []
-    judge += [nn.Conv2d(channels[-1], 1, 4, bias=False), nn.Flatten(0), nn.Sigmoid()]
-    return nn.Sequential(nn.Unflatten(1, (latent, 1, 1)), *paint), nn.Sequential(*judge)
+        d_layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
+        d_layers += [nn.Dropout(dropout)] if dropout else []
+    d_layers += [nn.Conv2d(channels[-1], 1, 4, bias=False), nn.Flatten(0), nn.Sigmoid()]
+    return nn.Sequential(nn.Unflatten(1, (latent, 1, 1)), *g_layers), nn.Sequential(*d_layers)
 
 
 def resizing(latent: int, width: int) -> tuple[nn.Module, nn.Module]:
     """A dense layer, four times resize and convolve 3x3, against five 3x3 convolutions of stride two."""
     wide = 4 * width
-    paint = [nn.Linear(latent, wide * 16), nn.ReLU(), nn.Unflatten(1, (wide, 4, 4))]
+    g_layers = [nn.Linear(latent, wide * 16), nn.ReLU(), nn.Unflatten(1, (wide, 4, 4))]
     for _ in range(4):
-        paint += [nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(wide, wide, 3, padding=1)]
-        paint += [nn.BatchNorm2d(wide, momentum=0.2), nn.ReLU()]
-    paint += [nn.Conv2d(wide, 3, 3, padding=1), nn.Tanh()]
+        g_layers += [nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(wide, wide, 3, padding=1)]
+        g_layers += [nn.BatchNorm2d(wide, momentum=0.2), nn.ReLU()]
+    g_layers += [nn.Conv2d(wide, 3, 3, padding=1), nn.Tanh()]
     channels = [width // 2 * times for times in (1, 2, 4, 8, 16)]
-    judge = [nn.Conv2d(3, channels[0], 3, 2, 1), nn.LeakyReLU(0.2), nn.Dropout(0.25)]
+    d_layers = [nn.Conv2d(3, channels[0], 3, 2, 1), nn.LeakyReLU(0.2), nn.Dropout(0.25)]
     for a, b in pairwise(channels):
-        judge += [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b, momentum=0.2), nn.LeakyReLU(0.2)]
-        judge += [nn.Dropout(0.25)]
-    judge += [nn.Flatten(), nn.Linear(channels[-1] * 4, 1), nn.Flatten(0)]
-    return nn.Sequential(*paint), nn.Sequential(*judge)  # noise comes before the sigmoid: it is in the loop
+        d_layers += [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b, momentum=0.2), nn.LeakyReLU(0.2)]
+        d_layers += [nn.Dropout(0.25)]
+    d_layers += [nn.Flatten(), nn.Linear(channels[-1] * 4, 1), nn.Flatten(0)]
+    return nn.Sequential(*g_layers), nn.Sequential(
+        *d_layers
+    )  # noise comes before the sigmoid: it is in the loop
 
 
 def cross_entropy(probability: Tensor, labels: Tensor) -> Tensor:

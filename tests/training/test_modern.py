@@ -173,7 +173,7 @@ def test_all_that_changes_follows_the_ramp_and_stays_at_its_end(tmp_path):
     assert watch.half_lives == pytest.approx([0.1 - 0.075 * share for share in after])
 
 
-def test_a_setback_halves_the_rates_wherever_they_are(tmp_path):
+def test_a_rollback_halves_the_rates_wherever_they_are(tmp_path):
     trainer, _, _, _ = play(MODERN, tmp_path / "run")
     trainer.state.slow_down(2)
     assert trainer.state.g_optimizer.param_groups[0]["lr"] == pytest.approx(2e-3 * 0.25 / 4)

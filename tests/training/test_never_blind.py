@@ -71,7 +71,7 @@ def test_a_run_that_diverges_before_it_was_ever_saved_goes_back_to_its_start(rec
     assert trainer.state.kimg >= 0.2
 
 
-def test_after_three_setbacks_a_diagnosis_says_what_was_seen_and_what_to_try(recipe, art, tmp_path):
+def test_after_three_rollbacks_a_diagnosis_says_what_was_seen_and_what_to_try(recipe, art, tmp_path):
     trainer = open_run(recipe, art, tmp_path / "run")
     trainer.fit(kimg=0.2)
     spoil = Spoil(30, once=False)
@@ -245,7 +245,7 @@ def test_scoring_and_samples_draw_nothing_from_the_run_s_streams(recipe, art, tm
     assert [row["score"] is None for row in plain.run.log()] == [True, True, True, False, True]
 
 
-def test_a_setback_leaves_no_gap_and_no_double_in_log_and_samples(recipe, art, tmp_path):
+def test_a_rollback_leaves_no_gap_and_no_double_in_log_and_samples(recipe, art, tmp_path):
     recipe = replace(recipe, width=2)
     trainer = open_run(recipe, art, tmp_path / "run")
     trainer.fit(kimg=1.5)

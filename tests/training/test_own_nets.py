@@ -92,7 +92,7 @@ def test_they_are_loaded_sampled_measured_and_explored(art, tmp_path):
 
 def test_without_the_nets_a_sentence_names_their_class(art, tmp_path):
     run = train(tmp_path / "run", art, 0.05, **own_nets()).run
-    with pytest.raises(GanlibError, match=r"trained as a OwnGenerator, so pass generator=OwnGenerator\(\)"):
+    with pytest.raises(GanlibError, match=r"as a OwnGenerator, in Python, pass generator=OwnGenerator\(\)"):
         ganlib.load_generator(run.folder)
     with pytest.raises(GanlibError, match="other weights than those of your OwnGenerator"):
         ganlib.load_generator(run.folder, generator=OwnGenerator(side=4))
@@ -150,6 +150,7 @@ def test_any_dataset_is_trained_on_and_known_again(tmp_path):
         ([torch.rand(1, 32, 32)] * 20, r"holds \(1, 32, 32\), and a picture is \(3, S, S\)"),
         ([torch.rand(3, 32, 32), torch.rand(3, 64, 64)], "differ in size"),
         (["a.png"] * 20, "holds str"),
+        ([torch.full((3, 32, 32), 300)] * 20, r"holds torch\.int64: give bytes \(uint8\) or floats"),
     ],
 )
 def test_what_is_no_dataset_of_pictures_is_a_sentence(tmp_path, data, message):

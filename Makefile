@@ -32,6 +32,7 @@ $(LOWEST)/built: pyproject.toml
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install -q uv
 	$(LOWEST)/bin/uv pip install -q -p $(LOWEST) --resolution lowest-direct -r pyproject.toml
+	$(LOWEST)/bin/uv pip compile -q --resolution lowest-direct --all-extras pyproject.toml -o $(LOWEST)/extras.txt
 	@touch $@
 
 demo: .venv/core  ## train on the bundled portraits; MINUTES=5

@@ -321,11 +321,8 @@ def _shapes(recipe: Recipe, generator: nn.Module | None) -> dict[str, tuple[int,
 def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name: str) -> GanlibError:
     if generator is not None:
         return GanlibError(f"'{path}' holds other weights than those of your {type(generator).__name__}.")
-    advice = (
-        f": it was trained as a {name}, in Python, pass generator={name}() to ganlib.load"
-        if name.isidentifier()
-        else ""
-    )
+    how = f"; it was trained as a {name}: in Python, pass generator={name}() to ganlib.load"
+    advice = how if name.isidentifier() else ""
     return GanlibError(
         f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for{advice}."
     )

@@ -84,7 +84,8 @@ class Trainer:
         self.distributed = Distributed.join(self.machine)
         if compiled:
             check_compiler(self.machine.device)
-        self.callbacks = self._listeners(callbacks)
+        own = [ProgressBar()] if callbacks is None else list(callbacks)
+        self.callbacks: list[Callback] = [*own] if self.distributed.is_main else []
         self.save_minutes = save_minutes
         self.evaluation = evaluation
         self.interrupted = self._stopped = self._saves = False
@@ -100,11 +101,6 @@ class Trainer:
         self._saved = time.monotonic()
         logger = RunLogger if self.distributed.is_main else NullLogger
         self._logger = logger(self.run, self.state, images, evaluation if self.distributed.is_main else None)
-
-    def _listeners(self, callbacks: Sequence[Callback] | None) -> list[Callback]:
-        if not self.distributed.is_main:
-            return []
-        return [ProgressBar()] if callbacks is None else list(callbacks)
 
     def _new_state(
         self, images: ImageDataset, generator: nn.Module | None, discriminator: nn.Module | None

@@ -88,7 +88,7 @@ def test_a_net_of_one_s_own_is_shared_and_loaded_into_another_of_its_class(own, 
     z = ganlib.sample_latent(3, 8)
     assert torch.equal(ganlib.generate(generator, z), ganlib.generate(net, z))
     assert torch.equal(ganlib.generate(ganlib.load(run.folder, own())[0], z), ganlib.generate(net, z))
-    with pytest.raises(GanlibError, match=rf"so pass generator={own.__name__}\(\)"):
+    with pytest.raises(GanlibError, match=rf"in Python, pass generator={own.__name__}\(\)"):
         ganlib.load(folder)
 
 

@@ -92,7 +92,7 @@ def test_they_are_loaded_sampled_measured_and_explored(art, tmp_path):
 
 def test_without_the_nets_a_sentence_names_their_class(art, tmp_path):
     run = train(tmp_path / "run", art, 0.05, **own_nets()).run
-    with pytest.raises(GanlibError, match=r"as a OwnGenerator, in Python, pass generator=OwnGenerator\(\)"):
+    with pytest.raises(GanlibError, match=r"as a OwnGenerator: in Python, pass generator=OwnGenerator\(\)"):
         ganlib.load_generator(run.folder)
     with pytest.raises(GanlibError, match="other weights than those of your OwnGenerator"):
         ganlib.load_generator(run.folder, generator=OwnGenerator(side=4))

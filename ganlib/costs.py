@@ -25,7 +25,7 @@ class Cost:
     """What one recipe costs.
 
     `activation_bytes` is what one picture leaves behind for the backward passes of a step, in fp32, and
-    `penalty_bytes` what R1 and R2 add to it; `flops` is the arithmetic of one step of both players a picture,
+    `penalty_bytes` what R1 and R2 add to it; `flops` is the arithmetic of one step of both nets a picture,
     a multiply and an add counted as two.
     """
 

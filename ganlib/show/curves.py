@@ -39,7 +39,7 @@ def draw_log(losses: Any, verdicts: Any, axis: str, rows: list[Row]) -> None:
     losses.set(title="Loss", xlabel=axis, yscale=loss_scale(rows))
     plot_column(verdicts, axis, rows, "real_probability", color=BLUE, label="real: D(x)")
     dashes: Row = {"color": ORANGE, "linestyle": "--"}
-    plot_column(verdicts, axis, rows, "fake_probability", **dashes, label="painted: D(G(z))")
+    plot_column(verdicts, axis, rows, "fake_probability", **dashes, label="generated: D(G(z))")
     verdicts.set(title="Probability of being real, as D sees it", xlabel=axis, ylim=(0, 1))
     for axes in (losses, verdicts):
         axes.legend(frameon=False)

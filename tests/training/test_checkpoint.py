@@ -197,6 +197,11 @@ def test_what_does_not_fit_the_recipe_is_refused_and_nothing_of_it_used(run, rec
     assert {name: str(value) for name, value in trainer.state.state_dict().items()} == before
 
 
+def test_a_best_kid_below_zero_which_chance_may_bring_is_read(run, recipe, art):
+    change(run.checkpoint_file, put("best", [-0.4, 0.1, "kid"]))
+    assert open_run(recipe, art, run.folder).state.best == (-0.4, 0.1, "kid")
+
+
 def test_a_checkpoint_of_a_newer_ganlib_says_what_to_do(run, recipe, art):
     change(run.checkpoint_file, put("schema", 99))
     with pytest.raises(GanlibError, match="go on with that version"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from onnxruntime import InferenceSession
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -88,6 +89,15 @@ def test_they_are_loaded_sampled_measured_and_explored(art, tmp_path):
     assert (quality.count, quality.pictures) == (20, "blocks")
     studio = ganlib.LatentStudio(run.folder, generator=OwnGenerator())
     assert torch.equal(studio.z, ganlib.sample_latent(1, 6)[0])
+
+
+def test_they_are_exported_for_other_programs(art, tmp_path):
+    run = train(tmp_path / "run", art, 0.05, **own_nets()).run
+    file = ganlib.export_onnx(run.folder, tmp_path / "own.onnx", generator=OwnGenerator())
+    generator, _ = ganlib.load(run.folder, generator=OwnGenerator())
+    z = ganlib.sample_latent(3, 6)
+    (pictures,) = InferenceSession(file).run(None, {"z": z.numpy()})
+    assert torch.allclose(torch.from_numpy(pictures), ganlib.generate(generator, z), atol=1e-4)
 
 
 def test_without_the_nets_a_sentence_names_their_class(art, tmp_path):

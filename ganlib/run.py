@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -20,6 +19,7 @@ from ganlib.runtime.files import (
     disk_errors_explained,
     expand_home,
     is_part,
+    locked,
     make_folder,
     sync,
     write_atomically,
@@ -183,16 +183,7 @@ class Run:
         Raises:
             GanlibError: another one does.
         """
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(FileLock(make_folder(self.folder) / ".lock", timeout=0))
-            except Timeout as error:
-                raise GanlibError(
-                    f"Another process is training in '{self.folder}' just now: wait until it has ended, or "
-                    "choose another folder."
-                ) from error
-            except (OSError, NotImplementedError):
-                pass  # a file system without locks, such as a drive mounted over a network
+        with locked(self.folder / ".lock", "training", 0):
             yield
 
     def save_generator(self, generator: nn.Module, kimg: float, path: Path | None = None) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -22,7 +21,7 @@ from ganlib.data.duplicates import COLOURS, Look, look_at, near_duplicates
 from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.readers import FolderPictures, Found, Pictures
 from ganlib.errors import GanlibError
-from ganlib.runtime.files import cache_folder, disk_errors_explained, make_folder, prepared_folder
+from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder
 from ganlib.runtime.progress import progress
 from ganlib.sizes import check_size
 
@@ -53,7 +52,7 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
         pictures.leave_out = out.resolve()
     out = out or default_place(pictures.name, pictures.place, settings)
     # Two notebooks that prepare the same set take turns; the second then finds it done.
-    with FileLock(make_folder(cache_folder() / "locks") / f"{_short_hash(str(out.absolute()))}.lock"):
+    with locked(out / ".lock", "preparing pictures"):
         facts = f"{_VERSION} {settings.choices()} {pictures.fingerprint()}"
         fingerprint = hashlib.sha256(facts.encode()).hexdigest()
         if not _is_current(out, fingerprint):

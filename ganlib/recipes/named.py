@@ -9,6 +9,7 @@ from typing import Any
 
 from ganlib.errors import GanlibError
 from ganlib.recipes.recipe import Recipe
+from ganlib.runtime.files import expand_home
 
 _PORTRAITS = 64  # px
 
@@ -144,7 +145,7 @@ def get_recipe(name: str | Path) -> Recipe:
     for recipe in _RECIPES:
         if recipe.name == name:
             return recipe
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if path.suffix == ".json":
         return _read(path)
     raise GanlibError(

@@ -10,12 +10,11 @@ import torch
 import torch.distributed as dist
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
-from filelock import FileLock
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import Machine
-from ganlib.runtime.files import cache_folder, make_folder
+from ganlib.runtime.files import cache_folder, locked
 
 
 class Share(NamedTuple):
@@ -133,7 +132,7 @@ class Distributed:
         if self.size == 1:
             yield
             return
-        with FileLock(make_folder(cache_folder() / "locks") / "processes.lock"):
+        with locked(cache_folder() / "locks" / "processes.lock", "fetching pictures"):
             yield
 
 

@@ -2,20 +2,36 @@
 
 import errno
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ganlib.errors import GanlibError
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from ganlib.errors import GanlibError, plain
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on every file system in use
+_WITHOUT_A_WORD = 2  # seconds
+_MOVE_THE_CACHE = "set the environment variable XDG_CACHE_HOME to a folder that can be written"
 _DRIVE = "content/drive/MyDrive"
 _KAGGLE = "kaggle/working"
 
 
 def expand_home(path: str | Path) -> Path:
-    """Replace a leading ~ by the home folder; where there is no such user, the path stays as it is."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
+    """Replace a leading ~ by the home folder; where there is no such user, the path stays as it is.
+
+    Raises:
+        GanlibError: no file can have this name.
+    """
+    expanded = Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
+    name = os.fsencode(str(expanded).replace("\0", "\0" * _LONGEST_NAME))
+    if len(name) > _LONGEST_PATH or max(map(len, name.split(b"/"))) > _LONGEST_NAME:
+        raise GanlibError(f"'{plain(path, 60)}' cannot be the name of a file: choose a shorter one.")
+    return expanded
 
 
 def bundled_folder() -> Path:
@@ -26,8 +42,15 @@ def bundled_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return where downloads and prepared pictures are kept: `ganlib` in `$XDG_CACHE_HOME` or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganlib"
+    """Return where downloads and prepared pictures are kept: `ganlib` in `$XDG_CACHE_HOME` or ~/.cache.
+
+    Raises:
+        GanlibError: that is not set and there is no home folder.
+    """
+    folder = expand_home(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if folder.parts[0] == "~":
+        raise GanlibError(f"There is no home folder to keep a cache in: {_MOVE_THE_CACHE}.")
+    return folder / "ganlib"
 
 
 def workspace(root: Path = Path("/")) -> Path:
@@ -75,9 +98,8 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:
             raise GanlibError(f"'{path}' cannot be a folder, a file stands there: choose another.") from error
-        raise GanlibError(
-            f"'{path}' cannot be written ({error.strerror or error}): choose another."
-        ) from error
+        todo = _MOVE_THE_CACHE if _is_in_cache(path) else "choose another"
+        raise GanlibError(f"'{path}' cannot be written ({error.strerror or error}): {todo}.") from error
 
 
 def make_folder(path: Path) -> Path:
@@ -89,6 +111,44 @@ def make_folder(path: Path) -> Path:
     with disk_errors_explained(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@contextmanager
+def locked(path: Path, doing: str, seconds: float = 600) -> Iterator[None]:
+    """Hold the lock file `path` while entered; wait so many `seconds` for another process that holds it.
+
+    A file system without locks gets a file as a mark; one that allows neither is used without. `doing` is
+    what the process that holds it is most likely doing.
+
+    Raises:
+        GanlibError: another process holds it all that time, or the folder cannot be written.
+    """
+    make_folder(path.parent)
+    lock = FileLock(path)
+    try:
+        _acquire(lock, seconds)
+    except Timeout as error:
+        raise GanlibError(
+            f"Another process is {doing} in '{path.parent}' just now: wait until it has ended. If there is "
+            f"none, because the folder was copied or a machine has died, remove '{path}'."
+        ) from error
+    except (OSError, NotImplementedError):
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, seconds: float) -> None:
+    with warnings.catch_warnings(action="ignore"):  # that there are no locks, only marks
+        try:
+            lock.acquire(timeout=min(seconds, _WITHOUT_A_WORD))
+        except Timeout:
+            if seconds <= _WITHOUT_A_WORD:
+                raise
+            tqdm.write(f"Waiting for another process that holds '{plain(lock.lock_file)}' …", file=sys.stderr)
+            lock.acquire(timeout=seconds - _WITHOUT_A_WORD)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | None = None) -> None:
@@ -125,9 +185,16 @@ def sync(path: Path) -> None:
         _fsync(path)
 
 
+def _is_in_cache(path: Path) -> bool:
+    try:
+        return path.is_relative_to(cache_folder())
+    except GanlibError:
+        return False
+
+
 def _kept(root: Path) -> Path | None:
     if named := os.environ.get("GANLIB_WORKSPACE"):
-        return Path(named).expanduser()
+        return expand_home(named)
     if (root / _DRIVE).is_dir():
         return root / _DRIVE / "ganlib"
     return root / _KAGGLE if (root / _KAGGLE).is_dir() else None

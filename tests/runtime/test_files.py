@@ -13,7 +13,9 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.files import (
     cache_folder,
     drive_hint,
+    expand_home,
     is_part,
+    locked,
     make_folder,
     prepared_folder,
     workspace,
@@ -212,3 +214,101 @@ def test_prepared_pictures_go_there(tmp_path, monkeypatch):
 def test_the_hint_says_what_to_type_or_where_runs_are(drive, tmp_path):
     assert "drive.mount('/content/drive')" in drive_hint(tmp_path / "none")
     assert drive_hint(drive) == f"Runs are kept in Google Drive, in {workspace(drive)}."
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "ä" * 128, "deep/" * 1000, "nul\0", "a" * 5000])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(GanlibError, match=r"cannot be the name of a file"):
+        expand_home(name)
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ä" * 127, "deep/" * 800, "caf\udce9", "~nobody-at-all/x"])
+def test_a_name_that_a_file_can_have_is_kept(name):
+    assert expand_home(name) == Path(name)
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """As in `docker run --user 54321`: no HOME, and nobody of that number in the list of users."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody"])
+
+
+def test_without_a_home_the_cache_asks_for_a_place(homeless, monkeypatch, tmp_path):
+    with pytest.raises(GanlibError, match=r"no home folder .*: set the environment variable XDG_CACHE_HOME"):
+        cache_folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "ganlib"
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable_that_moves_it(cache, tmp_path, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(GanlibError, match=r"cannot be written .*: set .* XDG_CACHE_HOME"):
+        make_folder(cache_folder() / "prepared")
+    with pytest.raises(GanlibError, match=r"cannot be written .*: choose another"):
+        make_folder(tmp_path / "elsewhere")
+
+
+def held_by_another(path, before="", code="input()"):
+    """A process that holds the lock until it is sent a line."""
+    script = f"""
+import errno, fcntl, os
+{before}
+from pathlib import Path
+from ganlib.runtime.files import locked
+with locked(Path({str(path)!r}), "at work", 0):
+    print("held", flush=True)
+    {code}
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_lock_is_waited_for_with_a_word_and_not_for_ever(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ganlib.runtime.files._WITHOUT_A_WORD", 0.1)
+    with held_by_another(tmp_path / ".lock") as process:
+        says = pytest.raises(GanlibError, match=r"process is at work in .*remove '.*\.lock'")
+        with says, locked(tmp_path / ".lock", "at work", 0.3):
+            pass
+        process.stdin.write("\n")
+    assert "Waiting for another process" in capsys.readouterr().err
+    with locked(tmp_path / ".lock", "at work", 0):
+        pass
+
+
+def no_locks(*_):
+    raise OSError(errno.ENOSYS, "no locks here")
+
+
+def test_without_locks_a_mark_stands_for_one_and_goes_with_it(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    says = pytest.raises(GanlibError, match=r"remove '.*\.lock'")
+    with locked(tmp_path / ".lock", "at work", 0), says, locked(tmp_path / ".lock", "at work", 0):
+        pass
+    assert not list(tmp_path.iterdir())
+    assert not recwarn.list
+
+
+def test_a_mark_that_a_killed_process_left_is_known_as_such(tmp_path, monkeypatch):
+    before = "def no_locks(*_): raise OSError(errno.ENOSYS, 'no locks here')\nfcntl.flock = no_locks"
+    held_by_another(tmp_path / ".lock", before, "os._exit(1)").wait()
+    assert (tmp_path / ".lock").exists()
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with locked(tmp_path / ".lock", "at work", 0):
+        pass
+
+
+def test_where_there_can_be_neither_locks_nor_marks_work_goes_on(tmp_path, monkeypatch):
+    def none(*_, **__):
+        raise OSError(errno.EOPNOTSUPP, "no locks here")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with locked(tmp_path / ".lock", "at work", 0):
+        pass

@@ -22,7 +22,7 @@ from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
-from ganlib.sizes import check_size
+from ganlib.sizes import as_size as check_size
 
 PHOTO_CROPS = ("centre", "pad", "stretch")
 _HELD_OUT_OF_20 = 3  # three in twenty: 15 %

@@ -23,7 +23,7 @@ from ganlib.data.readers import FolderPictures, Found, Pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder
 from ganlib.runtime.progress import progress
-from ganlib.sizes import check_size
+from ganlib.sizes import as_size as check_size
 
 _VERSION = 1  # of what this module makes of a file: sets of another version are made again
 _FILES_AHEAD_FOR_EACH_CORE = 16

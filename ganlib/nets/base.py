@@ -8,6 +8,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
+from ganlib.sizes import AnySize, Size, as_size
 
 
 class Generator(
@@ -19,7 +20,7 @@ class Generator(
 ):
     """Turn z into pictures by a net `main`; `from_pretrained` and `save_pretrained` work as on the Hub.
 
-    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
+    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
     """
 
     def __init__(self, latent_dim: int, main: nn.Sequential) -> None:
@@ -29,7 +30,7 @@ class Generator(
         self.main = main
 
     def forward(self, z: Tensor) -> Tensor:
-        """Generate pictures (N, 3, size, size) in [-1, 1] from z, (N, latent_dim) or (N, latent_dim, 1, 1).
+        """Generate pictures (N, 3, H, W) in [-1, 1] from z, (N, latent_dim) or (N, latent_dim, 1, 1).
 
         Raises:
             GanlibError: z has another shape.
@@ -45,39 +46,39 @@ class Generator(
 class Discriminator(nn.Module):
     """Tell real pictures from generated ones by a net `main`.
 
-    Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
+    Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,).
     """
 
-    def __init__(self, size: int, main: nn.Sequential) -> None:
+    def __init__(self, size: AnySize, main: nn.Sequential) -> None:
         """Keep `main`, which gives one number a picture."""
         super().__init__()
-        self.size = size
+        self.size = as_size(size)
         self.main = main
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute logits (N,) of images (N, 3, size, size): above zero means "real".
+        """Compute logits (N,) of images (N, 3, H, W): above zero means "real".
 
         Raises:
             GanlibError: the images have another shape.
         """
-        if images.shape[1:] != (3, self.size, self.size):
+        if images.shape[1:] != (3, *self.size):
             raise GanlibError(
-                f"This discriminator wants images of shape (N, 3, {self.size}, {self.size}), "
+                f"This discriminator wants images of shape (N, 3, {self.size.height}, {self.size.width}), "
                 f"not {tuple(images.shape)}."
             )
         return self.main(images).flatten()
 
     def probability(self, images: Tensor) -> Tensor:
-        """Compute the probability (N,), from 0 to 1, that each of the images (N, 3, size, size) is real."""
+        """Compute the probability (N,), from 0 to 1, that each of the images (N, 3, H, W) is real."""
         return torch.sigmoid(self(images))
 
 
-def check_generator(generator: nn.Module, latent_dim: int, size: int) -> None:
-    """Raise `GanlibError` unless `generator` turns z (N, latent_dim) into pictures (N, 3, size, size).
+def check_generator(generator: nn.Module, latent_dim: int, size: Size) -> None:
+    """Raise `GanlibError` unless `generator` turns z (N, latent_dim) into pictures (N, 3, H, W).
 
     A net without a `latent_dim` of its own is given one, for sampling, directions and projection to use.
     """
-    z, wanted = torch.zeros(2, latent_dim), (2, 3, size, size)
+    z, wanted = torch.zeros(2, latent_dim), (2, 3, *size)
     if (found := _shape_of(generator, z, "generator")) != wanted:
         raise GanlibError(
             f"Your generator makes {found} of z {tuple(z.shape)}: a recipe of {size} px wants {wanted}."
@@ -86,9 +87,9 @@ def check_generator(generator: nn.Module, latent_dim: int, size: int) -> None:
         generator.latent_dim = latent_dim  # type: ignore[assignment]
 
 
-def check_discriminator(discriminator: nn.Module, size: int) -> None:
-    """Raise `GanlibError` unless `discriminator` turns pictures (N, 3, size, size) into logits (N,)."""
-    images = torch.zeros(2, 3, size, size)
+def check_discriminator(discriminator: nn.Module, size: Size) -> None:
+    """Raise `GanlibError` unless `discriminator` turns pictures (N, 3, H, W) into logits (N,)."""
+    images = torch.zeros(2, 3, *size)
     if (found := _shape_of(discriminator, images, "discriminator")) != (2,):
         raise GanlibError(
             f"Your discriminator makes {found} of pictures {tuple(images.shape)}: let it return one logit a "

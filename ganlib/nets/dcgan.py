@@ -1,4 +1,4 @@
-"""The DCGAN family (Radford et al. 2016): every power of two from 32 to 512 pixels.
+"""The DCGAN family (Radford et al. 2016), for every size that `ganlib.sizes` knows.
 
 The layers stand in a `Sequential` called `main`, in the order of PyTorch's DCGAN example, so a plain
 state dict saved by that example loads here unchanged.
@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.layers import MinibatchStdDev, initial_weights
-from ganlib.sizes import check_size
+from ganlib.sizes import AnySize, Size, as_size
 
 GENERATOR_NORMS = ("batch", "none")
 NORMS = ("batch", "spectral", "none")
@@ -20,47 +20,42 @@ _WIDEST = 8  # layers grow to eight times the width, as in the paper's 64 px net
 _LEAK = 0.2
 
 
-def channels_by_resolution(size: int, width: int) -> list[int]:
-    """List the channels of the feature maps from 4x4 to size/2 x size/2; for 64 px: 512, 256, 128, 64.
-
-    Raises:
-        GanlibError: `size` is not a power of two from 32 to 512.
-    """
-    check_size(size)
-    halvings = size.bit_length() - 4
-    return [width * min(2**k, _WIDEST) for k in range(halvings, -1, -1)]
+def channels_by_resolution(size: Size, width: int) -> list[int]:
+    """List the channels of the maps from the smallest to half the size; for 64 px: 512, 256, 128, 64."""
+    return [width * min(2**k, _WIDEST) for k in range(size.doublings - 1, -1, -1)]
 
 
 class DCGANGenerator(Generator):
     """Generate pictures from noise with transposed convolutions.
 
-    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
+    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
     `norm` stands in all layers but the last: "batch" as in the paper, or "none".
     Source: Radford et al. 2016, "Unsupervised representation learning with DCGANs".
     """
 
     def __init__(
         self,
-        size: int = 64,
+        size: AnySize = 64,
         latent_dim: int = 100,
         width: int = 64,
         norm: str = "batch",
         *,
         init: str = "normal",
     ) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or a word is not known."""
+        """Raise `GanlibError` if nets of this `size` cannot be built, or a word is not known."""
         if norm not in GENERATOR_NORMS:
             raise GanlibError(f"There is no norm '{norm}': choose one of {', '.join(GENERATOR_NORMS)}.")
+        size = as_size(size)
         channels = channels_by_resolution(size, width)
         bias = norm != "batch"  # a BatchNorm that follows has a bias of its own
-        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, channels[0], 4, 1, 0, bias=bias)]
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, channels[0], size.base, 1, 0, bias=bias)]
         layers += [nn.BatchNorm2d(channels[0])] if norm == "batch" else []
-        layers += [nn.ReLU(inplace=True)]  # (N, channels[0], 4, 4)
+        layers += [nn.ReLU(inplace=True)]  # (N, channels[0], h, w), the base of the size: 4, 4 at 64 px
         for before, after in itertools.pairwise(channels):
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)]
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.ReLU(inplace=True)]  # twice as high and wide
-        layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]  # (N, 3, size, size)
+        layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]  # (N, 3, H, W)
         super().__init__(latent_dim, nn.Sequential(*layers))
         self.apply(initial_weights(init))
 
@@ -68,7 +63,7 @@ class DCGANGenerator(Generator):
 class DCGANDiscriminator(Discriminator):
     """Tell real pictures from generated ones with strided convolutions.
 
-    Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
+    Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,).
     `norm` stands in all layers but the first and the last: "batch" as in the DCGAN paper, "none"; or
     "spectral" in every layer (Miyato et al. 2018). `norm_first` puts a BatchNorm into the first layer too,
     `dropout` follows every layer between the first and the last, and `minibatch_stddev` tells the last one
@@ -77,7 +72,7 @@ class DCGANDiscriminator(Discriminator):
 
     def __init__(
         self,
-        size: int = 64,
+        size: AnySize = 64,
         width: int = 64,
         norm: str = "batch",
         *,
@@ -89,18 +84,19 @@ class DCGANDiscriminator(Discriminator):
         """Raise `GanlibError` if `size`, `norm` or `init` is not among those known."""
         if norm not in NORMS:
             raise GanlibError(f"There is no norm '{norm}': choose one of {', '.join(NORMS)}.")
+        size = as_size(size)
         channels = channels_by_resolution(size, width)[::-1]
         bias = norm != "batch"  # a BatchNorm that follows has a bias of its own
         layers: list[nn.Module] = [nn.Conv2d(3, channels[0], 4, 2, 1, bias=bias)]
         layers += [nn.BatchNorm2d(channels[0])] if norm_first and norm == "batch" else []
-        layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # (N, width, size/2, size/2)
+        layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # (N, width, H/2, W/2)
         for before, after in itertools.pairwise(channels):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=bias)]
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
         layers += [MinibatchStdDev()] if minibatch_stddev else []
-        layers += [nn.Conv2d(channels[-1] + minibatch_stddev, 1, 4, 1, 0, bias=bias)]  # (N, 1, 1, 1)
+        layers += [nn.Conv2d(channels[-1] + minibatch_stddev, 1, size.base, 1, 0, bias=bias)]  # (N, 1, 1, 1)
         super().__init__(size, nn.Sequential(*layers))
         self.apply(initial_weights(init))
         if norm == "spectral":

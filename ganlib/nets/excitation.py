@@ -6,23 +6,18 @@ kind for sets of few pictures; its opponent is the DCGAN's.
 """
 
 import itertools
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from ganlib.nets.base import Generator
 from ganlib.nets.dcgan import channels_by_resolution
 from ganlib.nets.layers import initial_weights
-from ganlib.sizes import check_size
+from ganlib.sizes import AnySize, Size, as_size
 
-_FIRST = 4  # height and width of the first feature map
-_APART = 16  # how many times larger the map is that a small one excites
+_APART = 4  # doublings between a small map and the one that it excites, sixteen times as large
 _GRID = 4  # what the small map is averaged to
 _LEAK = 0.1
-
-
-def source_of(side: int) -> int:
-    """Return the side, in pixels, of the map that excites those of `side`: a sixteenth, 4 at least."""
-    return max(_FIRST, side // _APART)
 
 
 class SkipExcitation(nn.Module):
@@ -32,7 +27,7 @@ class SkipExcitation(nn.Module):
     """
 
     def __init__(self, source: int, into: int, out: int) -> None:
-        """`source` is the side of the small map; it has `into` channels, the large one `out`."""
+        """`source` is the height of the small map; it has `into` channels, the large one `out`."""
         super().__init__()
         self.source = source
         self.gate = nn.Sequential(
@@ -48,8 +43,17 @@ class SkipExcitation(nn.Module):
         return large * self.gate(small)
 
 
+def excitation(size: Size, stage: int, channels: Sequence[int], out: int) -> SkipExcitation:
+    """Build what excites the map after `stage` doublings, `out` channels, by one of a sixteenth of its sides.
+
+    The smallest map stands in where there is none so small. `channels` are those of every map.
+    """
+    source = max(0, stage - _APART)
+    return SkipExcitation(size.base.height * 2**source, channels[source], out)
+
+
 class Excited(nn.Sequential):
-    """Layers one after the other, of which a `SkipExcitation` also sees the map of its source's side."""
+    """Layers one after the other, of which a `SkipExcitation` also sees the map of its source's height."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layers to x, (N, C, H, W)."""
@@ -65,33 +69,30 @@ class Excited(nn.Sequential):
 class ExcitedGenerator(Generator):
     """Generate pictures from noise by enlarging and convolving, detail held by an early map.
 
-    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1]. Every stage
+    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1]. Every stage
     doubles the side, convolves 3x3, normalises, and lets one half of the channels gate the other (GLU).
     """
 
     def __init__(
-        self, size: int = 64, latent_dim: int = 100, width: int = 64, *, init: str = "normal"
+        self, size: AnySize = 64, latent_dim: int = 100, width: int = 64, *, init: str = "normal"
     ) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or `init` not known."""
-        check_size(size)
-        channels = [*channels_by_resolution(size, width), max(1, width // 2)]  # 4x4 to size x size
+        """Raise `GanlibError` if nets of this `size` cannot be built, or `init` is not known."""
+        size = as_size(size)
+        channels = [*channels_by_resolution(size, width), max(1, width // 2)]  # from the smallest map on
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(latent_dim, 2 * channels[0], _FIRST, 1, 0, bias=False),
+            nn.ConvTranspose2d(latent_dim, 2 * channels[0], size.base, 1, 0, bias=False),
             nn.BatchNorm2d(2 * channels[0]),
-            nn.GLU(1),  # (N, channels[0], 4, 4)
+            nn.GLU(1),  # (N, channels[0], h, w); 4, 4 at 64 px
         ]
-        side = _FIRST
-        for before, after in itertools.pairwise(channels):
-            side *= 2
+        for stage, (before, after) in enumerate(itertools.pairwise(channels), 1):
             layers += [
                 nn.Upsample(scale_factor=2),
                 nn.Conv2d(before, 2 * after, 3, 1, 1, bias=False),
                 nn.BatchNorm2d(2 * after),
-                nn.GLU(1),  # (N, after, side, side)
+                nn.GLU(1),  # (N, after, ...), twice as high and wide
             ]
-            if side >= min(size, _FIRST * _APART):
-                source = source_of(side)
-                layers.append(SkipExcitation(source, channels[(source // _FIRST).bit_length() - 1], after))
-        layers += [nn.Conv2d(channels[-1], 3, 3, 1, 1), nn.Tanh()]  # (N, 3, size, size)
+            if stage >= min(size.doublings, _APART):
+                layers.append(excitation(size, stage, channels, after))
+        layers += [nn.Conv2d(channels[-1], 3, 3, 1, 1), nn.Tanh()]  # (N, 3, H, W)
         super().__init__(latent_dim, Excited(*layers))
         self.apply(initial_weights(init))

@@ -11,29 +11,23 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganlib.nets.base import Discriminator, Generator
-from ganlib.nets.excitation import Excited, SkipExcitation, source_of
-from ganlib.sizes import check_size
+from ganlib.nets.excitation import Excited, excitation
+from ganlib.sizes import AnySize, Size, as_size
 
-_FIRST = 4  # height and width of G's first feature map, and of D's last
 _WIDEST = 384  # channels: they double as the side halves, up to here
 _LEAK = 0.2
 _HE = (2 / (1 + _LEAK**2)) ** 0.5  # what a leaky ReLU takes away (He et al. 2015)
 _LAYERS = 3  # convolutions in a block
-_EXCITED_FROM = 128
+_EXCITED_FROM = 5  # doublings: 128 px where the smallest map has 4
 _OUTPUT_GAIN = 0.1  # so that G starts near grey, where Tanh is not yet flat
 
 
-def channels_by_side(size: int, width: int) -> list[int]:
-    """List the channels of the feature maps from 4x4 to size x size; for 64 px: 384, 384, 256, 128, 64.
+def channels_by_stage(size: Size, width: int) -> list[int]:
+    """List the channels of the maps from the smallest to the full size; for 64 px: 384, 384, 256, 128, 64.
 
     Each stage then does the same arithmetic, but for those with the most channels, which do less.
-
-    Raises:
-        GanlibError: `size` is not a power of two from 32 to 512.
     """
-    check_size(size)
-    doublings = (size // _FIRST).bit_length() - 1
-    return [max(width, min(width * 2**k, _WIDEST)) for k in range(doublings, -1, -1)]
+    return [max(width, min(width * 2**k, _WIDEST)) for k in range(size.doublings, -1, -1)]
 
 
 class ResidualBlock(nn.Module):
@@ -97,38 +91,37 @@ def scaled(layer: nn.Conv2d | nn.ConvTranspose2d, gain: float = 1.0) -> nn.Modul
 class ResidualGenerator(Generator):
     """Generate pictures from noise with residual blocks.
 
-    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1].
+    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
     """
 
-    def __init__(self, size: int = 64, latent_dim: int = 100, width: int = 64) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
-        channels = channels_by_side(size, width)
-        layers: list[nn.Module] = [scaled(nn.ConvTranspose2d(latent_dim, channels[0], _FIRST, 1, 0))]
-        layers += [ResidualBlock(channels[0], len(channels))]  # (N, channels[0], 4, 4)
-        side = _FIRST
-        for before, after in itertools.pairwise(channels):
-            side *= 2
+    def __init__(self, size: AnySize = 64, latent_dim: int = 100, width: int = 64) -> None:
+        """Raise `GanlibError` if nets of this `size` cannot be built."""
+        size = as_size(size)
+        channels = channels_by_stage(size, width)
+        layers: list[nn.Module] = [scaled(nn.ConvTranspose2d(latent_dim, channels[0], size.base, 1, 0))]
+        layers += [ResidualBlock(channels[0], len(channels))]  # (N, channels[0], h, w); 4, 4 at 64 px
+        for stage, (before, after) in enumerate(itertools.pairwise(channels), 1):
             layers += [
                 Resize(before, after, 2),
                 ResidualBlock(after, len(channels)),
-            ]  # (N, after, side, side)
-            if side >= _EXCITED_FROM:
-                source = source_of(side)
-                layers.append(SkipExcitation(source, channels[(source // _FIRST).bit_length() - 1], after))
+            ]  # twice as high and wide
+            if stage >= _EXCITED_FROM:
+                layers.append(excitation(size, stage, channels, after))
         last = scaled(nn.Conv2d(channels[-1], 3, 1), _OUTPUT_GAIN)
-        super().__init__(latent_dim, Excited(*layers, last, nn.Tanh()))  # (N, 3, size, size)
+        super().__init__(latent_dim, Excited(*layers, last, nn.Tanh()))  # (N, 3, H, W)
 
 
 class ResidualDiscriminator(Discriminator):
     """Tell real pictures from generated ones with residual blocks, the generator's mirror image.
 
-    Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,).
+    Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,).
     """
 
-    def __init__(self, size: int = 64, width: int = 64) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512."""
-        channels = channels_by_side(size, width)[::-1]
-        layers: list[nn.Module] = [scaled(nn.Conv2d(3, channels[0], 1))]  # (N, width, size, size)
+    def __init__(self, size: AnySize = 64, width: int = 64) -> None:
+        """Raise `GanlibError` if nets of this `size` cannot be built."""
+        size = as_size(size)
+        channels = channels_by_stage(size, width)[::-1]
+        layers: list[nn.Module] = [scaled(nn.Conv2d(3, channels[0], 1))]  # (N, width, H, W)
         layers += [ResidualBlock(channels[0], len(channels))]
         for before, after in itertools.pairwise(channels):
             layers += [
@@ -137,6 +130,6 @@ class ResidualDiscriminator(Discriminator):
             ]  # half as high and wide
         layers += [
             nn.LeakyReLU(_LEAK, inplace=True),
-            scaled(nn.Conv2d(channels[-1], 1, _FIRST)),
+            scaled(nn.Conv2d(channels[-1], 1, size.base)),
         ]  # (N, 1, 1, 1)
         super().__init__(size, nn.Sequential(*layers))

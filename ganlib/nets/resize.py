@@ -5,14 +5,14 @@ as a transposed convolution leaves it when its kernel is not a multiple of its s
 """
 
 import itertools
+import math
 
 from torch import nn
 
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.layers import initial_weights
-from ganlib.sizes import check_size
+from ganlib.sizes import AnySize, Size, as_size
 
-_FIRST = 4  # height and width of the first feature map
 _TIMES_WIDTH = 4  # the generator is this many times `width` wide in every layer
 _MOMENTUM = 0.2  # of the BatchNorm statistics; Keras calls it 0.8
 _LEAK = 0.2
@@ -23,30 +23,30 @@ _SMALLEST = 2  # height and width of the last feature map: BatchNorm needs sever
 class ResizeGenerator(Generator):
     """Generate pictures from noise by enlarging and convolving.
 
-    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, size, size) in [-1, 1]. At 64 px and
+    Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1]. At 64 px and
     width 64: a dense layer to (256, 4, 4), then four times twice the size and a 3x3 convolution.
     """
 
     def __init__(
-        self, size: int = 64, latent_dim: int = 100, width: int = 64, *, init: str = "default"
+        self, size: AnySize = 64, latent_dim: int = 100, width: int = 64, *, init: str = "default"
     ) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or `init` not known."""
-        check_size(size)
+        """Raise `GanlibError` if nets of this `size` cannot be built, or `init` is not known."""
+        size = as_size(size)
         channels = _TIMES_WIDTH * width
         layers: list[nn.Module] = [
             nn.Flatten(),  # (N, latent_dim)
-            nn.Linear(latent_dim, channels * _FIRST**2),
+            nn.Linear(latent_dim, channels * math.prod(size.base)),
             nn.ReLU(inplace=True),
-            nn.Unflatten(1, (channels, _FIRST, _FIRST)),  # (N, channels, 4, 4)
+            nn.Unflatten(1, (channels, *size.base)),  # (N, channels, h, w); 4, 4 at 64 px
         ]
-        for _ in range((size // _FIRST).bit_length() - 1):
+        for _ in range(size.doublings):
             layers += [
                 nn.Upsample(scale_factor=2),
                 nn.Conv2d(channels, channels, 3, 1, 1),
                 nn.BatchNorm2d(channels, momentum=_MOMENTUM),
                 nn.ReLU(inplace=True),  # twice as high and wide
             ]
-        layers += [nn.Conv2d(channels, 3, 3, 1, 1), nn.Tanh()]  # (N, 3, size, size)
+        layers += [nn.Conv2d(channels, 3, 3, 1, 1), nn.Tanh()]  # (N, 3, H, W)
         super().__init__(latent_dim, nn.Sequential(*layers))
         self.apply(initial_weights(init))
 
@@ -54,26 +54,25 @@ class ResizeGenerator(Generator):
 class ResizeDiscriminator(Discriminator):
     """Tell real pictures from generated ones with five 3x3 convolutions of stride two, and dropout.
 
-    Input: images, (N, 3, size, size) in [-1, 1]. Output: logits, (N,). At width 64 the layers have 32, 64,
+    Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,). At width 64 the layers have 32, 64,
     128, 256 and 512 channels; BatchNorm stands in all but the first, dropout in all. At 32 px the last one
     has a stride of one.
     """
 
     def __init__(
-        self, size: int = 64, width: int = 64, *, dropout: float = 0.25, init: str = "default"
+        self, size: AnySize = 64, width: int = 64, *, dropout: float = 0.25, init: str = "default"
     ) -> None:
-        """Raise `GanlibError` if `size` is not a power of two from 32 to 512, or `init` not known."""
-        check_size(size)
+        """Raise `GanlibError` if nets of this `size` cannot be built, or `init` is not known."""
+        size = side = as_size(size)
         channels = [3, *(max(1, width // 2) * 2**k for k in range(_STRIDED))]
         layers: list[nn.Module] = []
-        side = size
         for before, after in itertools.pairwise(channels):
-            stride = 2 if side > _SMALLEST else 1
-            side //= stride
+            stride = 2 if min(side) > _SMALLEST else 1
+            side = Size(-(-side.height // stride), -(-side.width // stride))  # rounded up
             layers += [nn.Conv2d(before, after, 3, stride, 1)]
             layers += [nn.BatchNorm2d(after, momentum=_MOMENTUM)] if before != channels[0] else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
-        layers += [nn.Flatten(), nn.Linear(channels[-1] * side**2, 1)]  # (N, 1)
+        layers += [nn.Flatten(), nn.Linear(channels[-1] * math.prod(side), 1)]  # (N, 1)
         super().__init__(size, nn.Sequential(*layers))
         self.apply(initial_weights(init))

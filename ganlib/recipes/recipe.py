@@ -11,7 +11,7 @@ from ganlib.losses import AdversarialLoss, Labels, adversarial_loss
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.registry import FAMILIES, build_discriminator, build_generator, check_options
 from ganlib.recipes.schedule import Schedule, cosine
-from ganlib.sizes import check_size
+from ganlib.sizes import Size, as_size
 
 # What fields were called in version 0.1: its run folders and weights still open.
 _OLD_NAMES = {"d_spread": "minibatch_stddev", "augment_chance": "augment_p", "mirror": "hflip"}
@@ -67,7 +67,7 @@ def _number(default: object, within: Range | None, sentence: str, usual: str = "
 class Recipe:
     """One way to train a GAN; the defaults are those of the DCGAN paper (Radford et al. 2016).
 
-    `size` is in pixels, everything in `kimg` in thousands of real pictures shown to D, `epochs` in passes
+    `size` is in pixels, as text width x height, everything in `kimg` in thousands of real pictures shown to D, `epochs` in passes
     over the data. `project` is where the recipe comes from, `pictures` what was trained on there, and `art`
     the bundled set that stands in for it. `ganlib recipes show NAME` prints a sentence for every field.
     """
@@ -78,7 +78,9 @@ class Recipe:
     pictures: str = ""
     art: str = "portraits"
     family: str = _choice("dcgan", **{name: family.about for name, family in FAMILIES.items()})
-    size: int = _number(64, _POSITIVE, "Pictures of {r.size} x {r.size} pixels.")
+    size: int | str = field(
+        default=64, metadata={"sentence": "Pictures of {r.shape.width} x {r.shape.height} pixels."}
+    )
     latent_dim: int = _number(100, Range(1, 4096), "G starts from so many numbers, each drawn from N(0, 1).")
     width: int = _number(64, Range(1, 1024), "Channels grow with it: half of it is a quarter of the work.")
     init: str = _choice(
@@ -187,10 +189,12 @@ class Recipe:
         """Bring every value to the type of its field and check it; raise `GanlibError` otherwise."""
         for one in fields(self):
             default = "" if one.name == "name" else one.default
+            if one.name == "size":
+                object.__setattr__(self, "size", as_size(self.size).to_json())
+                continue
             value = _as_type_of(default, getattr(self, one.name), one.name)
             _check_value(one.name, value, default, one.metadata)
             object.__setattr__(self, one.name, value)
-        check_size(self.size)
         Augment(self.augment)
         check_options(self.family, vars(self))
         self._check_together()
@@ -239,6 +243,11 @@ class Recipe:
         """Explain the value of each field that decides something, by the name of the field."""
         told = {one.name: _sentence(self, one.default, one.metadata, one.name) for one in fields(self)}
         return {name: text for name, text in told.items() if text}
+
+    @property
+    def shape(self) -> Size:
+        """Height and width of the pictures, in pixels."""
+        return as_size(self.size)
 
     def generator(self) -> Generator:
         """Build a generator with random weights."""

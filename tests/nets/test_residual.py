@@ -9,9 +9,10 @@ from ganlib.nets.residual import (
     ResidualDiscriminator,
     ResidualGenerator,
     Resize,
-    channels_by_side,
+    channels_by_stage,
 )
-from ganlib.sizes import SIZES
+from ganlib.sizes import as_size
+from tests.nets.sizes import ALL_SIZES
 
 
 def count(net: nn.Module) -> int:
@@ -22,11 +23,11 @@ def blocks(net: nn.Module) -> list[ResidualBlock]:
     return [layer for layer in net.main if isinstance(layer, ResidualBlock)]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ALL_SIZES)
 def test_every_size_paints_and_judges(size):
     generator, discriminator = ResidualGenerator(size, 10, 2), ResidualDiscriminator(size, 2)
     images = generator(torch.randn(3, 10))
-    assert images.shape == (3, 3, size, size)
+    assert images.shape == (3, 3, *as_size(size))
     assert -1 <= images.min() < images.max() <= 1
     assert discriminator(images).shape == (3,)
 
@@ -38,9 +39,9 @@ def test_nothing_is_normalised(net):
 
 def test_parameters_at_64_px_are_those_counted_by_hand():
     channels = [256, 128, 64, 32, 16]
-    assert channels_by_side(64, 16) == channels
-    assert channels_by_side(64, 64) == [384, 384, 256, 128, 64]
-    assert channels_by_side(32, 600) == [600] * 4
+    assert channels_by_stage(as_size(64), 16) == channels
+    assert channels_by_stage(as_size(64), 64) == [384, 384, 256, 128, 64]
+    assert channels_by_stage(as_size(32), 600) == [600] * 4
     block = sum(11 * c * c + 2 * c for c in channels)
     change = 256 * 128 + 128 * 64 + 64 * 32 + 32 * 16
     first, last = 100 * 256 * 16 + 256, 16 * 3 + 3
@@ -111,17 +112,34 @@ def test_all_weights_learn(build):
             assert weights.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ALL_SIZES)
 def test_the_excited_generator_paints_every_size(size):
     generator = ExcitedGenerator(size, 10, 2)
     images = generator(torch.randn(2, 10))
-    assert images.shape == (2, 3, size, size)
+    assert images.shape == (2, 3, *as_size(size))
     assert -1 <= images.min() < images.max() <= 1
-    gates = [layer.source for layer in generator.main if isinstance(layer, SkipExcitation)]
-    assert gates == {32: [4], 64: [4], 128: [4, 8], 256: [4, 8, 16], 512: [4, 8, 16, 32]}[size]
+
+
+@pytest.mark.parametrize(
+    ("size", "sources"),
+    [
+        (32, [4]),
+        (64, [4]),
+        (96, [3, 6]),
+        ("64x96", [6]),
+        (128, [4, 8]),
+        (256, [4, 8, 16]),
+        (512, [4, 8, 16, 32]),
+    ],
+)
+def test_a_large_map_is_excited_by_one_of_a_sixteenth_of_its_sides(size, sources):
+    gates = [
+        layer.source for layer in ExcitedGenerator(size, 10, 2).main if isinstance(layer, SkipExcitation)
+    ]
+    assert gates == sources
 
 
 @pytest.mark.parametrize("build", [ResidualGenerator, ResidualDiscriminator, ExcitedGenerator])
 def test_an_odd_size_is_refused(build):
-    with pytest.raises(GanlibError, match="power of two"):
-        build(48)
+    with pytest.raises(GanlibError, match="does not fit"):
+        build(100)

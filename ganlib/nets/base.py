@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from ganlib.errors import GanlibError
 from ganlib.sizes import AnySize, Size, as_size
@@ -21,16 +22,28 @@ class Generator(
     """Turn z into pictures by a net `main`; `from_pretrained` and `save_pretrained` work as on the Hub.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
+
+    With `classes`, the share of each class follows z into the net (Mirza & Osindero 2014, "Conditional
+    generative adversarial nets"). Where no labels are given they are those of `chosen`, (classes,), if it is
+    set; else z itself decides for a class, which come in the proportions `class_shares`, (classes,).
     """
 
-    def __init__(self, latent_dim: int, main: nn.Sequential) -> None:
-        """Keep `main`, which takes z as (N, latent_dim, 1, 1)."""
+    class_shares: Tensor
+
+    def __init__(self, latent_dim: int, main: nn.Sequential, classes: int = 0) -> None:
+        """Keep `main`, which takes z and the share of each class as (N, latent_dim + classes, 1, 1)."""
         super().__init__()
         self.latent_dim = latent_dim
+        self.classes = classes
+        self.chosen: Tensor | None = None
         self.main = main
+        if classes:
+            self.register_buffer("class_shares", torch.full((classes,), 1 / classes))
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Generate pictures (N, 3, H, W) in [-1, 1] from z, (N, latent_dim) or (N, latent_dim, 1, 1).
+
+        `labels` are the numbers of classes, (N,), or the share of each class, (N, classes).
 
         Raises:
             GanlibError: z has another shape.
@@ -40,23 +53,43 @@ class Generator(
                 f"This generator wants z of shape (N, {self.latent_dim}) or (N, {self.latent_dim}, 1, 1), "
                 f"not {tuple(z.shape)}."
             )
-        return self.main(z.reshape(-1, self.latent_dim, 1, 1))
+        z = z.flatten(1)
+        if self.classes:
+            z = torch.cat([z, self._class_of(z) if labels is None else shares(labels, self.classes)], 1)
+        return self.main(z[:, :, None, None])
+
+    def _class_of(self, z: Tensor) -> Tensor:
+        """The share of each class, (N, classes), where nobody says which: the sum of z is as good as a die."""
+        if self.chosen is not None:
+            return self.chosen.to(z).expand(len(z), -1)
+        even = torch.special.ndtr(z.sum(1, keepdim=True) / self.latent_dim**0.5)  # (N, 1), evenly from 0 to 1
+        return shares((even > self.class_shares.cumsum(0)[:-1]).sum(1), self.classes)
+
+
+def shares(labels: Tensor, classes: int) -> Tensor:
+    """Return the share of each class, (N, classes), of labels (N,); what is such a share already stays."""
+    return labels if labels.ndim > 1 else one_hot(labels, classes).float()
 
 
 class Discriminator(nn.Module):
     """Tell real pictures from generated ones by a net `main`.
 
-    Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,).
+    Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,). With `classes`, a part of the logit is the
+    product of the features with what was learnt of the picture's class (Miyato & Koyama 2018, "cGANs with
+    projection discriminator").
     """
 
-    def __init__(self, size: AnySize, main: nn.Sequential) -> None:
-        """Keep `main`, which gives one number a picture."""
+    def __init__(self, size: AnySize, main: nn.Sequential, classes: int = 0) -> None:
+        """Keep `main`, which gives 1 + classes numbers a picture."""
         super().__init__()
         self.size = as_size(size)
+        self.classes = classes
         self.main = main
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Compute logits (N,) of images (N, 3, H, W): above zero means "real".
+
+        `labels` are as for a `Generator`; without, the logits say nothing of the class.
 
         Raises:
             GanlibError: the images have another shape.
@@ -66,7 +99,10 @@ class Discriminator(nn.Module):
                 f"This discriminator wants images of shape (N, 3, {self.size.height}, {self.size.width}), "
                 f"not {tuple(images.shape)}."
             )
-        return self.main(images).flatten()
+        logits = self.main(images).flatten(1)  # (N, 1 + classes)
+        if labels is None:
+            return logits[:, 0]
+        return logits[:, 0] + (logits[:, 1:] * shares(labels, self.classes)).sum(1)
 
     def probability(self, images: Tensor) -> Tensor:
         """Compute the probability (N,), from 0 to 1, that each of the images (N, 3, H, W) is real."""

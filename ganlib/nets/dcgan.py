@@ -41,6 +41,7 @@ class DCGANGenerator(Generator):
         norm: str = "batch",
         *,
         init: str = "normal",
+        classes: int = 0,
     ) -> None:
         """Raise `GanlibError` if nets of this `size` cannot be built, or a word is not known."""
         if norm not in GENERATOR_NORMS:
@@ -48,7 +49,9 @@ class DCGANGenerator(Generator):
         size = as_size(size)
         channels = channels_by_resolution(size, width)
         bias = norm != "batch"  # a BatchNorm that follows has a bias of its own
-        layers: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, channels[0], size.base, 1, 0, bias=bias)]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(latent_dim + classes, channels[0], size.base, 1, 0, bias=bias)
+        ]
         layers += [nn.BatchNorm2d(channels[0])] if norm == "batch" else []
         layers += [nn.ReLU(inplace=True)]  # (N, channels[0], h, w), the base of the size: 4, 4 at 64 px
         for before, after in itertools.pairwise(channels):
@@ -56,7 +59,7 @@ class DCGANGenerator(Generator):
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.ReLU(inplace=True)]  # twice as high and wide
         layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]  # (N, 3, H, W)
-        super().__init__(latent_dim, nn.Sequential(*layers))
+        super().__init__(latent_dim, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
 
 
@@ -80,6 +83,7 @@ class DCGANDiscriminator(Discriminator):
         dropout: float = 0.0,
         minibatch_stddev: bool = False,
         init: str = "normal",
+        classes: int = 0,
     ) -> None:
         """Raise `GanlibError` if `size`, `norm` or `init` is not among those known."""
         if norm not in NORMS:
@@ -96,8 +100,10 @@ class DCGANDiscriminator(Discriminator):
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
         layers += [MinibatchStdDev()] if minibatch_stddev else []
-        layers += [nn.Conv2d(channels[-1] + minibatch_stddev, 1, size.base, 1, 0, bias=bias)]  # (N, 1, 1, 1)
-        super().__init__(size, nn.Sequential(*layers))
+        layers += [
+            nn.Conv2d(channels[-1] + minibatch_stddev, 1 + classes, size.base, 1, 0, bias=bias)
+        ]  # (N, 1 + classes, 1, 1)
+        super().__init__(size, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
         if norm == "spectral":
             for layer in self.main:

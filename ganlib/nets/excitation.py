@@ -74,13 +74,19 @@ class ExcitedGenerator(Generator):
     """
 
     def __init__(
-        self, size: AnySize = 64, latent_dim: int = 100, width: int = 64, *, init: str = "normal"
+        self,
+        size: AnySize = 64,
+        latent_dim: int = 100,
+        width: int = 64,
+        *,
+        init: str = "normal",
+        classes: int = 0,
     ) -> None:
         """Raise `GanlibError` if nets of this `size` cannot be built, or `init` is not known."""
         size = as_size(size)
         channels = [*channels_by_resolution(size, width), max(1, width // 2)]  # from the smallest map on
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(latent_dim, 2 * channels[0], size.base, 1, 0, bias=False),
+            nn.ConvTranspose2d(latent_dim + classes, 2 * channels[0], size.base, 1, 0, bias=False),
             nn.BatchNorm2d(2 * channels[0]),
             nn.GLU(1),  # (N, channels[0], h, w); 4, 4 at 64 px
         ]
@@ -94,5 +100,5 @@ class ExcitedGenerator(Generator):
             if stage >= min(size.doublings, _APART):
                 layers.append(excitation(size, stage, channels, after))
         layers += [nn.Conv2d(channels[-1], 3, 3, 1, 1), nn.Tanh()]  # (N, 3, H, W)
-        super().__init__(latent_dim, Excited(*layers))
+        super().__init__(latent_dim, Excited(*layers), classes)
         self.apply(initial_weights(init))

@@ -94,11 +94,15 @@ class ResidualGenerator(Generator):
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
     """
 
-    def __init__(self, size: AnySize = 64, latent_dim: int = 100, width: int = 64) -> None:
+    def __init__(
+        self, size: AnySize = 64, latent_dim: int = 100, width: int = 64, *, classes: int = 0
+    ) -> None:
         """Raise `GanlibError` if nets of this `size` cannot be built."""
         size = as_size(size)
         channels = channels_by_stage(size, width)
-        layers: list[nn.Module] = [scaled(nn.ConvTranspose2d(latent_dim, channels[0], size.base, 1, 0))]
+        layers: list[nn.Module] = [
+            scaled(nn.ConvTranspose2d(latent_dim + classes, channels[0], size.base, 1, 0))
+        ]
         layers += [ResidualBlock(channels[0], len(channels))]  # (N, channels[0], h, w); 4, 4 at 64 px
         for stage, (before, after) in enumerate(itertools.pairwise(channels), 1):
             layers += [
@@ -108,7 +112,7 @@ class ResidualGenerator(Generator):
             if stage >= _EXCITED_FROM:
                 layers.append(excitation(size, stage, channels, after))
         last = scaled(nn.Conv2d(channels[-1], 3, 1), _OUTPUT_GAIN)
-        super().__init__(latent_dim, Excited(*layers, last, nn.Tanh()))  # (N, 3, H, W)
+        super().__init__(latent_dim, Excited(*layers, last, nn.Tanh()), classes)  # (N, 3, H, W)
 
 
 class ResidualDiscriminator(Discriminator):
@@ -117,7 +121,7 @@ class ResidualDiscriminator(Discriminator):
     Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,).
     """
 
-    def __init__(self, size: AnySize = 64, width: int = 64) -> None:
+    def __init__(self, size: AnySize = 64, width: int = 64, *, classes: int = 0) -> None:
         """Raise `GanlibError` if nets of this `size` cannot be built."""
         size = as_size(size)
         channels = channels_by_stage(size, width)[::-1]
@@ -130,6 +134,6 @@ class ResidualDiscriminator(Discriminator):
             ]  # half as high and wide
         layers += [
             nn.LeakyReLU(_LEAK, inplace=True),
-            scaled(nn.Conv2d(channels[-1], 1, size.base)),
-        ]  # (N, 1, 1, 1)
-        super().__init__(size, nn.Sequential(*layers))
+            scaled(nn.Conv2d(channels[-1], 1 + classes, size.base)),
+        ]  # (N, 1 + classes, 1, 1)
+        super().__init__(size, nn.Sequential(*layers), classes)

@@ -28,14 +28,20 @@ class ResizeGenerator(Generator):
     """
 
     def __init__(
-        self, size: AnySize = 64, latent_dim: int = 100, width: int = 64, *, init: str = "default"
+        self,
+        size: AnySize = 64,
+        latent_dim: int = 100,
+        width: int = 64,
+        *,
+        init: str = "default",
+        classes: int = 0,
     ) -> None:
         """Raise `GanlibError` if nets of this `size` cannot be built, or `init` is not known."""
         size = as_size(size)
         channels = _TIMES_WIDTH * width
         layers: list[nn.Module] = [
-            nn.Flatten(),  # (N, latent_dim)
-            nn.Linear(latent_dim, channels * math.prod(size.base)),
+            nn.Flatten(),  # (N, latent_dim + classes)
+            nn.Linear(latent_dim + classes, channels * math.prod(size.base)),
             nn.ReLU(inplace=True),
             nn.Unflatten(1, (channels, *size.base)),  # (N, channels, h, w); 4, 4 at 64 px
         ]
@@ -47,7 +53,7 @@ class ResizeGenerator(Generator):
                 nn.ReLU(inplace=True),  # twice as high and wide
             ]
         layers += [nn.Conv2d(channels, 3, 3, 1, 1), nn.Tanh()]  # (N, 3, H, W)
-        super().__init__(latent_dim, nn.Sequential(*layers))
+        super().__init__(latent_dim, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
 
 
@@ -60,7 +66,13 @@ class ResizeDiscriminator(Discriminator):
     """
 
     def __init__(
-        self, size: AnySize = 64, width: int = 64, *, dropout: float = 0.25, init: str = "default"
+        self,
+        size: AnySize = 64,
+        width: int = 64,
+        *,
+        dropout: float = 0.25,
+        init: str = "default",
+        classes: int = 0,
     ) -> None:
         """Raise `GanlibError` if nets of this `size` cannot be built, or `init` is not known."""
         size = side = as_size(size)
@@ -73,6 +85,6 @@ class ResizeDiscriminator(Discriminator):
             layers += [nn.BatchNorm2d(after, momentum=_MOMENTUM)] if before != channels[0] else []
             layers += [nn.LeakyReLU(_LEAK, inplace=True)]  # half as high and wide
             layers += [nn.Dropout(dropout)] if dropout else []
-        layers += [nn.Flatten(), nn.Linear(channels[-1] * math.prod(side), 1)]  # (N, 1)
-        super().__init__(size, nn.Sequential(*layers))
+        layers += [nn.Flatten(), nn.Linear(channels[-1] * math.prod(side), 1 + classes)]
+        super().__init__(size, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))

@@ -81,6 +81,9 @@ class Recipe:
     size: int | str = field(
         default=64, metadata={"sentence": "Pictures of {r.shape.width} x {r.shape.height} pixels."}
     )
+    classes: tuple[str, ...] = _number(
+        (), None, "A class of pictures for each of these folders.", "All pictures are of one kind."
+    )
     latent_dim: int = _number(100, Range(1, 4096), "G starts from so many numbers, each drawn from N(0, 1).")
     width: int = _number(64, Range(1, 1024), "Channels grow with it: half of it is a quarter of the work.")
     init: str = _choice(
@@ -251,11 +254,14 @@ class Recipe:
 
     def generator(self) -> Generator:
         """Build a generator with random weights."""
-        return build_generator(self.family, vars(self))
+        return build_generator(self.family, self._options())
 
     def discriminator(self) -> Discriminator:
         """Build a discriminator with random weights."""
-        return build_discriminator(self.family, vars(self))
+        return build_discriminator(self.family, self._options())
+
+    def _options(self) -> dict[str, Any]:
+        return {**vars(self), "classes": len(self.classes)}
 
     def schedule(self, batches_an_epoch: int) -> Schedule:
         """Return who is trained when, if an epoch has so many batches."""

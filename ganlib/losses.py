@@ -72,16 +72,19 @@ def relativistic_generator_loss(fake_logits: Tensor, real_logits: Tensor) -> Ten
 
 
 def gradient_penalty(
-    discriminator: Callable[[Tensor], Tensor], images: Tensor, augment: Callable[[Tensor], Tensor]
+    discriminator: Callable[..., Tensor],
+    images: Tensor,
+    augment: Callable[[Tensor], Tensor],
+    *labels: Tensor,
 ) -> Tensor:
-    """Compute the squared length of D's gradient at the images (N, 3, S, S), batch mean.
+    """Compute the squared length of D's gradient at the images (N, 3, H, W), batch mean.
 
     At real images it is R1, at generated ones R2 (Mescheder et al. 2018). It is taken at the images as they
     are, through their augmentation, and in fp32, since squares of small numbers vanish in half precision.
     """
     images = images.detach().float().requires_grad_()
     with torch.autocast(images.device.type, enabled=False):
-        logits = discriminator(augment(images))
+        logits = discriminator(augment(images), *labels)
         (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,12 +44,19 @@ class ImageDataset(Dataset[Tensor]):
         name: str,
         folder: Path | None = None,
         transform: Callable[[Tensor], Any] | None = None,
+        labels: NDArray[np.int64] | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
-        """Keep `images`, (N, size, size, 3) uint8; `name` is what messages call them; `folder` holds them."""
+        """Keep `images`, (N, H, W, 3) uint8; `name` is what messages call them; `folder` holds them.
+
+        `labels`, (N,), are places in `classes`, the names of kinds of pictures, if there are any.
+        """
         self.images = images
         self.name = name
         self.folder = folder
         self.transform = transform
+        self.labels = labels
+        self.classes = tuple(classes)
 
     @classmethod
     def open(cls, folder: Path, name: str | None = None) -> "ImageDataset":

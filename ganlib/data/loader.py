@@ -48,9 +48,11 @@ class Batches:
         self.fingerprint = images.content_hash
         self.storage = choose_storage(images, device)
         self.batch_size = batch_size
+        self._device = device
         self.seed = seed
         self.hflip = hflip
         self.share = share
+        self._classes = None if images.labels is None else torch.from_numpy(images.labels[images.train])
         self._last = self._count - self._count % share.size  # where an epoch ends
         self.start_epoch(0)
 
@@ -62,7 +64,10 @@ class Batches:
         """Go to `position`, in pictures of all processes, in the order of `epoch`."""
         generator = torch.Generator().manual_seed(self.seed * 2**20 + epoch)
         order = torch.randperm(len(self), generator=generator)[: self._last]
-        self.storage.begin(torch.cat([self.share.of(batch) for batch in order.split(self.batch_size)]))
+        shared = torch.cat([self.share.of(batch) for batch in order.split(self.batch_size)])
+        self.storage.begin(shared)
+        if self._classes is not None:
+            self._labels = self._classes[shared].to(self._device, non_blocking=True)
         self.epoch = epoch
         self.position = position
 
@@ -71,8 +76,18 @@ class Batches:
         if self.at_end():
             self.start_epoch(self.epoch + 1)
         begin, self.position = self.position, min(self.position + self.batch_size, self._last)
-        batch = to_float(self.storage.read(begin // self.share.size, self.position // self.share.size))
+        self._read = slice(begin // self.share.size, self.position // self.share.size)
+        batch = to_float(self.storage.read(self._read.start, self._read.stop))
         return self._flipped(batch) if self.hflip else batch
+
+    def labels(self) -> Tensor:
+        """Return the classes, (N,), of the batch that was read last."""
+        return self._labels[self._read]
+
+    def class_shares(self) -> Tensor:
+        """Return the share of each class among the training pictures, (classes,)."""
+        assert self._classes is not None
+        return (self._classes.bincount() / len(self)).to(self._device)
 
     def at_end(self) -> bool:
         """Tell whether the epoch's last batch has been taken."""

@@ -59,7 +59,7 @@ class Generator(
         return self.main(z[:, :, None, None])
 
     def _class_of(self, z: Tensor) -> Tensor:
-        """The share of each class, (N, classes), where nobody says which: the sum of z is as good as a die."""
+        """The share of each class, (N, classes), where no labels are given; the sum of z is the die."""
         if self.chosen is not None:
             return self.chosen.to(z).expand(len(z), -1)
         even = torch.special.ndtr(z.sum(1, keepdim=True) / self.latent_dim**0.5)  # (N, 1), evenly from 0 to 1

@@ -67,9 +67,10 @@ def _number(default: object, within: Range | None, sentence: str, usual: str = "
 class Recipe:
     """One way to train a GAN; the defaults are those of the DCGAN paper (Radford et al. 2016).
 
-    `size` is in pixels, as text width x height, everything in `kimg` in thousands of real pictures shown to D, `epochs` in passes
-    over the data. `project` is where the recipe comes from, `pictures` what was trained on there, and `art`
-    the bundled set that stands in for it. `ganlib recipes show NAME` prints a sentence for every field.
+    `size` is in pixels, as text width x height, everything in `kimg` in thousands of real pictures shown to
+    D, `epochs` in passes over the data, and `classes` are the names of kinds of pictures. `project` is where
+    the recipe comes from, `pictures` what was trained on there, and `art` the bundled set that stands in for
+    it. `ganlib recipes show NAME` prints a sentence for every field.
     """
 
     name: str

@@ -122,6 +122,8 @@ class TrainingState:
         with rng.used():
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
+        if recipe.classes:
+            g.class_shares.copy_(batches.class_shares())
         for net in (g, d):
             net.to(device).to(memory_format=_memory_format(device))
         d_forward = d.forward  # before accelerate puts its own in place

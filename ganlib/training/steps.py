@@ -16,6 +16,7 @@ from ganlib.runtime.distributed import Distributed
 from ganlib.training.state import TrainingState
 
 Backward = Callable[[Tensor], None]
+Labels = tuple[()] | tuple[Tensor]  # of classes, (N,)
 _UNCHANGED = Augment()
 MEASURES = ("d_loss", "g_loss", "real_probability", "fake_probability")
 
@@ -28,14 +29,15 @@ def discriminator_step(
     fake: Tensor,
     augment: Callable[[Tensor], Tensor] = _UNCHANGED,
     backward: Backward = Tensor.backward,
+    labels: Labels = (),
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Teach D to tell real from fake, both (N, 3, S, S).
+    """Teach D to tell real from fake, both (N, 3, H, W); `labels` are those of both, if there are classes.
 
     Returns the loss and the real and fake logits (N,), without gradient.
     """
     optimizer.zero_grad()
-    real_logits = discriminator(augment(real))
-    fake_logits = discriminator(augment(fake.detach()))  # G learns nothing here
+    real_logits = discriminator(augment(real), *labels)
+    fake_logits = discriminator(augment(fake.detach()), *labels)  # G learns nothing here
     value = loss.discriminator(real_logits, fake_logits)
     backward(value)
     optimizer.step()
@@ -50,18 +52,19 @@ def generator_step(
     augment: Callable[[Tensor], Tensor] = _UNCHANGED,
     backward: Backward = Tensor.backward,
     real: Tensor | None = None,
+    labels: Labels = (),
 ) -> Tensor:
-    """Teach G, which generated `fake` (N, 3, S, S), to be taken for real; returns the loss.
+    """Teach G, which generated `fake` (N, 3, H, W), to be taken for real; returns the loss.
 
     A loss of pairs also needs `real` pictures of the same shape: what D says of them must come from the same
     D, since only the difference of the two means something.
     """
     optimizer.zero_grad()
     with frozen(discriminator):  # gradients pass through D but are not computed for its weights
-        logits = [discriminator(augment(fake))]
+        logits = [discriminator(augment(fake), *labels)]
         if real is not None:
             with torch.no_grad():
-                logits += [discriminator(augment(real))]
+                logits += [discriminator(augment(real), *labels)]
         value = loss.generator(*logits)
         backward(value)
     optimizer.step()
@@ -121,12 +124,15 @@ class TrainStep:
         real = state.batches.next() if turn.discriminator else None
         count = self.recipe.batch_size if real is None else len(real) * self.distributed.size
         shared = turn.generator and (real is None or self.recipe.fakes == "shared")
-        fake = self._generate(count, with_gradient=shared)
+        labels = self._labels(count, real is not None)
+        fake = self._generate(count, labels, with_gradient=shared)
         d_loss = g_loss = real_p = fake_p = None
         if real is not None:
-            d_loss, real_p, fake_p = self._train_discriminator(real, fake)
+            d_loss, real_p, fake_p = self._train_discriminator(real, fake, labels)
         if turn.generator:
-            g_loss = self._train_generator(fake if shared else self._generate(count, True), real)
+            g_loss = self._train_generator(
+                fake if shared else self._generate(count, labels, True), real, labels
+            )
         state.step += 1
         state.shown += count
         state.images += 0 if real is None else count
@@ -135,42 +141,54 @@ class TrainStep:
             state.ema.update(count, state.kimg)
         return [d_loss, g_loss, real_p, fake_p]
 
-    def _generate(self, count: int, with_gradient: bool) -> Tensor:
-        """Generate this process's share of `count` fakes, (N, 3, S, S)."""
+    def _labels(self, count: int, with_real: bool) -> Labels:
+        """Return the labels of this process's share of a batch: fakes have those of the reals."""
+        if not self.recipe.classes:
+            return ()
+        if with_real:
+            return (self.state.batches.labels(),)
+        frequency = self.state.batches.class_shares()
+        return (self.distributed.share.of(frequency.multinomial(count, replacement=True)),)
+
+    def _generate(self, count: int, labels: Labels, with_gradient: bool) -> Tensor:
+        """Generate this process's share of `count` fakes, (N, 3, H, W)."""
         z = torch.randn(count, self.recipe.latent_dim, device=self.state.accelerator.device)
         with torch.set_grad_enabled(with_gradient):
-            return self.state.generator(self.distributed.share.of(z))
+            return self.state.generator(self.distributed.share.of(z), *labels)
 
-    def _train_discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _train_discriminator(
+        self, real: Tensor, fake: Tensor, labels: Labels
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Take D's step; returns its loss and the batch means of D(x) and D(G(z)).
 
         In a loss of pairs these are the probabilities that D picks the one or the other of a pair.
         """
         state = self.state
         loss = with_noise(self.loss, self.recipe.at(state.kimg).logit_noise)
-        backward = self._backward_for(state.discriminator, self._penalty(real, fake))
+        backward = self._backward_for(state.discriminator, self._penalty(real, fake, labels))
         value, real_logits, fake_logits = discriminator_step(
-            state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward
+            state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward, labels
         )
         if self.loss.of_pairs:
             real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
         return value, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
 
-    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | None:
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Labels) -> Tensor | None:
         """Compute R1 + R2 where they are due: every few steps of D, and as much stronger (Karras 2020)."""
         recipe = self.recipe
         gamma = recipe.at(self.state.kimg).penalty
         if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
             return None
-        r1, r2 = (gradient_penalty(self.state.d_forward, images, self.augment) for images in (real, fake))
+        d = self.state.d_forward
+        r1, r2 = (gradient_penalty(d, images, self.augment, *labels) for images in (real, fake))
         return gamma / 2 * recipe.penalty_every * (r1 + r2)
 
-    def _train_generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+    def _train_generator(self, fake: Tensor, real: Tensor | None, labels: Labels) -> Tensor:
         state = self.state
         backward = self._backward_for(state.generator)
         pairs = real if self.loss.of_pairs else None
         return generator_step(
-            state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs
+            state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs, labels
         )
 
     def _backward_for(self, net: nn.Module, penalty: Tensor | None = None) -> Backward:

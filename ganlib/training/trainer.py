@@ -106,10 +106,15 @@ class Trainer:
         self, images: ImageDataset, generator: nn.Module | None, discriminator: nn.Module | None
     ) -> TrainingState:
         recipe = self.recipe
+        if recipe.classes != images.classes and recipe.classes:
+            raise GanlibError(
+                f"The recipe knows the classes {', '.join(recipe.classes)}, and the pictures have "
+                f"{', '.join(images.classes) or 'none'}: load them with classes=True, from the same folders."
+            )
         if generator is not None:
-            check_generator(generator, recipe.latent_dim, recipe.size)
+            check_generator(generator, recipe.latent_dim, recipe.shape)
         if discriminator is not None:
-            check_discriminator(discriminator, recipe.size)
+            check_discriminator(discriminator, recipe.shape)
         accelerator = _accelerator(self.machine)
         batches = Batches(
             images,

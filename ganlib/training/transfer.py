@@ -1,0 +1,78 @@
+"""Transfer learning: a run begins with the weights of a trained model (Wang et al. 2018, Mo et al. 2020).
+
+What the first layers of G have learnt of shapes, and D of edges and colours, holds for other pictures, too;
+a few hundred new ones are then enough to turn the rest.
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ganlib.errors import GanlibError
+from ganlib.training.state import TrainingState
+
+_LEAST = 0.5  # of a net's tensors
+_LAYER = re.compile(r"main\.(\d+)\.")
+
+
+def start_from(
+    state: TrainingState, generator: Mapping[str, Tensor], discriminator: Mapping[str, Tensor], name: str
+) -> str:
+    """Begin with what fits of the weights of a trained model; returns a sentence that says how much did.
+
+    `generator` and `discriminator` are state dicts; the latter may be empty, as most models are shared
+    without one: D then begins anew. `name` is what messages call the model.
+
+    Raises:
+        GanlibError: less than half of the generator's weights fit.
+    """
+    nets = state.nets()
+    share = share_that_fits(nets["generator"], generator)
+    if share < _LEAST:
+        raise GanlibError(
+            f"'{name}' has weights for only {share:.0%} of this generator: start from a model of the same "
+            f"family and width as the recipe '{state.recipe.name}', or train without it."
+        )
+    for net in (nets["generator"], state.ema.generator):
+        copy_fitting(net, generator)
+    d_share = share_that_fits(nets["discriminator"], discriminator)
+    if d_share >= _LEAST:
+        copy_fitting(nets["discriminator"], discriminator)
+    d_text = f"{d_share:.0%} of D" if d_share >= _LEAST else "D begins anew"
+    return f"Started from '{name}': {share:.0%} of G, {d_text}."
+
+
+def share_that_fits(net: nn.Module, weights: Mapping[str, Tensor]) -> float:
+    """Return the share of the net's tensors that have a counterpart in `weights`."""
+    own = net.state_dict()
+    return len(_counterparts(own, weights)) / len(own)
+
+
+@torch.no_grad()
+def copy_fitting(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy into `net`, in place, every tensor of `weights` that has its counterpart there."""
+    own = net.state_dict()
+    for name, theirs in _counterparts(own, weights).items():
+        own[name].copy_(weights[theirs])
+
+
+def _counterparts(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Find for a net's tensors those of the same shape and name, or of the same place counted from the end.
+
+    A net for larger pictures has a stage more in its middle, so that its last layers are called otherwise.
+    """
+    shift = max(map(_place, own)) - max(map(_place, weights), default=0)
+    found = {}
+    for name, tensor in own.items():
+        from_the_end = _LAYER.sub(f"main.{_place(name) - shift}.", name)
+        for theirs in (name, from_the_end):
+            if theirs in weights and weights[theirs].shape == tensor.shape:
+                found.setdefault(name, theirs)
+    return found
+
+
+def _place(name: str) -> int:
+    layer = _LAYER.match(name)
+    return int(layer[1]) if layer else 0

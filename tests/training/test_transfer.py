@@ -45,7 +45,7 @@ def test_without_a_discriminator_d_begins_anew(trained, fresh):
 
 @pytest.mark.parametrize("net", ["generator", "discriminator"])
 def test_a_net_for_larger_pictures_takes_all_but_its_new_stage(recipe, net):
-    recipe = replace(recipe, width=1, minibatch_stddev=True)
+    recipe = replace(recipe, width=1, latent_dim=5, minibatch_stddev=True)
     small, large = (getattr(replace(recipe, size=size), net)() for size in (64, 128))
     share = share_that_fits(large, small.state_dict())
     assert 0.8 < share < 1

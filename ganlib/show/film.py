@@ -24,7 +24,7 @@ _MOST_FRAMES = 48  # of a training
 
 
 def film(frames: Sequence[Frame], out: str | Path, seconds: float, *, alt: str, hold: float = 0.0) -> Figure:
-    """Write frames (H, W, 3) as a film of about `seconds`, the last one shown for `hold` seconds more.
+    """Write frames (H, W, 3) as a film of `seconds`, the last one shown for `hold` seconds more.
 
     `out` ends in .gif, for a film that loops, or in .mp4; `alt` says what it shows.
 
@@ -41,8 +41,9 @@ def film(frames: Sequence[Frame], out: str | Path, seconds: float, *, alt: str, 
 def _write_gif(frames: Sequence[Frame], path: Path, seconds: float, hold: float) -> None:
     import imageio.v3 as imageio
 
-    durations = [1000 * seconds / len(frames)] * len(frames)  # milliseconds a frame
-    durations[-1] += 1000 * hold
+    ends = np.linspace(0, 100 * seconds, len(frames) + 1).round()  # a GIF counts in hundredths of a second
+    ends[-1] += round(100 * hold)
+    durations = (10 * np.diff(ends)).tolist()  # milliseconds a frame
     imageio.imwrite(path, frames, duration=durations if len(frames) > 1 else durations[0], loop=0)
 
 

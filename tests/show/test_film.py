@@ -4,7 +4,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import sample_latent, walk
@@ -150,3 +150,16 @@ def test_a_run_without_samples_is_a_sentence(tmp_path, recipe):
     run.start(recipe)
     with pytest.raises(GanlibError, match="no samples"):
         animate(run)
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds"), [(26, 1.0), (7, 1.0), (48, 8.0), (50, 1.0), (3, 0.1), (120, 4.0)]
+)
+def test_the_frames_of_a_gif_last_as_long_as_was_asked(tmp_path, frames, seconds):
+    pictures = [np.full((8, 8, 3), 2 * k, np.uint8) for k in range(frames)]
+    film(pictures, tmp_path / "film.gif", seconds, alt="Shades.", hold=0.5)
+    with Image.open(tmp_path / "film.gif") as gif:
+        lasts = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert len(lasts) == frames
+    assert sum(lasts) == 1000 * (seconds + 0.5)
+    assert max(lasts[:-1]) - min(lasts[:-1]) <= 10

@@ -81,7 +81,7 @@ def _write_files(
 
 @verb(
     option("source RUN", SOURCE),
-    option("--extractor NAME", "the net: lite0, or inception and dinov2, which are fetched once", "lite0"),
+    option("--extractor NAME", "the net: lite0, or inception, which is fetched once", "lite0"),
     option("--count", "how many pictures (as many as are held out, at most 1,000)", int),
     option("--seed", "the first picture's seed", 0),
     option("--data ART", "the pictures it was trained on, as for 'train' (the recipe's own)"),

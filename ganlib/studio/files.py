@@ -16,7 +16,7 @@ from torch import Tensor
 from ganlib.data.dataset import read_photo
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.projection import project
-from ganlib.latent.sampling import latent_from_json, save_latent
+from ganlib.latent.sampling import LARGEST_LATENT, latent_from_json, save_latent
 from ganlib.runtime.files import expand_home, make_folder
 from ganlib.runtime.reading import read_bytes
 from ganlib.show.figure import Figure, encode
@@ -30,7 +30,7 @@ _WIDEST, _WIDEST_FILM = 1024, 512  # px
 _OFFSETS = tuple(REACH * k / 3 for k in range(-3, 4))
 _STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _AT_ONCE = 8
-_LARGEST_LINK, _LARGEST_LATENT, _LARGEST_FILE = 8_000_000, 1_000_000, 200_000_000  # bytes
+_LARGEST_LINK, _LARGEST_FILE = 8_000_000, 200_000_000  # bytes
 _SMALL = 128
 _SEARCH, _SHORT_SEARCH = (4, 200), (2, 60)  # starts and steps: some seconds on a CPU, or a minute or two
 
@@ -155,7 +155,7 @@ class OpenPanel(Panel):
 
     def _open(self, name: str, content: bytes) -> str:
         is_latent = name.lower().endswith(".json")
-        if len(content) > (_LARGEST_LATENT if is_latent else _LARGEST_FILE):
+        if len(content) > (LARGEST_LATENT if is_latent else _LARGEST_FILE):
             raise GanlibError(f"'{name}' is too large: choose a photo, or a z that was saved here.")
         if is_latent:
             self._state.go_to(latent_from_json(content, self._renderer.generator, f"'{name}'"), name)

@@ -21,8 +21,13 @@ def plain(text: object, longest: int = _LONGEST) -> str:
     Control characters, escapes, line breaks, bytes that are no text, and marks that turn the direction of
     writing become spaces or a replacement mark; what is longer than `longest` letters ends in an ellipsis.
     """
-    cleaned = " ".join("".join(_printable(letter) for letter in str(text)[: longest + 1]).split())
+    cleaned = " ".join(printable(str(text)[: longest + 1]).split())
     return cleaned if len(cleaned) <= longest else cleaned[: longest - 1] + "…"
+
+
+def printable(line: object) -> str:
+    """Make one line of text safe to print as `plain` does, but leave its length and its spaces."""
+    return "".join(map(_printable, str(line)))
 
 
 def markdown(text: object, longest: int = _LONGEST) -> str:

@@ -129,4 +129,4 @@ def _control(name: str, value: Any) -> Any:
     shown = [(f"{option:g}" if isinstance(option, float) else str(option), option) for option in options]
     style = {"description_width": LABELS}
     made = kind(description=text, options=shown, value=value, layout=_WIDE, style=style)
-    return tagged(made, name.replace("_", "-"))
+    return watched(made, name.replace("_", "-"), lambda _: None)

@@ -14,7 +14,9 @@ from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, in_eval
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import expand_home, write_atomically
+from ganlib.runtime.reading import read_bytes
 
+LARGEST_LATENT = 1_000_000  # bytes of a file
 _LARGEST_SEED = 2**63 - 1
 _SHORTEST = 1e-4  # radians: where the angle is smaller, an arc and a line are the same to seven digits
 
@@ -207,8 +209,4 @@ def load_latent(path: str | Path, generator: Generator) -> Tensor:
         GanlibError: there is no such file, or what `latent_from_json` says of it.
     """
     path = expand_home(path)
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise GanlibError(f"'{path}' cannot be read ({error.strerror}): name a JSON file.") from error
-    return latent_from_json(text, generator, f"'{path}'")
+    return latent_from_json(read_bytes(path, LARGEST_LATENT), generator, f"'{path}'")

@@ -145,7 +145,7 @@ def test_half_a_set_is_never_taken_for_whole(folder, damage):
 class Interrupted:
     """A source in whose middle somebody presses Ctrl-C."""
 
-    name, place = "interrupted", "here"
+    name, place, one_by_one = "interrupted", "here", False
 
     def __init__(self, after):
         self.after = after

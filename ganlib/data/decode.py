@@ -194,7 +194,7 @@ def _check_chunks(png: BinaryIO) -> None:
     beside = 0
     for _ in range(_MOST_CHUNKS):
         head = png.read(8)
-        if len(head) < 8:  # noqa: PLR2004
+        if len(head) < 8 or head.endswith(b"IEND"):  # noqa: PLR2004
             return
         length, kind = struct.unpack(">I4s", head)
         beside += length if kind != b"IDAT" else 0
@@ -246,7 +246,7 @@ def _fitted(picture: ImageFile.ImageFile, size: int, crop: str, enough: int) -> 
     profile = picture.info.get("icc_profile")
     plain = _plain_and_upright(picture)
     images = [np.asarray(_srgb(square, profile)) for square in _squares(plain, size, crop)]
-    overview = images[0] if len(images) == 1 else np.asarray(plain.convert("RGB").resize((size, size)))
+    overview = images[0] if len(images) == 1 else np.asarray(plain.resize((size, size)).convert("RGB"))
     return Picture(images, overview, width, height)
 
 

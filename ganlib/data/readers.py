@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, cast
 
 from ganlib.data.decode import NO_FILE
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.memory import LIMIT, most_memory, most_waiting
 
 _LARGEST_HEADER = 2**20  # bytes
@@ -49,8 +49,8 @@ class Pictures:
 
     def __init__(self, name: str, place: str) -> None:
         """Keep both; a subclass says what its `files` are."""
-        self.name = _text(name)
-        self.place = _text(place)
+        self.name = _text(without_secrets(name))
+        self.place = _text(without_secrets(place))
 
     @cached_property
     def files(self) -> list[Found]:

@@ -1,11 +1,14 @@
 """How much memory preparing pictures may take, and who may take it."""
 
+import ctypes
 import os
 import threading
+from contextlib import suppress
 
 from ganlib.errors import GanlibError
 
 LIMIT = "GANLIB_MEMORY_GIB"
+_MUCH = 16 * 2**20
 
 
 def most_memory() -> int:
@@ -44,7 +47,10 @@ class Memory:
             self._changed.notify_all()
 
     def give_back(self, amount: float) -> None:
-        """Free `amount` bytes."""
+        """Free `amount` bytes; the C library would keep much of it for the thread that had it."""
+        if amount > _MUCH:
+            with suppress(AttributeError, OSError, TypeError):  # only Linux has it, and needs it
+                ctypes.CDLL(None).malloc_trim(0)
         with self._changed:
             self._free += amount
             self._changed.notify_all()

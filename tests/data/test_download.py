@@ -68,7 +68,7 @@ def _no_secret_gets_out(tmp_path, home, capfd, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG)
     said, new = [], GanlibError.__init__
     monkeypatch.setattr(
-        GanlibError, "__init__", lambda self, *args: said.append(str(args)) or new(self, *args), raising=False
+        GanlibError, "__init__", lambda self, *args: new(self, *args) or said.append(str(self)), raising=False
     )
     yield
     said += [*capfd.readouterr(), caplog.text]

@@ -7,8 +7,8 @@ import unicodedata
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 _LONGEST = 200
 _SECRETS = {  # what a secret looks like: what is left of it
-    r"(?<=://)[^/\s'\"]*@": "",  # the user and the password of a link
-    r"(://[^\s?#'\"]*)[?#][^\s'\")]*": r"\1",  # its query
+    r"(:/{1,2})[^/\s'\"]*@": r"\1",  # the user and the password of a link
+    r"(:/{1,2}[^\s?#'\"]*)[?#][^\s'\")]*": r"\1",  # its query
     r"(?i)(\b[\w-]*(?:token|secret|password|signature|key)['\"]?(?:=|:\s*['\"])\s*)[^\s&'\",;)]+": r"\1…",
     r"(?i)(\b(?:bearer|basic)\s+|authorization['\"]?:\s*(?!['\"]?(?:bearer|basic)))[^\s'\",;)]+": r"\1…",
     r"\b(hf_|KGAT_)\w{8,}": r"\1…",

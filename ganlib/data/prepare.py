@@ -58,7 +58,9 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
     with FileLock(make_folder(cache_folder() / "locks") / f"{_short_hash(str(out.absolute()))}.lock"):
         facts = f"{_VERSION} {settings.choices()} {pictures.fingerprint()}"
         fingerprint = hashlib.sha256(facts.encode()).hexdigest()
-        if not _is_current(out, fingerprint):
+        if _is_current(out, fingerprint):
+            _part(out).unlink(missing_ok=True)  # of a process that was killed
+        else:
             _make(pictures, settings, fingerprint, out)
     _check_count(out, settings)
     return out
@@ -67,6 +69,10 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
 def images_file(out: Path) -> Path:
     """Return the place of the pictures of the prepared set `out`."""
     return out / "images.npy"
+
+
+def _part(out: Path) -> Path:
+    return out / ".images.part.npy"
 
 
 def is_prepared(folder: Path) -> bool:
@@ -243,7 +249,7 @@ def _is_current(out: Path, fingerprint: str) -> bool:
 
 def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -> None:
     make_folder(out)
-    part = out / ".images.part.npy"
+    part = _part(out)
     try:
         with disk_errors_explained(out):
             with closing(NpyWriter(part, settings.size)) as writer:

@@ -194,6 +194,22 @@ def test_an_interrupt_at_the_last_moment_leaves_no_old_manifest_beside_new_pictu
     assert files_of(prepare(folder, FEW, out)) == whole
 
 
+def test_what_a_killed_process_left_is_removed_even_if_nothing_has_changed(folder):
+    out = prepare(folder, FEW)
+    (out / ".images.part.npy").write_bytes(bytes(1000))
+    assert set(files_of(prepare(folder, FEW))) == {"images.npy", "manifest.json"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+def test_after_a_kill_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path):
+    command = [sys.executable, "-m", "tests.data.killed", tmp_path, "12", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert result["moments"] > 30
+    assert result["killed"] == 12
+    assert result["other"] == []
+
+
 def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(folder, tmp_path, monkeypatch):
     out = prepare(folder, FEW, tmp_path / "out")
     before = files_of(out)

@@ -268,12 +268,12 @@ def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -
 def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[_Prepared, None, None]:
     """Every file in order, on all cores, only as many ahead of the one that is asked for as memory allows."""
     cores = min(os.cpu_count() or 1, _MOST_AT_ONCE)
-    waiting: deque[tuple[Future[_Prepared], int]] = deque()
+    waiting: deque[tuple[Future[tuple[_Prepared, int]], int]] = deque()
     memory, pool = Memory(most_memory()), ThreadPoolExecutor(cores)
 
     def next_one() -> _Prepared:
-        prepared = waiting.popleft()[0].result()
-        memory.give_back(_bytes_of(prepared))
+        prepared, kept = waiting.popleft()[0].result()
+        memory.give_back(kept)
         return prepared
 
     try:
@@ -297,28 +297,24 @@ def _same(file: BinaryIO | Path) -> BinaryIO | Path:
     return file
 
 
-def _bytes_of(prepared: _Prepared) -> int:
-    return sum(image.nbytes for image in prepared.images)
-
-
-def _prepare_in_turn(found: Found, settings: Settings, memory: Memory, turn: int) -> _Prepared:
-    """Prepare one file when there is memory for it; what its images take is to be given back later."""
+def _prepare_in_turn(found: Found, settings: Settings, memory: Memory, turn: int) -> tuple[_Prepared, int]:
+    """Prepare one file when there is memory for it; says how much its images keep, to be given back."""
     taken: list[int] = []
 
     def claim(amount: int) -> None:
         if amount > most_memory():
             raise RefusedError(TOO_MUCH_MEMORY)
-        memory.take(turn, amount)
-        taken.append(amount)
+        taken.append(memory.take(turn, amount))
 
-    prepared = _Prepared(Entry(found.path))
+    kept = 0
     try:
         prepared = _prepare_one(found, settings, claim)
+        kept = min(sum(taken), sum(image.nbytes for image in prepared.images))
     finally:
         if not taken:
             claim(0)
-        memory.give_back(sum(taken) - _bytes_of(prepared))
-    return prepared
+        memory.give_back(sum(taken) - kept)
+    return prepared, kept
 
 
 def _prepare_one(found: Found, settings: Settings, claim: Callable[[int], None]) -> _Prepared:

@@ -1,6 +1,7 @@
 """A page that shows what became of every file: contact sheet, sizes, and what was refused and why."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -108,11 +109,12 @@ def _thumbnail(found: Found) -> Figure | None:
 
 @contextmanager
 def _half_pictures() -> Iterator[None]:
-    """Let Pillow show the part of a truncated picture that is there."""
+    """Let Pillow show the part of a truncated picture that is there, and warn of nothing."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from ganlib.data.decode import open_picture
 from ganlib.errors import GanlibError, plain, printable
 from ganlib.runtime.files import write_atomically
 
@@ -98,7 +99,7 @@ class Figure:
 
     def image(self) -> Image.Image:
         """Return the picture as a Pillow image."""
-        return Image.open(BytesIO(self.data))
+        return open_picture(BytesIO(self.data))
 
     def save(self, path: str | Path) -> Path:
         """Write the picture as PNG, WebP or JPEG, depending on the ending of `path`, and return the path.

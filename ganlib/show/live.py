@@ -6,7 +6,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from PIL import Image
 from tqdm import tqdm
 
 from ganlib.errors import GanlibError
@@ -14,6 +13,7 @@ from ganlib.run import Run
 from ganlib.runtime.progress import in_notebook
 from ganlib.show.curves import describe, draw_log, time_axis
 from ganlib.show.figure import Figure, new_canvas, render
+from ganlib.show.grids import open_sample
 from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
 
@@ -93,7 +93,7 @@ class _Page(Callback):
     def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
         """Return the page, and a line for where no HTML is shown."""
         if self._new_sample:
-            with suppress(OSError):  # somebody may have moved it, and that must not end the training
+            with suppress(GanlibError):  # somebody may have moved it, and that must not end the training
                 self.grid = _grid(self._new_sample)
             self._new_sample = None
         facts = _facts(trainer, ending)
@@ -120,7 +120,7 @@ def _facts(trainer: Training, ending: str) -> list[str]:
 
 def _grid(path: Path) -> Figure:
     """Shrink the samples to a small JPEG: it travels to the browser with every change."""
-    picture = Image.open(path).convert("RGB")
+    picture = open_sample(path)
     picture.thumbnail((640, 640))
     alt = f"A grid of the newest samples, after {int(path.stem)} steps."
     return Figure.from_image(picture, alt, "JPEG", quality=90, subsampling=0)

@@ -203,6 +203,12 @@ class _Member(tarfile.TarInfo):
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
             raise tarfile.ReadError(str(error)) from error
 
+    def _block(self, count: int) -> int:
+        if count < 0:  # which leads back, again and again
+            raise tarfile.ReadError("a size is below zero")
+        rounded: int = super()._block(count)  # type: ignore[misc]
+        return rounded
+
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _HEADERS and self.size > _LARGEST_HEADER:
             raise tarfile.ReadError("the name of a file is too long")

@@ -165,6 +165,7 @@ def test_files_with_holes_in_a_tar_are_refused_unread(tmp_path, content):
     assert {entry.reason for entry in entries} == {HOLES}
 
 
+EMPTY = bombs.tar_header("a", tarfile.REGTYPE, 0)
 LIES = {
     "a name of a terabyte": bombs.tar_header("a", tarfile.GNUTYPE_LONGNAME, 2**32) + bytes(9000),
     "a header of a terabyte": bombs.tar_header("a", tarfile.XHDTYPE, 2**32) + bytes(9000),
@@ -172,6 +173,8 @@ LIES = {
     "holes without an end": bombs.tar_header("a", tarfile.GNUTYPE_SPARSE, 0, bytes(96) + b"\1" + b"7" * 11),
     "a size in words": bombs.pax_tar({"a.png": {"size": "many"}}),
     "a size below zero": bombs.pax_tar({"a.png": {"size": "-5"}}),
+    "a size that leads back": EMPTY + bombs.tar_header("b", tarfile.REGTYPE, -512) + bytes(1024),
+    "holes that lead back": EMPTY + bombs.tar_header("b", tarfile.GNUTYPE_SPARSE, -512, bytes(97)),
     "a size beyond all": bombs.pax_tar({"a.png": {"size": "9" * 400}}),
     "a map in words": bombs.pax_tar({"a.png": {"GNU.sparse.map": "a,b", "GNU.sparse.size": "5"}}),
     "a damaged header behind": bombs.pax_tar({"a.png": {}})[:512] + b"\1" * 512,

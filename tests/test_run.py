@@ -13,6 +13,10 @@ from ganlib.errors import GanlibError
 from ganlib.run import Run, load_generator, save_generator
 
 
+def row(step, **changes):
+    return {"step": step, "kimg": step / 10, "seconds": 1.0} | changes
+
+
 @pytest.fixture
 def run(tmp_path, recipe):
     run = Run(tmp_path / "run")
@@ -114,12 +118,12 @@ def test_a_damaged_recipe_is_a_sentence(run):
 
 def test_the_log_forgets_what_will_be_done_again(run):
     for step in (1, 2, 3):
-        run.append_log({"step": step})
+        run.append_log(row(step))
         run.sample_file(step).write_bytes(b"")
     with run.log_file.open("a") as file:
         file.write('{"step": 4')  # a line that a crash cut short
     run.forget_after(2)
-    assert run.log() == [{"step": 1}, {"step": 2}]
+    assert run.log() == [row(1), row(2)]
     assert [path.name for path in run.samples()] == ["000001.png", "000002.png"]
 
 
@@ -137,15 +141,15 @@ def test_a_run_may_be_named_by_text(tmp_path, monkeypatch):
 
 
 def test_a_damaged_tail_of_the_log_is_forgotten_and_a_damaged_middle_named(run):
-    good = '{"step": 1}\n{"step": 2}\n'
-    run.log_file.write_text(good + '\0\0\n{"st\n{"step": 4}\n')  # what a power cut may leave
+    first, second, fourth = (json.dumps(row(step)) + "\n" for step in (1, 2, 4))
+    run.log_file.write_text(first + second + '\0\0\n{"st\n' + fourth)  # what a power cut may leave
     run.forget_after(2)
-    assert run.log_file.read_text() == good
-    run.log_file.write_text('{"step": 1}\n[]\n{"step": 2}\n')
+    assert run.log_file.read_text() == first + second
+    run.log_file.write_text(f"{first}[]\n{second}")
     with pytest.raises(GanlibError, match="damaged in line 2"):
         run.forget_after(2)
     run.forget_after(1)
-    assert run.log() == [{"step": 1}]
+    assert run.log() == [row(1)]
 
 
 def test_a_row_of_the_log_can_be_read_at_once(run):
@@ -193,7 +197,7 @@ def test_what_a_killed_process_left_half_written_is_removed(run, recipe):
 
 def test_no_weight_is_read_before_all_shapes_are_checked(tmp_path, recipe, monkeypatch):
     """A recipe that claims a huge net, and a file that holds a small one, cost no memory."""
-    huge = replace(recipe, size=512, width=1024, latent_dim=4096)
+    huge = replace(recipe, size=512, width=256, latent_dim=1024)
     weights = {name: tensor.contiguous() for name, tensor in recipe.generator().state_dict().items()}
     path = tmp_path / "claims.safetensors"
     save_file(weights, path, {"recipe": json.dumps(huge.to_json())})

@@ -88,10 +88,10 @@ def test_a_file_of_other_weights_is_refused(generator, recipe):
     ("changes", "message"),
     [
         ({"schema": 2}, "no z that this version of ganlib has saved"),
-        ({"schema": None}, "no z that this version of ganlib has saved"),
-        ({"model": None}, "other weights"),
+        ({"schema": None}, "is damaged"),
+        ({"model": None}, "is damaged"),
         *(
-            ({"z": z}, "is damaged, its z is no list of 8 plain numbers")
+            ({"z": z}, "is damaged")
             for z in (
                 None,
                 "01234567",
@@ -126,5 +126,5 @@ def test_a_damaged_file_is_a_sentence(content, generator, tmp_path):
 
 def test_a_file_that_cannot_be_read_is_a_sentence(generator, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere.json"):
-        with pytest.raises(GanlibError, match="cannot be read"):
+        with pytest.raises(GanlibError, match="cannot be read|is no file but a folder"):
             load_latent(path, generator)

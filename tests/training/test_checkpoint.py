@@ -157,7 +157,6 @@ MISFITS = {
     "something else": lambda values: {"weights": torch.zeros(3)},
     "no random state": leave_out("random"),
     "no average": leave_out("ema"),
-    "one part too many": put("more", 1),
     "a weight of another shape": put("generator", "main.0.weight", torch.zeros(3, 3)),
     "a weight of another type": put("generator", "main.0.weight", torch.zeros(8, 16, 4, 4).double()),
     "a weight that is none": put("generator", "main.0.weight", 5),
@@ -232,7 +231,7 @@ def test_the_largest_states_of_64_px_are_small_enough_for_a_drive(name, tmp_path
 def test_a_wider_net_s_checkpoint_is_refused(run, recipe, art):
     wide = open_run(replace(recipe, width=8), art, run.folder.parent / "wide")
     with pytest.raises(
-        GanlibError, match=r"does not fit its recipe: the checkpoint's generator's main\.0\.weight is torch"
+        GanlibError, match=r"does not fit its recipe: the generator's main\.0\.weight is torch"
     ):
         load_checkpoint(wide.state, run)
 
@@ -272,5 +271,5 @@ def test_no_tensor_of_the_file_is_copied_before_it_is_checked(run, recipe, art, 
     """A file that claims a large tensor costs no memory: it is refused from what it says of itself."""
     claimed = torch.zeros(1).expand(2**40)  # four tebibytes, if they were there
     change(run.checkpoint_file, put("totals", claimed))
-    with pytest.raises(GanlibError, match=r"totals is torch\.float32 of shape"):
+    with pytest.raises(GanlibError, match="claim more memory than the file has bytes"):
         open_run(recipe, art, run.folder)

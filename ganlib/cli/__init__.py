@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from ganlib.cli import sample, share, train
 from ganlib.errors import GanlibError
@@ -13,6 +14,8 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; return 0, 2 for a mistake that a sentence on stderr explains, or 130 for Ctrl-C."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a folder's name may hold what no terminal can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.verb(options)

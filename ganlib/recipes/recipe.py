@@ -18,6 +18,7 @@ RecipeValues = dict[str, str | bool | int | float | list[str | int | float] | No
 _OLD_NAMES = {"d_spread": "minibatch_stddev", "augment_chance": "augment_p", "mirror": "hflip"}
 
 
+_WIDTH_TIMES_SIZE = 2**16  # half a billion weights at most, whatever a recipe of a few bytes asks for
 _MOST = 1e12  # no number of a recipe comes near it
 
 
@@ -202,6 +203,11 @@ class Recipe:
 
     def _check_together(self) -> None:
         """Raise `GanlibError` if two values do not go together."""
+        if self.width > (widest := _WIDTH_TIMES_SIZE // self.size):
+            raise GanlibError(
+                f"Nets of width {self.width} for {self.size} px would have too many weights to train: set "
+                f"width to {widest} or less."
+            )
         for name in ("real_labels", "fake_labels", "generator_labels"):
             low, high = getattr(self, name)
             if low > high:

@@ -126,5 +126,5 @@ def test_a_damaged_file_is_a_sentence(content, generator, tmp_path):
 
 def test_a_file_that_cannot_be_read_is_a_sentence(generator, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere.json"):
-        with pytest.raises(GanlibError, match="cannot be read|is no file but a folder"):
+        with pytest.raises(GanlibError, match=r"cannot be read|is no file but a folder"):
             load_latent(path, generator)

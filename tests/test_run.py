@@ -430,9 +430,7 @@ def test_bundled_weights_open_though_a_longer_name_would_not(tmp_path, monkeypat
         load_generator("n" * 250)  # with .safetensors behind it that is more than a name may have
 
 
-def test_a_folder_whose_name_is_no_text_is_listed_and_its_weights_refused_in_a_sentence(
-    tmp_path, recipe, capsys
-):
+def test_a_folder_whose_name_is_no_text_is_listed_and_its_weights_refused(tmp_path, recipe, capsys):
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/runs/r\xff\x1b[31m"))
     run = Run(folder)
     run.start(recipe)

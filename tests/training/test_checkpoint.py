@@ -287,10 +287,11 @@ def with_list(path, pickled):
         archive.writestr("archive/version", "3\n")
 
 
+EIGHT_GIB = b"\x8a\x05\x00\x00\x00\x00\x02\x85R."  # call what stands before it with 2**33
 BOMBS = {
-    "eight gibibytes of nothing": b"\x80\x02cbuiltins\nbytearray\nq\x00\x8a\x05\x00\x00\x00\x00\x02\x85q\x01Rq\x02.",
-    "a tensor as large": b"\x80\x02ctorch\nTensor\nq\x00\x8a\x05\x00\x00\x00\x00\x02\x85q\x01Rq\x02.",
-    "a set": b"\x80\x02cbuiltins\nset\nq\x00]q\x01\x85q\x02Rq\x03.",
+    "eight gibibytes of nothing": b"\x80\x02cbuiltins\nbytearray\n" + EIGHT_GIB,
+    "a tensor as large": b"\x80\x02ctorch\nTensor\n" + EIGHT_GIB,
+    "a set": b"\x80\x02cbuiltins\nset\n]\x85R.",
     "a name made on the way": b"\x80\x04\x8c\x02os\x94\x8c\x05mkdir\x94\x93\x94.",
 }
 
@@ -345,22 +346,18 @@ def claims(values):
 
 
 def overlapping(values):
-    weights = values["discriminator"]
-    pool = torch.zeros(max(weight.numel() for weight in weights.values()) + len(weights))
-    for n, (name, weight) in enumerate(weights.items()):
-        if weight.is_floating_point():
-            weights[name] = pool[n : n + weight.numel()].view(weight.shape)
-    return values
+    pool = torch.zeros(3000)
+    return values | {"generator": {str(n): pool[n : n + 2000] for n in range(100)}}
 
 
-@pytest.mark.parametrize("edit", [claims, put("totals", torch.zeros(1).expand(4)), overlapping])
+@pytest.mark.parametrize("edit", [claims, overlapping])
 def test_tensors_that_claim_more_than_the_file_holds_cost_nothing(run, recipe, art, edit):
     everything = {"schema": 4, **read_checkpoint(run.checkpoint_file)}
     for name in ("generator", "ema", "g_optimizer", "d_optimizer"):  # leave little that is honest
         everything[name] = {}
     torch.save(edit(everything), run.checkpoint_file)
     before = psutil.Process().memory_info().rss
-    with pytest.raises(GanlibError, match="claim more memory|does not fit its recipe"):
+    with pytest.raises(GanlibError, match="claim more memory"):
         open_run(recipe, art, run.folder)
     assert psutil.Process().memory_info().rss - before < 200e6
 
@@ -403,7 +400,7 @@ NUMBERS = {
     "a gauss that is none": put("random", "python", (3, (0,) * 625, "x")),
     "a scaler that is NaN": put("scaler", {"scale": math.nan}),
     "a tensor without memory": put("totals", torch.zeros(4, device="meta")),
-    "a quantised tensor": put("totals", torch.quantize_per_tensor(torch.zeros(4), 0.1, 0, torch.quint8)),
+    "a sparse tensor": put("totals", torch.zeros(4).to_sparse()),
     **{
         f"weights in {kind}": lambda values, kind=kind: put(
             "generator", "main.0.weight", values["generator"]["main.0.weight"].to(kind)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -97,10 +98,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     """
     from ganlib.data.dataset import load_art
     from ganlib.evaluation.quality import measure_quality
-    from ganlib.hub.card import trained_on
     from ganlib.run import Run, load_generator
     from ganlib.runtime.device import detect
     from ganlib.show.quality import quality_figure, quality_page
+    from ganlib.training.checkpoint import trained_on
 
     run = Run(options.source)
     generator, recipe = load_generator(run.weights_file(best=True) if options.best else options.source)
@@ -164,7 +165,7 @@ def _stop(text: str, generator: "Generator") -> "Tensor":
 
     if re.fullmatch(r"-?\d+", text):
         return sample_latent(1, generator.latent_dim, int(text))[0]
-    if not expand_home(text).exists():
+    if not os.path.exists(expand_home(text)):  # noqa: PTH110 (Path's own raises if the name is too long)
         raise GanlibError(f"'{text}' is neither a seed nor a JSON file of a z that is there.")
     return load_latent(text, generator)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.run import Run
 from ganlib.runtime.progress import in_notebook
 from ganlib.show.curves import describe, draw_log, time_axis
@@ -98,7 +98,7 @@ class _Page(Callback):
             self._new_sample = None
         facts = _facts(trainer, ending)
         page = render("live.html", trainer=trainer, page=self, facts=facts, ending=ending)
-        line = " ".join([trainer.recipe.name, self.place, " · ".join(facts), ending]).strip()
+        line = " ".join([plain(trainer.recipe.name), self.place, " · ".join(facts), ending]).strip()
         return {"text/html": page, "text/plain": line}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, markdown
 from ganlib.runtime.files import disk_errors_explained
 from ganlib.show.curves import time_axis
 from ganlib.show.grids import open_sample
@@ -48,8 +48,8 @@ class TensorBoard(Callback):
                 if isinstance(value, int | float) and name not in {"step", "kimg"}:
                     self._writer.add_scalar(name, value, step)
             for warning in row.get("warnings", []):
-                text = f"**{warning['name']}**: {warning['seen']} {warning['advice']}"
-                self._writer.add_text("warnings", text, step)
+                name, seen, advice = (markdown(warning[part], 1000) for part in ("name", "seen", "advice"))
+                self._writer.add_text("warnings", f"**{name}**: {seen} {advice}", step)
 
     def on_sample(self, trainer: Training, path: Path) -> None:
         """Write the grid, unless it is there already."""

@@ -90,10 +90,10 @@ def test_a_file_of_other_weights_is_refused(generator, recipe):
     ("changes", "message"),
     [
         ({"schema": 2}, "no z that this version of ganlib has saved"),
-        ({"schema": None}, "no z that this version of ganlib has saved"),
-        ({"model": None}, "other weights"),
+        ({"schema": None}, "is damaged"),
+        ({"model": None}, "is damaged"),
         *(
-            ({"z": z}, "is damaged, its z is no list of 8 plain numbers")
+            ({"z": z}, "is damaged")
             for z in (
                 None,
                 "01234567",

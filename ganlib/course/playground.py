@@ -49,7 +49,8 @@ class Playground(Interactive):
     @property
     def settings(self) -> ToySettings:
         """What the sliders say; the next training takes it."""
-        return ToySettings(**{name: control.value for name, control in self._controls.items()})
+        chosen = {name: control.options[control.index][1] for name, control in self._controls.items()}
+        return ToySettings(**chosen)  # by index, as a slider whose value is set to None keeps no other
 
     @property
     def snapshots(self) -> list[Snapshot]:

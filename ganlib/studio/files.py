@@ -103,9 +103,8 @@ class SavePanel(Panel):
 
     def _new_file(self, words: str, ending: str) -> Path:
         """Make the folder, and return a path in it, named by the `words`, where there is no file yet."""
-        folder = make_folder(
-            expand_home(self.folder.value.replace("\0", "").strip() or self._renderer.folder)
-        )
+        typed = self.folder.value.replace("\0", "").strip()
+        folder = make_folder(expand_home(typed or self._renderer.folder))
         stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:60] or "picture"
         path, number = folder / f"{stem}{ending}", 2
         while path.exists():

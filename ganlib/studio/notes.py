@@ -12,7 +12,7 @@ from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions
 from ganlib.runtime.files import write_atomically
 from ganlib.runtime.reading import decode_json, read_bytes
-from ganlib.studio.state import LONGEST_NAME, MOST_FAVOURITES
+from ganlib.studio.state import LONGEST_NAME, MOST_NOTED
 
 _SCHEMA = 1
 _LARGEST = 16 * 2**20  # bytes
@@ -37,7 +37,7 @@ class Notes(NamedTuple):
         pairs = enumerate(zip(names, directions.vectors, strict=True), 1)
         given = [(name, vector) for k, (name, vector) in pairs if name != f"direction {k}"]
         others = [noted for noted in self.names if (directions.vectors @ noted[1]).max() <= _ALIKE]
-        return self._replace(names=given + others)
+        return self._replace(names=(given + others)[:MOST_NOTED])
 
 
 @dataclass
@@ -59,8 +59,8 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
         return Notes([], [])
     try:
         saved = decode_json(read_bytes(path, _LARGEST), _Saved)
-        if len(saved.favourites) > MOST_FAVOURITES:
-            raise ValueError(f"more than {MOST_FAVOURITES} favourites")
+        if max(len(saved.directions), len(saved.favourites)) > MOST_NOTED:
+            raise ValueError(f"more than {MOST_NOTED} names or favourites")
         names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
         return Notes(names, [_vector(z, latent_dim) for z in saved.favourites])
     except (GanlibError, ValueError) as error:

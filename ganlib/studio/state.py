@@ -13,7 +13,7 @@ from ganlib.latent.sampling import check_latent, sample_latent, slerp, truncate,
 
 _LONGEST_HISTORY = 50
 LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters
-MOST_FAVOURITES = 200
+MOST_NOTED = 200  # names, and favourites
 _NEIGHBOURS_SEED = 3_000_000
 
 
@@ -172,8 +172,8 @@ class StudioState:
         """Make what is shown a favourite."""
         if self.favourite() is not None:
             raise GanlibError("This picture is pinned already.")
-        if len(self.favourites) >= MOST_FAVOURITES:
-            raise GanlibError(f"There are {MOST_FAVOURITES} favourites already: unpin one first.")
+        if len(self.favourites) >= MOST_NOTED:
+            raise GanlibError(f"There are {MOST_NOTED} favourites already: unpin one first.")
         self.favourites.append(self.z)
 
     def unpin(self) -> None:

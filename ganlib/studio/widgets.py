@@ -124,9 +124,8 @@ class BoundSlider:
         self.widget.value = value
 
     def _on_value(self, value: float) -> None:
-        if self._is_off(value) and math.isfinite(
-            value
-        ):  # else a browser has only rounded it, or the studio set it
+        # If it is not off, a browser has only rounded it, or the studio has set it.
+        if self._is_off(value) and math.isfinite(value):
             self._act(value)
         self._seen = value
         self._put(self._read())  # what was refused is put back

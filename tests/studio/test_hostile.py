@@ -18,7 +18,7 @@ from ganlib.latent.directions import sefa_directions
 from ganlib.latent.sampling import sample_latent
 from ganlib.run import Run, load_generator
 from ganlib.studio.app import LatentStudio
-from ganlib.studio.state import MOST_FAVOURITES
+from ganlib.studio.state import MOST_NOTED
 from tests.studio.driver import RECIPE, Driver, save_weights, widgets_of
 from tests.studio.test_app import photo, upload
 
@@ -149,7 +149,10 @@ BROKEN = {
     "names": '{"schema": 1, "directions": [{"name": 7, "vector": []}], "favourites": []}',
     "texts": json.dumps({"schema": 1, "directions": [], "favourites": [["1"] * 25]}),
     "true": json.dumps({"schema": 1, "directions": [], "favourites": [[True] * 25]}),
-    "many": json.dumps({"schema": 1, "directions": [], "favourites": [GOOD] * (MOST_FAVOURITES + 1)}),
+    "many": json.dumps({"schema": 1, "directions": [], "favourites": [GOOD] * (MOST_NOTED + 1)}),
+    "named": json.dumps(
+        {"schema": 1, "directions": [{"name": "a", "vector": GOOD}] * (MOST_NOTED + 1), "favourites": []}
+    ),
     "wide": f'{{"schema": 1, "directions": [], "favourites": [[{"0," * 4_000_000}0]]}}',
     "long": " " * (17 * 2**20) + '{"schema": 1, "directions": [], "favourites": []}',
 }
@@ -175,13 +178,13 @@ def test_notes_that_are_no_file_are_one_sentence(run, kind):
 
 
 def test_there_is_an_end_to_favourites(run):
-    driver = opened(run, notes(run, favourites=sample_latent(MOST_FAVOURITES, 25).tolist()))
+    driver = opened(run, notes(run, favourites=sample_latent(MOST_NOTED, 25).tolist()))
     assert driver.message == ""
     driver.click("next", "back")
     driver.set("seed", 7_000)
     driver.click("pin")
     assert "unpin one first" in driver.message
-    assert len(driver.studio.favourites) == MOST_FAVOURITES
+    assert len(driver.studio.favourites) == MOST_NOTED
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_recipes_and_runs(tmp_path, ganlib, name):
     path = tmp_path / "recipe.json"
     path.write_text('{"width": 2, "about": "plain"}')
     ordinary = ganlib("recipes", "show", path)[1].count("\n")
-    path.write_text(json.dumps({"width": 2, "about": name}))
+    path.write_text(json.dumps({"width": 2, "about": name.encode(errors="replace").decode()}))
     check(ganlib("recipes", "show", path), 0, ordinary)
     run = Run(tmp_path / "runs" / name.replace("/", "-"))
     run.start(Recipe("narrow", size=32, width=2, latent_dim=4))

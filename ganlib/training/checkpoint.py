@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, TypedDict, TypeVar, cast
 
 import msgspec
 import torch
@@ -26,6 +26,7 @@ _SCHEMA = 4  # raise it when what is saved changes
 _MOST_STEPS = 2**40
 _LARGEST_LIST = 4 * 2**20
 _PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
+T = TypeVar("T")
 _Moments = dict[int, dict[str, Tensor]]
 
 
@@ -129,7 +130,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "run still open."
         )
     try:
-        saved = cast(dict[str, Any], msgspec.convert(values, _Saved))
+        saved = cast(dict[str, Any], _shaped(values, _Saved))
         _check_storage(saved, path.stat().st_size)
     except ValueError as error:
         raise GanlibError(f"'{path}' is no checkpoint of ganlib, or a damaged one: {error}.") from error
@@ -140,8 +141,15 @@ def trained_on(run: Run) -> Data | None:
     """Read what the newest sound checkpoint says of the pictures: how many, and their fingerprint."""
     for path in run.checkpoints:
         with suppress(GanlibError, ValueError):
-            return msgspec.convert(_unpickled(path).get("data"), Data)
+            return _shaped(_unpickled(path).get("data"), Data)
     return None
+
+
+def _shaped(values: Any, shape: type[T]) -> T:
+    try:
+        return msgspec.convert(values, shape)
+    except (IndexError, TypeError, RuntimeError) as error:  # a tensor asked for its fields
+        raise ValueError(str(error)) from error
 
 
 def _unpickled(path: Path) -> dict[str, Any]:

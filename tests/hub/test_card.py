@@ -263,7 +263,7 @@ def test_what_strangers_wrote_stays_text(run):
         assert harm not in prose
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert all(len(re.split(r"(?<!\\)\|", line)) in {4, 5} for line in table)
-    assert "&lt;script&gt;" in text.replace("\\", "") and "Seen in training" in text
+    assert "&lt;script" in text and "Seen in training" in text
 
 
 def test_a_name_of_a_folder_is_a_heading_and_nothing_else(run):

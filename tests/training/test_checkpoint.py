@@ -392,6 +392,8 @@ NUMBERS = {
     "pictures that are a text": put("data", "pictures", "60"),
     "no fingerprint": put("data", "fingerprint", 7),
     "data that are a list": put("data", []),
+    "data that are a tensor": put("data", torch.zeros(2)),
+    "counters that are a tensor": put("counters", torch.zeros(0)),
     "a place beyond these pictures, though not beyond those it names": lambda values: {
         **values,
         "data": {**values["data"], "pictures": 10**9, "position": 10**8},
@@ -443,7 +445,7 @@ def test_weights_of_eight_bits_are_refused_by_name(one_run, tmp_path):
             load_checkpoint(trainer.state, run)
 
 
-@pytest.mark.parametrize("data", [[], 5, {}, {"pictures": "x", "fingerprint": []}, "x", None])
+@pytest.mark.parametrize("data", [[], 5, {}, {"pictures": "x", "fingerprint": []}, "x", None, torch.zeros(2)])
 def test_what_it_was_trained_on_is_told_only_if_it_has_the_right_shape(one_run, data, tmp_path):
     _, content = one_run
     run = Run(tmp_path)

@@ -18,6 +18,7 @@ from ganlib.run import Run
 from ganlib.runtime.device import detect
 from ganlib.show.curves import curves
 from ganlib.show.figure import Figure
+from ganlib.show.grids import open_sample
 from ganlib.training.trainer import Trainer
 
 REFERENCES = ("portraits64", "artportraits64", "artgan64", "gallery512")
@@ -72,7 +73,7 @@ def picture(runs: list[Run]) -> Image.Image:
         last = run.log()[-1]
         title = f"{run.recipe().name}: {last['kimg']:.0f} kimg, {last['seconds'] / 60:.0f} minutes"
         column[0].set_title(title, loc="left")
-        for axes, shown in zip(column, (Image.open(run.samples()[-1]), curves(run).image()), strict=True):
+        for axes, shown in zip(column, (open_sample(run.samples()[-1]), curves(run).image()), strict=True):
             axes.imshow(np.asarray(shown.convert("RGB")))
             axes.axis("off")
     return Figure.from_canvas(canvas, "", _DPI).image()

@@ -1,12 +1,14 @@
 """The run folder as an object: training writes it, everything else reads it."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Required, TypedDict, cast
 
 import torch
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -14,6 +16,7 @@ from torch import nn
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
+from ganlib.recipes.recipe import RecipeValues
 from ganlib.runtime.files import (
     bundled_folder,
     disk_errors_explained,
@@ -24,16 +27,57 @@ from ganlib.runtime.files import (
     sync,
     write_atomically,
 )
+from ganlib.runtime.reading import check_place, decode_json, read_bytes, read_json
 
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
 SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Amount = Annotated[float, Meta(ge=0, le=1e12)]
+Finite = Annotated[float, Meta(ge=-3.5e38, le=3.5e38)]  # what fp32 can hold
+
+
+class Warned(TypedDict):
+    """A diagnostic as the log and a checkpoint hold it."""
+
+    name: str
+    seen: str
+    advice: str
+
+
+class Row(TypedDict, total=False):
+    """A row of the log; a value that was not measured is None, and older logs have fewer."""
+
+    step: Required[Count]
+    kimg: Required[Amount]
+    seconds: Required[Amount]
+    epoch: Amount | None
+    images_per_second: Amount | None
+    d_loss: Finite | None
+    g_loss: Finite | None
+    real_probability: Finite | None
+    fake_probability: Finite | None
+    d_gradient: Finite | None
+    g_gradient: Finite | None
+    diversity: Finite | None
+    score: Finite | None
+    kid: Finite | None
+    kid_with: str | None
+    warnings: list[Warned]
+
+
+class _Shared(TypedDict, total=False):
+    """What config.json of a shared folder says."""
+
+    recipe: Required[RecipeValues]
+    generator: str
 
 
 class Run:
     """A run folder, named by a path or by text; nothing is written until `start`."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Name the files of the folder."""
+        """Name the files of the folder; a name that no folder can have raises `GanlibError`."""
         self.folder = expand_home(folder)
         self.recipe_file = self.folder / "recipe.json"  # what is computed
         self.log_file = self.folder / "log.jsonl"  # what was measured, one JSON object a line
@@ -43,6 +87,7 @@ class Run:
         self.generator_file = self.folder / "generator.safetensors"  # what one shares
         self.best_file = self.folder / "best.safetensors"  # the generator with the best score
         self.animation_file = self.folder / "training.gif"
+        check_place(self.previous_checkpoint_file)
 
     def __repr__(self) -> str:
         """Name the folder."""
@@ -51,7 +96,7 @@ class Run:
     @property
     def checkpoints(self) -> list[Path]:
         """The states that are there, newest first."""
-        return [path for path in (self.checkpoint_file, self.previous_checkpoint_file) if path.exists()]
+        return [path for path in (self.checkpoint_file, self.previous_checkpoint_file) if path.is_file()]
 
     def weights_file(self, *, best: bool = False) -> Path:
         """Return the file of the last generator, or of the one with the best score.
@@ -104,15 +149,12 @@ class Run:
         """
         if not self.recipe_file.is_file():
             raise GanlibError(f"'{self.folder}' is no run folder: it has no recipe.json.")
-        try:
-            return Recipe.from_json(json.loads(self.recipe_file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise GanlibError(f"'{self.recipe_file}' is damaged: {error}.") from error
+        return Recipe.from_json(read_json(self.recipe_file, RecipeValues))
 
     def _clear_parts(self) -> None:
         """Remove what a process that was killed while it wrote has left behind."""
         for path in (*self.folder.iterdir(), *self.samples_folder.iterdir()):
-            if is_part(path):
+            if is_part(path) and path.is_file():
                 path.unlink(missing_ok=True)
 
     def log(self) -> list[dict[str, Any]]:
@@ -121,29 +163,27 @@ class Run:
         Raises:
             GanlibError: another line is damaged.
         """
-        rows = self._rows()
+        rows = [_row(line) for line in self._lines()]
         if None in rows:
             raise self._damaged_log(rows.index(None))
         return [row for row in rows if row is not None]
 
-    def _rows(self) -> list[dict[str, Any] | None]:
-        """The rows of the log, None where one cannot be read; a last line cut short is left out."""
-        if not self.log_file.exists():
-            return []
-        lines = self.log_file.read_text(encoding="utf-8", errors="replace").split("\n")
-        return [_row(line) for line in lines[:-1]]
+    def _lines(self) -> list[bytes]:
+        """The lines of the log; a last one cut short is left out."""
+        return read_bytes(self.log_file).split(b"\n")[:-1] if self.log_file.exists() else []
 
     def _damaged_log(self, line: int) -> GanlibError:
         return GanlibError(f"The log '{self.log_file}' is damaged in line {line + 1}: mend or remove it.")
 
     def append_log(self, row: dict[str, Any]) -> None:
-        """Add one row to the log.
+        """Add one row to the log; what is no number is written as null, as JSON has none.
 
         Raises:
             GanlibError: the disk is full.
         """
-        with disk_errors_explained(self.log_file), self.log_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        line = _NO_NUMBER.sub(b"null", json.dumps(row).encode()) + b"\n"
+        with disk_errors_explained(self.log_file), self.log_file.open("ab") as file:
+            file.write(line)
 
     def sample_file(self, step: int) -> Path:
         """Return the place of the grid of samples after `step` steps."""
@@ -151,7 +191,8 @@ class Run:
 
     def samples(self) -> list[Path]:
         """List the grids of samples, oldest first."""
-        return sorted(self.samples_folder.glob("[0-9]*.png"), key=lambda path: int(path.stem))
+        samples = (path for path in self.samples_folder.glob("*.png") if path.stem.isdecimal())
+        return sorted(samples, key=lambda path: int(path.stem))
 
     def sync_log(self) -> None:
         """Wait until all rows of the log are on the disk, so that no checkpoint is ahead of it."""
@@ -162,14 +203,15 @@ class Run:
         """Drop log rows and samples later than `step`: they will be made again.
 
         Raises:
-            GanlibError: a row before `step` is damaged, or the disk is full.
+            GanlibError: a row before `step`, or a whole row after it, is damaged; or the disk is full.
         """
-        rows = self._rows()
-        kept = [place for place, row in enumerate(rows) if row and row["step"] <= step]
-        rows = rows[: kept[-1] + 1] if kept else []
-        if None in rows:
-            raise self._damaged_log(rows.index(None))
-        text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        lines = self._lines()
+        rows = [_row(line) for line in lines]
+        end = max((n + 1 for n, row in enumerate(rows) if row and row["step"] <= step), default=0)
+        for place, (line, row) in enumerate(zip(lines, rows, strict=True)):
+            if row is None and (place < end or line.endswith(b"}")):  # others were torn when the power went
+                raise self._damaged_log(place)
+        text = b"".join(line + b"\n" for line in lines[:end])
         if not self.log_file.exists() or self.log_file.read_bytes() != text:  # else whoever reads on loses it
             write_atomically(self.log_file, lambda part: part.write_bytes(text))
         for sample in self.samples():
@@ -195,12 +237,14 @@ class Run:
         save_generator(generator, self.recipe(), kimg, path or self.generator_file)
 
 
-def _row(line: str) -> dict[str, Any] | None:
+_NO_NUMBER = re.compile(rb"(?<=: )(?:NaN|-?Infinity)(?=[,}])")  # older logs hold some
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        return cast(dict[str, Any], decode_json(_NO_NUMBER.sub(b"null", line), Row))
+    except ValueError:
         return None
-    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None
 
 
 def save_generator(
@@ -217,7 +261,16 @@ def save_generator(
         "kimg": f"{kimg:.3f}",
         "generator": type(generator).__name__,
     }
-    write_atomically(path, lambda part: part.write_bytes(save(weights, metadata)))
+    content = _with_metadata(save(weights), metadata)
+    write_atomically(path, lambda part: part.write_bytes(content))
+
+
+def _with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
+    """Put metadata into a safetensors file; safetensors itself would do so in another order each time."""
+    begin = 8 + int.from_bytes(content[:8], "little")
+    head = json.dumps({"__metadata__": metadata, **json.loads(content[8:begin])}, separators=(",", ":"))
+    padded = head.encode() + b" " * (-len(head) % 8)
+    return len(padded).to_bytes(8, "little") + padded + content[begin:]
 
 
 def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -254,59 +307,71 @@ def kimg_of(path: Path) -> float:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return float((file.metadata() or {})["kimg"])
+            return decode_json((file.metadata() or {})["kimg"].encode(), Amount)
     except (SafetensorError, KeyError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
 
 
 def _weights_file(source: str | Path) -> Path:
-    path = expand_home(source)
-    weights = bundled_folder() / "weights"
-    bundled = weights / f"{source}.safetensors"
-    for candidate in (Run(path).generator_file, path / SHARED_WEIGHTS, path, bundled):
+    run = Run(source)
+    for candidate in (run.generator_file, run.folder / SHARED_WEIGHTS, run.folder):
         if candidate.is_file():
             return candidate
-    if path.is_dir():
-        return Run(path).weights_file()
-    names = ", ".join(sorted(file.stem for file in weights.glob("*.safetensors")))
+    bundled = {file.stem: file for file in (bundled_folder() / "weights").glob("*.safetensors")}
+    if str(source) in bundled:
+        return bundled[str(source)]
+    if run.folder.is_dir():
+        return run.weights_file()
     raise GanlibError(
-        f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: {names}."
+        f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: "
+        f"{', '.join(sorted(bundled))}."
     )
 
 
 def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict[str, torch.Tensor]]:
-    """Read recipe and weights, after a look at the shapes: nothing is allocated for others."""
+    """Read recipe and weights, after a look at shapes and types: nothing is allocated for others."""
     try:
         facts = _facts(path)
         recipe = Recipe.from_json(facts["recipe"])
         with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            if _shapes(recipe, generator) != {
-                name: tuple(file.get_slice(name).get_shape()) for name in names
-            }:
-                raise _other_weights(path, recipe, generator, str(facts.get("generator", "")))
-            return recipe, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, TypeError, ValueError) as error:
+            slices = {name: file.get_slice(name) for name in list(file.keys())}
+            wanted = _wanted(recipe, generator)
+            if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
+                raise _other_weights(path, recipe, generator, facts.get("generator", ""))
+            for name, tensor in wanted.items():
+                _check_type(path, slices[name].get_dtype(), tensor)
+            weights = {name: file.get_tensor(name) for name in slices}
+    except (SafetensorError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
     except KeyError as error:
         raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise GanlibError(f"'{path}' holds weights that are no numbers (NaN or infinite): train it again.")
+    return recipe, weights
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _facts(path: Path) -> _Shared:
     """Read a generator's recipe and class, in config.json if it was shared, or in the head of its weights."""
     config = path.with_name(SHARED_CONFIG)
     if path.name == SHARED_WEIGHTS and config.is_file():
-        return json.loads(config.read_text(encoding="utf-8"))
+        return read_json(config, _Shared)
     with safe_open(path, framework="pt") as file:
         head = file.metadata() or {}
-    return {**head, "recipe": json.loads(head["recipe"])}
+    recipe = decode_json(head["recipe"].encode(), RecipeValues)
+    return {"recipe": recipe, "generator": head.get("generator", "")}
 
 
-def _shapes(recipe: Recipe, generator: nn.Module | None) -> dict[str, tuple[int, ...]]:
+def _wanted(recipe: Recipe, generator: nn.Module | None) -> dict[str, torch.Tensor]:
     """Find out what a generator is made of, the recipe's without memory for it."""
     with torch.device("meta"):
-        net = recipe.generator() if generator is None else generator
-    return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+        return (recipe.generator() if generator is None else generator).state_dict()
+
+
+def _check_type(path: Path, found: str, wanted: torch.Tensor) -> None:
+    """Raise `GanlibError` unless weights of the type `found`, in safetensors' words, open as `wanted`."""
+    kind = "BOOL" if wanted.dtype == torch.bool else f"{str(wanted.dtype)[6].upper()}{8 * wanted.itemsize}"
+    if found not in ({"F32", "F16", "BF16"} if wanted.is_floating_point() else {kind}):
+        raise GanlibError(f"'{path}' holds weights in {found}: only fp32, fp16 and bf16 open.")
 
 
 def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name: str) -> GanlibError:

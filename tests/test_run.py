@@ -1,4 +1,6 @@
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,8 +11,17 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from ganlib.cli import main
 from ganlib.errors import GanlibError
-from ganlib.run import Run, load_generator, save_generator
+from ganlib.hub.hub import load
+from ganlib.latent.sampling import load_latent
+from ganlib.recipes import Recipe, get_recipe
+from ganlib.run import Run, kimg_of, load_generator, save_generator
+from ganlib.show.runs import find_run, find_runs
+
+
+def row(step, /, **changes):
+    return {"step": step, "kimg": step / 10, "seconds": 1.0} | changes
 
 
 @pytest.fixture
@@ -114,12 +125,12 @@ def test_a_damaged_recipe_is_a_sentence(run):
 
 def test_the_log_forgets_what_will_be_done_again(run):
     for step in (1, 2, 3):
-        run.append_log({"step": step})
+        run.append_log(row(step))
         run.sample_file(step).write_bytes(b"")
     with run.log_file.open("a") as file:
         file.write('{"step": 4')  # a line that a crash cut short
     run.forget_after(2)
-    assert run.log() == [{"step": 1}, {"step": 2}]
+    assert run.log() == [row(1), row(2)]
     assert [path.name for path in run.samples()] == ["000001.png", "000002.png"]
 
 
@@ -137,15 +148,15 @@ def test_a_run_may_be_named_by_text(tmp_path, monkeypatch):
 
 
 def test_a_damaged_tail_of_the_log_is_forgotten_and_a_damaged_middle_named(run):
-    good = '{"step": 1}\n{"step": 2}\n'
-    run.log_file.write_text(good + '\0\0\n{"st\n{"step": 4}\n')  # what a power cut may leave
+    first, second, fourth = (json.dumps(row(step)) + "\n" for step in (1, 2, 4))
+    run.log_file.write_text(first + second + '\0\0\n{"st\n' + fourth)  # what a power cut may leave
     run.forget_after(2)
-    assert run.log_file.read_text() == good
-    run.log_file.write_text('{"step": 1}\n[]\n{"step": 2}\n')
+    assert run.log_file.read_text() == first + second
+    run.log_file.write_text(f"{first}[]\n{second}")
     with pytest.raises(GanlibError, match="damaged in line 2"):
         run.forget_after(2)
     run.forget_after(1)
-    assert run.log() == [{"step": 1}]
+    assert run.log() == [row(1)]
 
 
 def test_a_row_of_the_log_can_be_read_at_once(run):
@@ -193,10 +204,244 @@ def test_what_a_killed_process_left_half_written_is_removed(run, recipe):
 
 def test_no_weight_is_read_before_all_shapes_are_checked(tmp_path, recipe, monkeypatch):
     """A recipe that claims a huge net, and a file that holds a small one, cost no memory."""
-    huge = replace(recipe, size=512, width=1024, latent_dim=4096)
+    huge = replace(recipe, size=512, width=128, latent_dim=1024)
     weights = {name: tensor.contiguous() for name, tensor in recipe.generator().state_dict().items()}
     path = tmp_path / "claims.safetensors"
     save_file(weights, path, {"recipe": json.dumps(huge.to_json())})
     monkeypatch.setattr("torch.nn.Module.load_state_dict", None)
     with pytest.raises(GanlibError, match="does not hold the weights"):
         load_generator(path)
+
+
+BROKEN_ROWS = {
+    "no kimg": {"kimg": None},
+    "text for kimg": {"kimg": "x"},
+    "no seconds": {"seconds": None},
+    "half a warning": {"warnings": [{"a": 1}]},
+    "a list for a loss": {"d_loss": [1]},
+    "a number beyond all": {"d_loss": 10**400},
+    "a loss beyond fp32": {"g_loss": 1e300},
+    "a step below zero": {"step": -1},
+    "a step beyond all": {"step": 2**70},
+    "endless kimg": {"kimg": float("inf")},
+}
+
+
+@pytest.mark.parametrize("changes", BROKEN_ROWS.values(), ids=BROKEN_ROWS)
+def test_a_row_of_another_shape_is_a_sentence_that_names_the_line(run, changes):
+    lines = [json.dumps(row(step, **(changes if step == 2 else {}))) for step in (1, 2, 3)]
+    run.log_file.write_text("\n".join(lines) + "\n")
+    for read in (run.log, lambda: run.forget_after(5)):
+        with pytest.raises(GanlibError, match=r"log\.jsonl' is damaged in line 2: mend or remove it"):
+            read()
+    assert len(run.log_file.read_text().splitlines()) == 3
+
+
+def test_a_row_nested_without_end_is_a_sentence(run):
+    run.log_file.write_text(json.dumps(row(1)) + "\n" + '{"step": 2, "x": ' + "[" * 100_000 + "\n")
+    with pytest.raises(GanlibError, match="damaged in line 2"):
+        run.log()
+
+
+def test_a_row_may_have_columns_of_a_later_version_and_lack_those_of_this(run):
+    run.log_file.write_text(json.dumps(row(1, later={"a": [1]})) + "\n")
+    run.forget_after(1)
+    assert run.log() == [row(1)]
+    assert "later" in run.log_file.read_text()
+
+
+def test_what_is_no_number_is_null_in_a_log_also_in_one_of_an_older_version(run):
+    run.append_log(row(1, d_loss=float("nan"), kid_with="was: NaN, and -Infinity"))
+    assert "NaN," not in run.log_file.read_text().partition("kid_with")[0]
+    run.log_file.write_text(json.dumps(row(1, d_loss=float("nan"), g_loss=-float("inf"), score=0.5)) + "\n")
+    assert run.log() == [row(1, d_loss=None, g_loss=None, score=0.5)]
+
+
+def test_a_log_that_is_no_file_is_a_sentence(run):
+    run.log_file.mkdir()
+    with pytest.raises(GanlibError, match="no file but a folder"):
+        run.log()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+@pytest.mark.parametrize(
+    "name", ["log.jsonl", "recipe.json", "checkpoint.pt", "generator.safetensors", "z.json"]
+)
+def test_a_pipe_is_never_waited_for(run, recipe, name):
+    (run.folder / name).unlink(missing_ok=True)
+    os.mkfifo(run.folder / name)
+    for read in (run.log, run.recipe, lambda: load_generator(run.folder), lambda: run.check(recipe)):
+        with contextlib.suppress(GanlibError):
+            read()
+    assert run.checkpoints == []
+    with pytest.raises(GanlibError):
+        load_latent(run.folder / name, recipe.generator())
+
+
+def test_strays_among_the_samples_are_left_alone(run):
+    run.sample_file(3).write_bytes(b"")
+    for name in ("12x.png", "notes.png", "².png"):
+        (run.samples_folder / name).write_bytes(b"")
+    assert run.samples() == [run.sample_file(3)]
+
+
+def test_equal_weights_are_equal_files_in_every_process(run, tmp_path):
+    code = f"""
+import torch
+from ganlib.run import Run
+run = Run({str(run.folder)!r})
+torch.manual_seed(0)
+run.save_generator(run.recipe().generator(), 1.5)
+"""
+    contents = set()
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code], check=True)
+        contents.add(run.generator_file.read_bytes())
+    assert len(contents) == 1
+    content = contents.pop()
+    assert int.from_bytes(content[:8], "little") % 8 == 0
+    with safe_open(run.generator_file, framework="pt") as file:
+        assert list(file.metadata()) and json.loads(file.metadata()["recipe"]) == json.loads(
+            run.recipe_file.read_text()
+        )
+
+
+def with_weight(recipe, change):
+    """The generator's weights, the first of them changed."""
+    weights = {name: tensor.contiguous() for name, tensor in recipe.generator().state_dict().items()}
+    return weights | {"main.0.weight": change(weights["main.0.weight"])}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w.to(torch.float8_e4m3fn), "holds weights in F8_E4M3"),
+        (lambda w: w.to(torch.float8_e5m2), "holds weights in F8_E5M2"),
+        (lambda w: w.to(torch.complex64), "holds weights in C64"),
+        (lambda w: w.bool(), "holds weights in BOOL"),
+        (lambda w: w.int(), "holds weights in I32"),
+        (lambda w: w.double(), "holds weights in F64"),
+        (lambda w: torch.full_like(w, float("nan")), "no numbers"),
+        (lambda w: torch.full_like(w.half(), float("inf")), "no numbers"),
+    ],
+)
+def test_weights_of_another_type_or_no_numbers_are_refused(tmp_path, recipe, change, message):
+    path = tmp_path / "odd.safetensors"
+    save_file(with_weight(recipe, change), path, {"recipe": json.dumps(recipe.to_json())})
+    with pytest.raises(GanlibError, match=message):
+        load_generator(path)
+
+
+def test_four_bits_a_weight_are_refused_by_name(tmp_path, recipe):
+    path = tmp_path / "f4.safetensors"
+    save_file(with_weight(recipe, lambda w: w), path, {"recipe": json.dumps(recipe.to_json())})
+    content = path.read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    head = json.loads(content[8:begin])
+    one = head["main.0.weight"]
+    start, end = one["data_offsets"]
+    removed = (end - start) - (end - start) // 8  # a weight of four bytes becomes half a byte
+    for name, entry in head.items():
+        if name != "__metadata__" and entry["data_offsets"][0] >= end:
+            entry["data_offsets"] = [place - removed for place in entry["data_offsets"]]
+    head["main.0.weight"] = {**one, "dtype": "F4", "data_offsets": [start, end - removed]}
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    rest = content[begin : begin + end - removed] + content[begin + end :]
+    path.write_bytes(len(text).to_bytes(8, "little") + text + rest)
+    with pytest.raises(GanlibError, match="holds weights in F4"):
+        load_generator(path)
+
+
+@pytest.mark.parametrize("kimg", ["nan", "inf", "-1", "1e999", "x", "9" * 400, "[" * 100_000])
+def test_an_age_that_is_none_is_a_sentence(tmp_path, kimg):
+    path = tmp_path / "odd.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"kimg": kimg})
+    with pytest.raises(GanlibError, match="damaged"):
+        kimg_of(path)
+
+
+RECIPES = {
+    "a number beyond all": '{"name": "x", "g_lr": 1' + "0" * 400 + "}",
+    "a width beyond all": '{"name": "x", "width": 1' + "0" * 400 + "}",
+    "numbers beyond all": '{"name": "x", "betas": [1' + "0" * 400 + ", 0.5]}",
+    "a bomb of brackets": '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "a list of lists": '{"name": "x", "betas": [[0.5], [0.5]]}',
+    "an object": '{"name": {"a": 1}}',
+    "a huge size": '{"name": "x", "size": 1099511627776}',
+    "huge nets": '{"name": "x", "size": 512, "width": 1024, "latent_dim": 4096}',
+    "steps without end": '{"name": "x", "d_steps": 1' + "0" * 350 + "}",
+    "endless": '{"name": "x", "epochs": 1e999}',
+}
+
+
+@pytest.mark.parametrize("text", RECIPES.values(), ids=RECIPES)
+def test_a_hostile_recipe_is_a_sentence_wherever_it_stands(run, tmp_path, text):
+    run.recipe_file.write_text(text)
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    weights = tmp_path / "odd.safetensors"
+    save_file({"a": torch.zeros(1)}, weights, {"recipe": text})
+    shared = tmp_path / "share"
+    shared.mkdir()
+    save_file({"a": torch.zeros(1)}, shared / "model.safetensors")
+    (shared / "config.json").write_text(f'{{"recipe": {text}}}')
+    for read in (
+        run.recipe,
+        lambda: get_recipe(file),
+        lambda: load_generator(weights),
+        lambda: load_generator(shared),
+    ):
+        with pytest.raises(GanlibError):
+            read()
+
+
+def test_the_largest_nets_of_a_recipe_of_a_few_bytes_fit_a_small_machine():
+    """In weights: the moments of Adam and the average take as much again, three times over."""
+    for family, norm in (("dcgan", "batch"), ("excited", "batch"), ("residual", "none"), ("resize", "batch")):
+        d_norm = "none" if family == "residual" else "batch"
+        names = {"family": family, "g_norm": norm, "d_norm": d_norm, "init": "default"}
+        for size, width in ((32, 256), (64, 256), (256, 256), (512, 128)):
+            with torch.device("meta"):
+                recipe = Recipe("x", size=size, width=width, latent_dim=1024, **names)
+                nets = recipe.generator(), recipe.discriminator()
+            assert sum(weight.numel() for net in nets for weight in net.parameters()) < 0.5e9
+    with pytest.raises(GanlibError, match="set width to 128 or less"):
+        Recipe("x", size=512, width=129)
+
+
+NAMES = ["n" * 256, "/".join(["n" * 200] * 25), "a\0b", "\ud800"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=["256 letters", "5,000 letters", "a NUL", "no text"])
+def test_a_name_that_no_folder_can_have_is_a_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for read in (Run, load_generator, load, find_run, find_runs, lambda n: get_recipe(f"{n}.json")):
+        with pytest.raises(GanlibError) as raised:
+            read(name)
+        assert str(raised.value).isprintable()
+    with pytest.raises(GanlibError):
+        load("o/" + name)
+
+
+def test_bundled_weights_open_though_a_longer_name_would_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GanlibError, match="bundled ones are"):
+        load_generator("n" * 250)  # with .safetensors behind it that is more than a name may have
+
+
+def test_a_folder_whose_name_is_no_text_is_listed_and_its_weights_refused(tmp_path, recipe, capsys):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/runs/r\xff\x1b[31m"))
+    run = Run(folder)
+    run.start(recipe)
+    run.append_log(row(1))
+    run.save_generator(recipe.generator(), 1.0)
+    assert run.recipe() == recipe
+    assert main(["runs", str(tmp_path / "runs")]) == 0
+    out = str(tmp_path / "picture.png")
+    assert main(["sample", str(folder), "--count", "1", "--out", out]) == 2  # safetensors takes no such path
+    assert main(["share", str(folder)]) == 2
+    assert main(["runs", "compare", str(folder), str(folder)]) == 2
+    told = capsys.readouterr()
+    assert "is not valid UTF-8" in told.err
+    assert all(line.isprintable() for line in (told.out + told.err).splitlines())

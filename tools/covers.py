@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image, ImageSequence
 
+from ganlib.data.opening import open_picture
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import write_atomically
 
@@ -48,7 +49,7 @@ def _shown(page: nbformat.NotebookNode) -> tuple[str, bytes]:
 
 
 def _frames_of_image(data: bytes) -> tuple[list[Image.Image], list[int]]:
-    picture = Image.open(BytesIO(data))
+    picture = open_picture(BytesIO(data))
     frames, times = [], []
     for frame in ImageSequence.Iterator(picture):
         frames.append(_on_white(frame))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganlib.data.opening import open_picture
 from ganlib.run import Run
 from ganlib.show.film import film
 
@@ -52,7 +53,7 @@ def _nearest(samples: list[Path], step: float) -> Path:
 
 
 def _opened(file: Path) -> NDArray[np.uint8]:
-    with Image.open(file) as image:
+    with open_picture(file) as image:
         return np.asarray(image.convert("RGB"))
 
 
@@ -85,7 +86,7 @@ def studio(source: str, out: Path) -> None:
             page.wait_for_timeout(2000)
             seen = page.locator(".ganlib-studio").first.screenshot()
         browser.close()
-    image = Image.open(io.BytesIO(seen)).convert("RGB")
+    image = open_picture(io.BytesIO(seen)).convert("RGB")
     image.thumbnail((1200, 1200))
     image.save(out, quality=85)
 

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--report", action="store_true", help="train nothing; measure and show what is there")
     add("--runs", type=expand_home, default=Path("runs/quality"), help="the run folders (runs/quality)")
     add("--out", type=Path, help="the picture (benchmarks/quality-SIZE.png; of a trial, below --runs)")
-    add("--extractor", default="lite0", help="what looks at the pictures: lite0, inception or dinov2 (lite0)")
+    add("--extractor", default="lite0", help="what looks at the pictures: lite0 or inception (lite0)")
     add("--device", help="where to train and measure (the size's own)")
     add("--parallel", type=int, help="how many train at a time (2 on a CPU, else 1)")
     add("--threads", type=int, default=1, help="threads of each process on a CPU (1)")

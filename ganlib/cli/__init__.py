@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from ganlib.cli import sample, share, train
 from ganlib.errors import GanlibError
@@ -13,6 +14,9 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; return 0, 2 for a mistake that a sentence on stderr explains, or 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a notebook has streams of its own
+            stream.reconfigure(errors="replace")  # names of files need not be text, nor fit the terminal
     options = _parser().parse_args(arguments)
     try:
         options.verb(options)

@@ -1,9 +1,11 @@
-"""What every verb is declared with."""
+"""What every verb is declared with, and how it speaks."""
 
 import argparse
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
+
+from ganlib.errors import printable
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], None]
@@ -43,3 +45,8 @@ def option(names: str, help: str, value: object = str, **settings: Any) -> Optio
         if not names.startswith("-"):
             settings["nargs"] = "?"
     return lambda parser: parser.add_argument(*words, help=help, **settings)
+
+
+def say(*lines: object) -> None:
+    """Print lines without anything in them that a terminal would obey, whoever named the files in them."""
+    print(*map(printable, lines), sep="\n")

@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import SOURCE, Option, option, verb
+from ganlib.cli.parts import SOURCE, Option, option, say, verb
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import expand_home, make_folder, write_atomically
 
@@ -62,7 +63,7 @@ def _sample(options: argparse.Namespace) -> None:
     else:
         where = draw(generate(generator, z)).save(options.out or Path("samples.png"))
     last = options.seed + options.count - 1
-    print(f"{options.count} pictures, seeds {options.seed} to {last}: {where}")
+    say(f"{options.count} pictures, seeds {options.seed} to {last}: {where}")
 
 
 def _write_files(
@@ -81,7 +82,7 @@ def _write_files(
 
 @verb(
     option("source RUN", SOURCE),
-    option("--extractor NAME", "the net: lite0, or inception and dinov2, which are fetched once", "lite0"),
+    option("--extractor NAME", "the net: lite0, or inception, which is fetched once", "lite0"),
     option("--count", "how many pictures (as many as are held out, at most 1,000)", int),
     option("--seed", "the first picture's seed", 0),
     option("--data ART", "the pictures it was trained on, as for 'train' (the recipe's own)"),
@@ -97,10 +98,10 @@ def _evaluate(options: argparse.Namespace) -> None:
     """
     from ganlib.data.dataset import load_art
     from ganlib.evaluation.quality import measure_quality
-    from ganlib.hub.card import trained_on
     from ganlib.run import Run, load_generator
     from ganlib.runtime.device import detect
     from ganlib.show.quality import quality_figure, quality_page
+    from ganlib.training.checkpoint import trained_on
 
     run = Run(options.source)
     generator, recipe = load_generator(run.weights_file(best=True) if options.best else options.source)
@@ -117,8 +118,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     text = json.dumps(quality.to_json(), indent=2) + "\n"
     write_atomically(out.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
     figure = quality_figure(quality, generator, images, recipe.name).save(out.with_suffix(".png"))
-    print(quality_page(quality))
-    print(f"\nfigures  {out.with_suffix('.json')}\npicture  {figure}")
+    say(*quality_page(quality).split("\n"), "")
+    say(f"figures  {out.with_suffix('.json')}", f"picture  {figure}")
 
 
 _SECONDS_A_LEG = 2.0
@@ -155,7 +156,7 @@ def _interpolate(options: argparse.Namespace) -> None:
     path = walk(stops, frames, closed=options.loop, straight=options.straight)
     alt = f"A film that goes from {' to '.join(options.stops)}."
     film_of_path(generator, path, options.out, seconds, alt=alt, scale=options.upscale, smooth=options.smooth)
-    print(f"{frames} frames, {seconds:g} seconds: {options.out}")
+    say(f"{frames} frames, {seconds:g} seconds: {options.out}")
 
 
 def _stop(text: str, generator: "Generator") -> "Tensor":
@@ -164,7 +165,7 @@ def _stop(text: str, generator: "Generator") -> "Tensor":
 
     if re.fullmatch(r"-?\d+", text):
         return sample_latent(1, generator.latent_dim, int(text))[0]
-    if not expand_home(text).exists():
+    if not os.path.exists(expand_home(text)):  # noqa: PTH110 (Path's own raises if the name is too long)
         raise GanlibError(f"'{text}' is neither a seed nor a JSON file of a z that is there.")
     return load_latent(text, generator)
 
@@ -198,9 +199,9 @@ def _project(options: argparse.Namespace) -> None:
     check_grid(1, recipe.size, 1, scale)
     wanted = read_photo(photo, recipe.size, options.crop)
     found = project(generator, wanted, starts=options.starts, steps=options.steps)
-    print(found)
-    print(f"picture  {grid(found.picture[None], scale=scale, smooth=options.smooth).save(out)}")
-    print(f"z        {save_latent(found.z, generator, recipe, out.with_suffix('.json'))}")
+    say(found)
+    say(f"picture  {grid(found.picture[None], scale=scale, smooth=options.smooth).save(out)}")
+    say(f"z        {save_latent(found.z, generator, recipe, out.with_suffix('.json'))}")
 
 
 @verb(option("source", SOURCE, "portraits"))
@@ -223,7 +224,7 @@ def _animate(options: argparse.Namespace) -> None:
 
     run = Run(options.run)
     animate(run, options.out, options.seconds)
-    print(options.out or run.animation_file)
+    say(options.out or run.animation_file)
 
 
 VERBS = (_sample, _evaluate, _interpolate, _project, _explore, _animate)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ganlib.cli.parts import SOURCE, option, verb
+from ganlib.cli.parts import SOURCE, option, say, verb
 
 
 @verb(
@@ -26,10 +26,10 @@ def _share(options: argparse.Namespace) -> None:
 
     settings = {name: value for name, value in vars(options).items() if name not in {"run", "verb"}}
     folder = share(options.run, **settings)
-    print(f"folder   {folder}")
+    say(f"folder   {folder}")
     if options.to:
-        print(f"page     {page_of(options.to)}")
-    print(f'to load  ganlib.load("{options.to or folder}")')
+        say(f"page     {page_of(options.to)}")
+    say(f'to load  ganlib.load("{options.to or folder}")')
 
 
 @verb(
@@ -45,7 +45,7 @@ def _export(options: argparse.Namespace) -> None:
     from ganlib.hub.onnx import export_onnx
 
     path = export_onnx(options.source, options.out)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 VERBS = (_share, _export)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import option, verb
+from ganlib.cli.parts import option, say, verb
 from ganlib.errors import GanlibError
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def _prepare(options: argparse.Namespace) -> None:
     out = expand_home(options.out) if options.out else default_place(pictures.name, pictures.place, settings)
     try:
         prepare(pictures, settings, out)
-        print(read_manifest(out).summary())
-        print(f"prepared set  {out}")
+        say(*read_manifest(out).summary().split("\n"))
+        say(f"prepared set  {out}")
     finally:  # too few pictures: now the page is needed most
         if options.report and is_prepared(out):
-            print(f"report        {report(out, pictures)}")
+            say(f"report        {report(out, pictures)}")
 
 
 _SETTINGS = option(
@@ -65,7 +65,7 @@ def _show(options: argparse.Namespace) -> None:
     from ganlib.recipes import get_recipe, override
     from ganlib.show.recipes import recipe_page
 
-    print(recipe_page(override(get_recipe(options.recipe), options.settings)))
+    say(*recipe_page(override(get_recipe(options.recipe), options.settings)).split("\n"))
 
 
 @verb(lambda parser: _show(parser.add_subparsers(metavar="ACTION")))
@@ -85,7 +85,7 @@ def _recipes(_: argparse.Namespace) -> None:
     pictures = {art: len(load_art(art).train) for art in {recipe.art for recipe in recipes}}
     rate = arithmetic_rate(detect())
     minutes = {recipe.name: foretold_minutes(recipe, pictures[recipe.art], rate) for recipe in recipes}
-    print(recipe_table(recipes, minutes))
+    say(*recipe_table(recipes, minutes).split("\n"))
 
 
 @verb(
@@ -98,7 +98,7 @@ def _recipes(_: argparse.Namespace) -> None:
     option("--tensorboard", "write events for TensorBoard into FOLDER/tensorboard", False),
     option("--save-minutes MINUTES", "how often all is saved", 5.0),
     option("--evaluate-kimg KIMG", "measure KID every KIMG, and keep the best generator by it", float),
-    option("--extractor", "what KID sees pictures through", "lite0"),
+    option("--extractor", "what KID sees pictures through: lite0 or inception", "lite0"),
     option("--device", "the best there is, unless told", choices=["cpu", "cuda", "mps"]),
     option("--precision", "what it computes with (the device's own)", choices=["fp32", "bf16", "fp16"]),
     _SETTINGS,
@@ -135,7 +135,7 @@ def _train(options: argparse.Namespace) -> None:
     run = trainer.fit(epochs=options.epochs, kimg=options.kimg, minutes=options.minutes)
     if distributed.is_main:
         for what, path in show_run(run):
-            print(f"{what:<12} {path}")
+            say(f"{what:<12} {path}")
 
 
 def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
@@ -173,11 +173,11 @@ def _runs(options: argparse.Namespace) -> None:
 
     first, *others = options.words
     if first == "compare":
-        print(compare([find_run(name) for name in others]).save(options.out or Path("compare.png")))
+        say(compare([find_run(name) for name in others]).save(options.out or Path("compare.png")))
     elif others or options.out:
         raise GanlibError("Name one folder to list its runs, or 'runs compare' and the runs to compare.")
     else:
-        print(runs_table(find_runs(first)))
+        say(*runs_table(find_runs(first)).split("\n"))
 
 
 _PACKAGES = (
@@ -199,7 +199,7 @@ def _doctor(_: argparse.Namespace) -> None:
     rows += [(name, _state(name)) for name in _PACKAGES.split()]
     rows += [("Kaggle", f"known to it by {credential}" if credential else kaggle)]
     width = max(len(name) for name, _ in rows)
-    print("\n".join(f"{name:<{width}}  {text}" for name, text in rows))
+    say(*(f"{name:<{width}}  {text}" for name, text in rows))
 
 
 def _machine() -> list[tuple[str, str]]:

@@ -49,7 +49,8 @@ class Playground(Interactive):
     @property
     def settings(self) -> ToySettings:
         """What the sliders say; the next training takes it."""
-        return ToySettings(**{name: control.value for name, control in self._controls.items()})
+        chosen = {name: control.options[control.index][1] for name, control in self._controls.items()}
+        return ToySettings(**chosen)  # by index, as a slider whose value is set to None keeps no other
 
     @property
     def snapshots(self) -> list[Snapshot]:
@@ -129,4 +130,4 @@ def _control(name: str, value: Any) -> Any:
     shown = [(f"{option:g}" if isinstance(option, float) else str(option), option) for option in options]
     style = {"description_width": LABELS}
     made = kind(description=text, options=shown, value=value, layout=_WIDE, style=style)
-    return tagged(made, name.replace("_", "-"))
+    return watched(made, name.replace("_", "-"), lambda _: None)

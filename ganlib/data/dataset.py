@@ -1,27 +1,31 @@
 """Pictures of one size as bytes, from any source, with a part held out by a fixed rule."""
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganlib.data.decode import RefusedError, decode
-from ganlib.data.manifest import Manifest, Settings, manifest_file, read_manifest
-from ganlib.data.prepare import content_hash, images_file, is_prepared, prepare
+from ganlib.data.decode import decode
+from ganlib.data.manifest import Manifest, Settings
+from ganlib.data.opening import RefusedError, open_picture
+from ganlib.data.prepare import content_hash, is_prepared, open_images, prepare, read_prepared
 from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
+from ganlib.runtime.reading import read_bytes, read_json
 from ganlib.sizes import as_size as check_size
 
 PHOTO_CROPS = ("centre", "pad", "stretch")
@@ -65,11 +69,9 @@ class ImageDataset(Dataset[Tensor]):
         Raises:
             GanlibError: it is missing or damaged.
         """
-        try:
-            manifest_file(folder).stat()
-            return cls(np.load(images_file(folder), mmap_mode="r"), name or folder.name, folder)
-        except (OSError, ValueError) as error:
-            raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
+        if not is_prepared(folder):
+            raise GanlibError(f"The prepared set '{folder}' is damaged, a file of it is missing: remove it.")
+        return cls(open_images(folder), name or folder.name, folder)
 
     def __len__(self) -> int:
         """Count the pictures, held-out ones among them."""
@@ -95,7 +97,7 @@ class ImageDataset(Dataset[Tensor]):
     @cached_property
     def manifest(self) -> Manifest | None:
         """What became of every file, if the set was prepared from files."""
-        return read_manifest(self.folder) if self.folder else None
+        return read_prepared(self.folder)[1] if self.folder else None
 
     @cached_property
     def content_hash(self) -> str:
@@ -216,13 +218,24 @@ def _already_prepared(folder: Path, size: int | None) -> ImageDataset:
     return art
 
 
+@dataclass
+class _Atlas:
+    """What a picture of many tiles, of `tile` px, holds: so many of them, row by row."""
+
+    tile: Annotated[int, Meta(ge=1, le=4096)]
+    count: Annotated[int, Meta(ge=1)]
+    sha256: str
+
+
 def _portraits(size: int | None) -> ImageDataset:
     atlas = bundled_folder() / "portraits.webp"
-    facts = json.loads(atlas.with_suffix(".json").read_text(encoding="utf-8"))
-    if hashlib.sha256(atlas.read_bytes()).hexdigest() != facts["sha256"]:
+    facts = read_json(atlas.with_suffix(".json"), _Atlas)
+    content = read_bytes(atlas)
+    if hashlib.sha256(content).hexdigest() != facts.sha256:
         raise GanlibError(f"'{atlas}' is damaged: its SHA-256 is not the one it should have. Fetch it again.")
-    tiles = _tiles(np.asarray(Image.open(atlas).convert("RGB")), facts["tile"])[: facts["count"]]
-    return ImageDataset(tiles if size in {None, facts["tile"]} else _resized(tiles, size), PORTRAITS)
+    with open_picture(BytesIO(content)) as picture:
+        tiles = _tiles(np.asarray(picture.convert("RGB")), facts.tile)[: facts.count]
+    return ImageDataset(tiles if size in {None, facts.tile} else _resized(tiles, size), PORTRAITS)
 
 
 def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:

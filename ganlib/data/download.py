@@ -5,7 +5,6 @@ it is stopped before it fills the disk. What the clients do badly is told in doc
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -17,11 +16,13 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder
+from ganlib.runtime.reading import read_bytes, read_json
 
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
 HOW_TO_GET_A_TOKEN = (
@@ -84,10 +85,23 @@ _SENTENCES = {
 }
 
 
+@dataclass
+class _Said:
+    """What a client's process says at its end: where the pictures are, or why they are not."""
+
+    place: str | None = None
+    kind: str = "useless"
+    reason: str = "its client was ended"
+
+
 class _ClientError(GanlibError):
-    def __init__(self, source: str, kind: str = "useless", reason: str = "its client was ended") -> None:
+    def __init__(self, source: str, kind: str = "useless", reason: str = "") -> None:
         self.kind = kind
-        words = {"source": source.partition("?")[0], "reason": reason, "how": HOW_TO_GET_A_TOKEN}
+        words = {
+            "source": source,
+            "reason": without_secrets(reason, *_own_tokens()),
+            "how": HOW_TO_GET_A_TOKEN,
+        }
         sentence = _SENTENCES.get(kind, f"Kaggle did not send '{{source}}' (HTTP {kind}): try again later.")
         super().__init__(sentence.format(credential=find_credential() or "no credential", **words))
 
@@ -120,6 +134,15 @@ def find_credential() -> str:
         f"the file {pair}": pair.is_file(),
     }
     return next((place for place, there in places.items() if there), "")
+
+
+def _own_tokens() -> Iterator[str]:
+    """What the files that Kaggle's clients read hold."""
+    folder = expand_home("~/.kaggle")
+    places = [folder / "access_token", Path("kaggle.json"), folder / "kaggle.json"]
+    for place in [*places, Path(os.environ.get("KAGGLE_CONFIG_DIR") or folder, "kaggle.json")]:
+        with suppress(GanlibError):
+            yield from re.findall(r"[\w-]{16,}", read_bytes(place, 2**16).decode(errors="replace"))
 
 
 def fetch(handle: str) -> Path:
@@ -210,7 +233,7 @@ def _folders(handle: str) -> Iterator[Path]:
 
 
 def _hub_folder(handle: str) -> Path:
-    cache = os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub"
+    cache = os.environ.get("KAGGLEHUB_CACHE") or expand_home("~/.cache/kagglehub")
     return Path(cache, "datasets", *handle.split("/")[:2])
 
 
@@ -247,10 +270,10 @@ def _call(client: str, source: str, place: Path, token: str = "", *, asks: bool 
                 process.kill()
         if not fits:
             raise _ClientError(source, reason="it unpacks to more than there is room for")
-        said = json.loads(report.read_text()) if report.is_file() else {}
-    if "place" not in said:
-        raise _ClientError(source, **said)
-    return Path(said["place"])
+        said = read_json(report, _Said) if report.is_file() else _Said()
+    if said.place is None:
+        raise _ClientError(source, said.kind, without_secrets(said.reason, token))
+    return Path(said.place)
 
 
 def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:

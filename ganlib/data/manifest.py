@@ -1,14 +1,22 @@
 """What became of every file: the account that lies beside the prepared pictures."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import write_atomically
+from ganlib.runtime.reading import decode_json, read_bytes
+
+_NO_TEXT = re.compile(rb"(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}")  # as names were written before
+_Natural = Annotated[int, Meta(ge=0, le=2**48)]
+_Pixels = Annotated[int, Meta(ge=1, le=2**32)]
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class Settings:
     are kept and reported unless they are to be dropped. Fewer pictures than `at_least` are an error.
     """
 
-    size: int = 64
+    size: _Pixels = 64
     crop: str = "centre"
     drop_duplicates: bool = False
     drop_near_duplicates: bool = False
@@ -39,11 +47,11 @@ class Entry:
     """
 
     path: str
-    index: int | None = None
+    index: _Natural | None = None
     reason: str | None = None
-    count: int = 1
-    width: int | None = None
-    height: int | None = None
+    count: _Natural = 1
+    width: _Pixels | None = None
+    height: _Pixels | None = None
     duplicate_of: str | None = None
     near_duplicate_of: str | None = None
 
@@ -64,6 +72,10 @@ class Manifest:
     fingerprint: str
     content_hash: str
     files: list[Entry]
+
+    def pictures(self) -> int:
+        """Count the pictures that came of the files."""
+        return sum(entry.count for entry in self.used())
 
     def used(self) -> Iterator[Entry]:
         """Return the files that became pictures."""
@@ -88,8 +100,7 @@ class Manifest:
 
     def summary(self) -> str:
         """Say what became of the files, a line for each thing there is to say."""
-        pictures = sum(entry.count for entry in self.used())
-        lines = [f"{pictures} pictures from {len(self.files)} files"]
+        lines = [f"{self.pictures()} pictures from {len(self.files)} files"]
         lines += [f"{number:6} refused: {reason}" for reason, number in self.tally().most_common()]
         if self.duplicates():
             lines.append(f"{self.duplicates():6} kept, the same as another, pixel for pixel")
@@ -118,8 +129,20 @@ def read_manifest(folder: Path) -> Manifest:
         GanlibError: it is missing or damaged.
     """
     try:
-        facts = json.loads(manifest_file(folder).read_text(encoding="utf-8"))
-        files = [Entry(**entry) for entry in facts.pop("files")]
-        return Manifest(Settings(**facts.pop("settings")), files=files, **facts)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        text = read_bytes(manifest_file(folder))
+        manifest = decode_json(_NO_TEXT.sub(rb"\\ufffd", text), Manifest)
+        _check_places(manifest)
+    except (GanlibError, ValueError) as error:
         raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error
+    return manifest
+
+
+def _check_places(manifest: Manifest) -> None:
+    """Raise `ValueError` unless the pictures lie one after the other, and doubles have a first."""
+    end = 0
+    paths = {entry.path for entry in manifest.used()}
+    for entry in manifest.used():
+        first = entry.duplicate_of or entry.near_duplicate_of
+        if entry.index != end or not (first is None or first in paths):
+            raise ValueError(f"the picture of '{entry.path}' is not in its place")
+        end += entry.count

@@ -1,33 +1,36 @@
 """Turn picture files into one array of bytes on disk, each file decoded once."""
 
 import hashlib
-import json
+import math
 import os
 import re
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ganlib.data.decode import CROPS, RefusedError, decode
+from ganlib.data.decode import CROPS, decode
 from ganlib.data.duplicates import COLOURS, Look, look_at, near_duplicates
 from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
+from ganlib.data.opening import TOO_MUCH_MEMORY, RefusedError
 from ganlib.data.readers import FolderPictures, Found, Pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder
+from ganlib.runtime.memory import Memory, most_memory, most_waiting
 from ganlib.runtime.progress import progress
 from ganlib.sizes import as_size as check_size
 
 _VERSION = 1  # of what this module makes of a file: sets of another version are made again
 _FILES_AHEAD_FOR_EACH_CORE = 16
-_MOST_AT_ONCE = 16  # a picture of 100 megapixels takes 400 MB while it is decoded
+_MOST_AT_ONCE = 16
 
 
 def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path | None = None) -> Path:
@@ -45,7 +48,7 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
     check_size(settings.size)
     if settings.crop not in CROPS:
         raise GanlibError(f"There is no crop '{settings.crop}': choose one of {', '.join(CROPS)}.")
-    if isinstance(source, Path) and not source.is_dir():
+    if isinstance(source, Path) and not os.path.isdir(source):  # noqa: PTH112 (it never raises)
         raise GanlibError(f"There is no folder '{source}'.")
     pictures = FolderPictures(source) if isinstance(source, Path) else source
     if out and isinstance(pictures, FolderPictures):
@@ -55,7 +58,9 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
     with locked(out / ".lock", "preparing pictures"):
         facts = f"{_VERSION} {settings.choices()} {pictures.fingerprint()}"
         fingerprint = hashlib.sha256(facts.encode()).hexdigest()
-        if not _is_current(out, fingerprint):
+        if _is_current(out, fingerprint):
+            _part(out).unlink(missing_ok=True)  # of a process that was killed
+        else:
             _make(pictures, settings, fingerprint, out)
     _check_count(out, settings)
     return out
@@ -66,9 +71,46 @@ def images_file(out: Path) -> Path:
     return out / "images.npy"
 
 
+def _part(out: Path) -> Path:
+    return out / ".images.part.npy"
+
+
 def is_prepared(folder: Path) -> bool:
     """Tell whether the folder is a prepared set."""
-    return manifest_file(folder).is_file() and images_file(folder).is_file()
+    return os.path.isfile(manifest_file(folder)) and os.path.isfile(images_file(folder))  # noqa: PTH113 (no error)
+
+
+def open_images(out: Path) -> NDArray[np.uint8]:
+    """Map the pictures of the prepared set `out` from disk, (N, size, size, 3) uint8.
+
+    Raises:
+        GanlibError: they are missing or damaged.
+    """
+    path = images_file(out)
+    try:
+        if not (path.is_file() and _begin_of(path) == npy.magic(1, 0)):
+            raise ValueError("it is no array of pictures")
+        images = npy.open_memmap(path, mode="r")
+        if images.dtype != np.uint8 or images.shape != (len(images), images.shape[1], images.shape[1], 3):
+            raise ValueError(f"it holds {images.dtype} of shape {images.shape}")
+        if images.offset + images.nbytes != path.stat().st_size or not images.flags.c_contiguous:
+            raise ValueError("its length is another than it says")
+    except Exception as error:  # numpy reads the head as Python
+        raise GanlibError(
+            f"The prepared set '{out}' is damaged: remove it ({path.name}: {error})."
+        ) from error
+    return images
+
+
+def read_prepared(out: Path) -> tuple[NDArray[np.uint8], Manifest]:
+    """Open pictures and manifest of the prepared set `out`; if they do not fit, it raises `GanlibError`."""
+    images, manifest = open_images(out), read_manifest(out)
+    if len(images) != manifest.pictures():
+        raise GanlibError(
+            f"The prepared set '{out}' is damaged: remove it (it holds {len(images)} pictures, and its "
+            f"manifest has {manifest.pictures()})."
+        )
+    return images, manifest
 
 
 def default_place(name: str, place: str, settings: Settings) -> Path:
@@ -193,17 +235,21 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
+def _begin_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
+
+
 def _is_current(out: Path, fingerprint: str) -> bool:
     try:
-        facts = json.loads(manifest_file(out).read_text(encoding="utf-8"))
-        return facts["fingerprint"] == fingerprint and images_file(out).exists()
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_prepared(out)[1].fingerprint == fingerprint
+    except GanlibError:
         return False
 
 
 def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -> None:
     make_folder(out)
-    part = out / ".images.part.npy"
+    part = _part(out)
     try:
         with disk_errors_explained(out):
             with closing(NpyWriter(part, settings.size)) as writer:
@@ -220,29 +266,64 @@ def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -
 
 
 def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[_Prepared, None, None]:
-    """Every file in order, on all cores, only a few ahead of the one that is asked for."""
+    """Every file in order, on all cores, only as many ahead of the one that is asked for as memory allows."""
     cores = min(os.cpu_count() or 1, _MOST_AT_ONCE)
-    waiting: deque[Future[_Prepared]] = deque()
-    pool = ThreadPoolExecutor(cores)
+    waiting: deque[tuple[Future[tuple[_Prepared, int]], int]] = deque()
+    memory, pool = Memory(most_memory()), ThreadPoolExecutor(cores)
+
+    def next_one() -> _Prepared:
+        prepared, kept = waiting.popleft()[0].result()
+        memory.give_back(kept)
+        return prepared
+
     try:
         with warnings.catch_warnings(action="ignore"):  # Pillow warns of what the manifest will say
-            for found in pictures:
-                waiting.append(pool.submit(_prepare_one, found, settings))
+            for turn, found in enumerate(pictures):
+                while waiting and sum(size for _, size in waiting) + found.size > most_waiting():
+                    yield next_one()
+                if pictures.one_by_one and found.open and not found.problem:
+                    found = found._replace(open=partial(_same, found.open()))
+                waiting.append((pool.submit(_prepare_in_turn, found, settings, memory, turn), found.size))
                 if len(waiting) > cores * _FILES_AHEAD_FOR_EACH_CORE:
-                    yield waiting.popleft().result()
+                    yield next_one()
             while waiting:
-                yield waiting.popleft().result()
+                yield next_one()
     finally:
+        memory.give_back(math.inf)  # nobody is to wait for what will not be taken
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare_one(found: Found, settings: Settings) -> _Prepared:
+def _same(file: BinaryIO | Path) -> BinaryIO | Path:
+    return file
+
+
+def _prepare_in_turn(found: Found, settings: Settings, memory: Memory, turn: int) -> tuple[_Prepared, int]:
+    """Prepare one file when there is memory for it; says how much its images keep, to be given back."""
+    taken: list[int] = []
+
+    def claim(amount: int) -> None:
+        if amount > most_memory():
+            raise RefusedError(TOO_MUCH_MEMORY)
+        taken.append(memory.take(turn, amount))
+
+    kept = 0
+    try:
+        prepared = _prepare_one(found, settings, claim)
+        kept = min(sum(taken), sum(image.nbytes for image in prepared.images))
+    finally:
+        if not taken:
+            claim(0)
+        memory.give_back(sum(taken) - kept)
+    return prepared, kept
+
+
+def _prepare_one(found: Found, settings: Settings, claim: Callable[[int], None]) -> _Prepared:
     entry = Entry(found.path)
     if found.problem or found.open is None:
         entry.reason = found.problem
         return _Prepared(entry)
     try:
-        picture = decode(found.open(), settings.size, settings.crop)
+        picture = decode(found.open(), settings.size, settings.crop, claim=claim)
     except RefusedError as refused:
         entry.reason, (entry.width, entry.height) = str(refused), refused.size
         return _Prepared(entry)
@@ -255,7 +336,7 @@ def _prepare_one(found: Found, settings: Settings) -> _Prepared:
 
 
 def _check_count(out: Path, settings: Settings) -> None:
-    count = len(np.load(images_file(out), mmap_mode="r"))
+    count = len(open_images(out))
     if count < settings.at_least:
         manifest = read_manifest(out)
         reasons = ", ".join(f"{number} {reason}" for reason, number in manifest.tally().most_common())

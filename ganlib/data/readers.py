@@ -8,41 +8,49 @@ import tarfile
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self, cast
 
-from ganlib.errors import GanlibError
+from ganlib.data.opening import NO_FILE
+from ganlib.errors import GanlibError, without_secrets
+from ganlib.runtime.memory import LIMIT, most_memory, most_waiting
 
-_LARGEST_FILE = 512 * 2**20
-_TOO_LARGE = "larger than 512 MiB when unpacked"
-_NO_FILE = "not a file but a link, a pipe or a device"
+_LARGEST_HEADER = 2**20  # bytes
+_HEADERS = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+_HEADERS |= {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+_TOO_LARGE = f"too large: raise {LIMIT}"
 
 
 class Found(NamedTuple):
     """One file that was met: how to read it, or why that is not possible.
 
     `open` may be called in any thread; it gives an open file or the path of one, and may raise `OSError`.
-    `stamp` is text that changes when the file does.
+    `stamp` is text that changes when the file does; `size` is its length in bytes.
     """
 
     path: str
     open: Callable[[], BinaryIO | Path] | None = None
     problem: str = ""
     stamp: str = ""
+    size: int = 0
 
 
 class Pictures:
     """Files that may be pictures: a folder, an archive, a data set from a hub.
 
-    `name` is what messages call the source, `place` tells it from every other source on this machine.
+    `name` is what messages call the source, `place` tells it from every other source on this machine. Where
+    they come `one_by_one`, each is to be opened before the next is asked for.
     """
+
+    one_by_one = False
 
     def __init__(self, name: str, place: str) -> None:
         """Keep both; a subclass says what its `files` are."""
-        self.name = name
-        self.place = place
+        self.name = _text(without_secrets(name))
+        self.place = _text(without_secrets(place))
 
     @cached_property
     def files(self) -> list[Found]:
@@ -79,7 +87,8 @@ class FolderPictures(Pictures):
     @cached_property
     def files(self) -> list[Found]:
         """Every file by its path."""
-        return sorted(self._walk(), key=lambda found: found.path)
+        met = (found._replace(path=_text(found.path)) for found in self._walk())
+        return sorted(met, key=lambda found: found.path)
 
     def _walk(self) -> Iterator[Found]:
         """Folders before links to folders, so that a folder's files are found under its own name."""
@@ -110,14 +119,25 @@ def open_archive(path: Path) -> Pictures:
     Raises:
         GanlibError: it is damaged, or neither zip nor tar.
     """
-    try:
+    if not path.is_file():
+        raise GanlibError(f"'{path}' is {NO_FILE}: name a folder of pictures, or a zip or tar archive.")
+    with _damage_explained(path):
         return ZipPictures(path) if zipfile.is_zipfile(path) else TarPictures(path)
+
+
+@contextmanager
+def _damage_explained(path: Path) -> Iterator[None]:
+    """Turn what the readers of archives raise, which may be anything, into a sentence."""
+    try:
+        yield
+    except GanlibError:
+        raise
     except tarfile.ReadError as error:
         raise GanlibError(
             f"'{path}' is neither a folder nor a whole zip or tar archive ({error}): fetch it again, or name "
             "the folder that holds the pictures."
         ) from error
-    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except Exception as error:
         raise GanlibError(f"The archive '{path}' is damaged ({error}): fetch it again.") from error
 
 
@@ -131,7 +151,7 @@ class ZipPictures(Pictures):
         members = (member for member in self._archive.infolist() if not member.is_dir())
         stamp = _stamp(path.stat())
         self.files = [
-            Found(member.filename, partial(self._read, member), _problem_of(member), stamp)
+            Found(member.filename, partial(self._read, member), _problem_of(member), stamp, member.file_size)
             for member in sorted(members, key=lambda member: member.filename)
         ]
 
@@ -139,27 +159,75 @@ class ZipPictures(Pictures):
         try:
             with self._archive.open(member) as file:
                 return BytesIO(file.read())  # which gives no more than the size that was checked
-        except (EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        except Exception as error:  # of one of five ways to pack
             raise OSError(None, f"the archive is damaged here ({error})") from error
 
 
 class TarPictures(Pictures):
     """The files of a tar archive, packed or not, in the order in which they lie."""
 
+    one_by_one = True
+
     def __init__(self, path: Path) -> None:
-        """Read the archive once to its end, to know its files."""
+        """Read the archive once to its end, to know its files and that they are whole."""
         super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
         self._path = path
         stamp = _stamp(path.stat())
-        with tarfile.open(path) as archive:
-            self.files = [Found(member.name, stamp=stamp) for member in archive if not member.isdir()]
+        self.files = [found._replace(open=None, stamp=stamp) for found in self]
 
     def __iter__(self) -> Iterator[Found]:
-        """Yield the files in order, each read as it comes: a packed archive has no other order."""
-        with tarfile.open(self._path) as archive:
+        """Yield the files in order, to be opened as they come: a packed archive has no other order."""
+        with _damage_explained(self._path), tarfile.open(self._path, tarinfo=_Member) as archive:
             for member in archive:
                 if not member.isdir():
-                    yield _tar_member(archive, member)
+                    read = partial(self._read, archive, member)
+                    yield Found(_text(member.name), read, _problem_in_tar(member), size=member.size)
+                cast(Any, archive).members = []  # which would grow with every file
+            while archive.fileobj and archive.fileobj.read(2**20):
+                pass  # a sum at the end says whether all of it arrived
+
+    def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> BytesIO:
+        with _damage_explained(self._path):
+            file = archive.extractfile(member)
+            return BytesIO(file.read() if file else b"")
+
+
+class _Member(tarfile.TarInfo):
+    """What a tar archive says of a file, unless it says too much; one with holes is told by `issparse`."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """Read the next header; a damaged one, which tarfile takes for the end, raises `ReadError`."""
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(str(error)) from error
+
+    def _block(self, count: int) -> int:
+        if count < 0:  # which leads back, again and again
+            raise tarfile.ReadError("a size is below zero")
+        rounded: int = super()._block(count)  # type: ignore[misc]
+        return rounded
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADERS and self.size > _LARGEST_HEADER:
+            raise tarfile.ReadError("the name of a file is too long")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
+
+    def _proc_sparse(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Skip the list of holes, which may be endless."""
+        member, file = cast(Any, self), cast(BinaryIO, archive.fileobj)
+        _, extended, size = member._sparse_structs
+        while extended:
+            extended = file.read(tarfile.BLOCKSIZE)[504]
+        member.sparse, member.offset_data = [], file.tell()
+        archive.offset = member.offset_data + member._block(member.size)
+        member.size = size
+        return self
+
+    def _proc_gnusparse_10(self, member: Any, *_: object) -> None:
+        member.sparse = []
 
 
 def _listed(folder: Path) -> tuple[tuple[int, int], list["os.DirEntry[str]"]]:
@@ -180,8 +248,14 @@ def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
     if stat.S_ISDIR(facts.st_mode):
         return None
     if not stat.S_ISREG(facts.st_mode):
-        return Found(path, problem=_NO_FILE)
-    return Found(path, partial(Path, entry.path), stamp=_stamp(facts))
+        return Found(path, problem=NO_FILE)
+    problem = _TOO_LARGE if facts.st_size > most_memory() else ""
+    return Found(path, partial(Path, entry.path), problem, _stamp(facts), facts.st_size)
+
+
+def _text(name: str) -> str:
+    """The name of a file with bytes that are no UTF-8 written as \\xe9."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _stamp(facts: os.stat_result) -> str:
@@ -190,14 +264,15 @@ def _stamp(facts: os.stat_result) -> str:
 
 def _problem_of(member: zipfile.ZipInfo) -> str:
     if stat.S_ISLNK(member.external_attr >> 16):
-        return _NO_FILE
+        return NO_FILE
     if member.flag_bits & 1:
         return "locked with a password"
-    return _TOO_LARGE if member.file_size > _LARGEST_FILE else ""
+    return _TOO_LARGE if member.file_size > most_waiting() else ""
 
 
-def _tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Found:
-    if member.size > _LARGEST_FILE:
-        return Found(member.name, problem=_TOO_LARGE)
-    file = archive.extractfile(member) if member.isfile() else None  # which would follow a link
-    return Found(member.name, partial(BytesIO, file.read())) if file else Found(member.name, problem=_NO_FILE)
+def _problem_in_tar(member: tarfile.TarInfo) -> str:
+    if member.issparse():
+        return "a file with holes, as no picture is"
+    if not member.isfile():
+        return NO_FILE
+    return _TOO_LARGE if member.size > most_waiting() else ""

@@ -1,5 +1,6 @@
 """Where pictures come from: bundled art, a folder, an archive, or a data set from the internet."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
@@ -28,7 +29,8 @@ def find_pictures(source: str | Path, via: str | None = None) -> Pictures:
             raise GanlibError(f"'{PORTRAITS}' are prepared already: train on them by that name.")
         case None:
             place = expand_home(source)
-            return _local(place) if place.exists() else _from_kaggle(str(source), download.fetch)
+            is_here = os.path.exists(place)  # noqa: PTH110 (it raises at no name)
+            return _local(place) if is_here else _from_kaggle(str(source), download.fetch)
         case "kaggle":
             return _from_kaggle(str(source), download.fetch_with_kaggle)
         case "opendatasets":

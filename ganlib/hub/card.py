@@ -9,18 +9,20 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import ModelCardData
 
 from ganlib.data.dataset import load_art
 from ganlib.data.sources import PATCHWORK, PORTRAITS
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, markdown, plain
 from ganlib.evaluation.quality import Figures, Quality
 from ganlib.recipes import Recipe
 from ganlib.run import Run, kimg_of
 from ganlib.runtime.files import bundled_folder
+from ganlib.runtime.reading import read_json
+from ganlib.training.checkpoint import trained_on
 
 NOT_STATED = "not stated"
+_LONG = 2000  # letters of what somebody writes about pictures or a recipe
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,8 @@ def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: b
     figures = run.folder / ("quality-best.json" if best else "quality.json")
     is_old = figures.is_file() and figures.stat().st_mtime < weights.stat().st_mtime
     quality = _read_quality(figures) if figures.is_file() else None
-    data, usual = (data, NOT_STATED) if data else _origin(run, recipe.size)
+    data, usual = (markdown(data, _LONG), NOT_STATED) if data else _origin(run, recipe.size)
     return Facts(name, recipe, data, licence or usual, best, kimg, minutes, quality, is_old, warnings)
-
-
-def trained_on(run: Run) -> dict[str, Any] | None:
-    """Read what the newest sound checkpoint says of the pictures: how many, and their fingerprint."""
-    for path in run.checkpoints:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["data"]
-        except Exception:  # torch raises nearly anything at a damaged file, of which 'train' tells
-            continue
-    return None
 
 
 def _origin(run: Run, size: int) -> tuple[str, str]:
@@ -90,8 +82,8 @@ def _origin(run: Run, size: int) -> tuple[str, str]:
 
 def _read_quality(file: Path) -> Quality:
     try:
-        return Quality.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, GanlibError) as error:
+        return Quality.from_json(read_json(file, dict[str, Any]))
+    except GanlibError as error:
         raise GanlibError(f"'{file}' is damaged: remove it, or evaluate the run once more.") from error
 
 
@@ -138,8 +130,8 @@ def _head(licence: str) -> str:
 
 
 def _opening(facts: Facts, samples: int) -> str:
-    name, size = " ".join(facts.name.split()), facts.recipe.size
-    return f"""# {name}
+    size = facts.recipe.size
+    return f"""# {markdown(facts.name)}
 
 A generator that makes a picture of {size} x {size} pixels from {facts.recipe.latent_dim} random numbers. \
 These are its first {samples}, not a choice: seeds 0 to {samples - 1}.
@@ -153,8 +145,8 @@ def _training(facts: Facts) -> str:
     minutes = f", {_brief(facts.minutes)} minutes" if facts.minutes and facts.kimg >= 1 else ""
     rows = {
         "trained on": facts.data,
-        "licence of the weights": facts.licence + asking,
-        "recipe": f"`{facts.recipe.name}`: {facts.recipe.about}".rstrip(": "),
+        "licence of the weights": markdown(facts.licence) + asking,
+        "recipe": f"{_code(facts.recipe.name)}: {markdown(facts.recipe.about, _LONG)}".rstrip(": "),
         "weights": "those with the best score of the training" if facts.best else "the last of the training",
         "length": f"{shown} pictures shown{minutes}",
         "every other choice": "`config.json`",
@@ -172,8 +164,8 @@ def _quality(facts: Facts) -> str:
         return "## How good it is\n\nNobody has measured it; `python -m ganlib evaluate` does."
     own = facts.quality
     text = (
-        f"As `{own.extractor}` sees {own.count:,} of its pictures next to {own.real:,} {own.real_are}, and "
-        "what real pictures get in the place of generated ones."
+        f"As {_code(own.extractor)} sees {own.count:,} of its pictures next to {own.real:,} "
+        f"{markdown(own.real_are)}, and what real pictures get in the place of generated ones."
     )
     if facts.quality_is_old:
         text += " The figures are older than the weights, which may have been trained on since."
@@ -193,7 +185,10 @@ def _values(figures: Figures) -> dict[str, str]:
 
 def _faults(facts: Facts) -> str:
     given = facts.warnings.items()
-    found = [f"Seen in training, at {_brief(kimg)} thousand pictures: {seen}" for seen, kimg in given]
+    found = [
+        f"Seen in training, at {_brief(kimg)} thousand pictures: {markdown(seen, _LONG)}"
+        for seen, kimg in given
+    ]
     found += _measured_faults(facts.quality) if facts.quality else []
     found += ["It knows nothing but what its pictures show, and repeats whatever is one-sided about them."]
     return "## Known faults\n\n" + "\n".join(f"- {text}" for text in found)
@@ -233,8 +228,9 @@ ganlib.grid(pictures).save("pictures.png")
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(_in_a_cell, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _in_a_cell(text: str) -> str:
-    return " ".join(text.split()).replace("\\", r"\\").replace("|", r"\|")
+def _code(text: str) -> str:
+    """A name as code, also in a table, out of which it cannot break."""
+    return "`" + plain(text).replace("`", "'").replace("|", r"\|") + "`"

@@ -6,6 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from huggingface_hub import HfApi, PyTorchModelHubMixin, errors, get_token, hf_hub_download
 from safetensors.torch import save_model
@@ -18,6 +19,7 @@ from ganlib.nets.base import Generator
 from ganlib.recipes import Recipe
 from ganlib.run import SHARED_CONFIG, SHARED_WEIGHTS, Run, load_generator
 from ganlib.runtime.files import expand_home, is_part, make_folder, write_atomically
+from ganlib.runtime.reading import read_json
 from ganlib.show.grids import grid_image
 
 _LARGEST_SIZE_OF_MANY = 128
@@ -108,7 +110,7 @@ def load(source: str | Path, generator: nn.Module | None = None) -> tuple[Genera
     Raises:
         GanlibError: there is no such thing, it is damaged or none of ganlib's, or the network is away.
     """
-    is_here = expand_home(source).exists() or not _is_name(source)
+    is_here = not _is_name(source) or Run(source).folder.exists()
     return load_generator(source if is_here else _fetch(str(source)), generator)
 
 
@@ -142,7 +144,7 @@ def _download(name: str) -> Path:
         config = Path(hf_hub_download(name, SHARED_CONFIG))
     except errors.EntryNotFoundError:
         return Path(hf_hub_download(name, _OLD_WEIGHTS))
-    if "recipe" not in json.loads(config.read_text(encoding="utf-8")):  # before gigabytes come
+    if "recipe" not in read_json(config, dict[str, Any]):  # before gigabytes come
         raise GanlibError(f"'{name}' on the Hub names no recipe: it was not shared by ganlib.")
     return Path(hf_hub_download(name, SHARED_WEIGHTS))
 

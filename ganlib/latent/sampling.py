@@ -5,16 +5,19 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypedDict
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, in_eval
 from ganlib.recipes import Recipe
 from ganlib.runtime.files import expand_home, write_atomically
+from ganlib.runtime.reading import decode_json, read_bytes
 
+LARGEST_LATENT = 1_000_000  # bytes of a file
 _LARGEST_SEED = 2**63 - 1
 _SHORTEST = 1e-4  # radians: where the angle is smaller, an arc and a line are the same to seven digits
 
@@ -135,6 +138,15 @@ _SCHEMA = 1
 _LARGEST = torch.finfo(torch.float32).max
 
 
+class _Latent(TypedDict):
+    """What a file of a z holds."""
+
+    schema: int
+    recipe: str
+    model: str
+    z: list[Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]]
+
+
 def fingerprint(generator: Generator) -> str:
     """Compute SHA-256 over all weights that decide the pictures of `generator`, the same on every device."""
     digest = hashlib.sha256()
@@ -168,24 +180,19 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
         GanlibError: it is damaged, of another model or another ganlib, or its z has another length or a NaN.
     """
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise GanlibError(f"{name} is damaged, or no JSON: save it again.") from error
-    if not isinstance(values, dict) or values.get("schema") != _SCHEMA:
+        values = decode_json(text.encode() if isinstance(text, str) else text, _Latent)
+    except ValueError as error:
+        raise GanlibError(f"{name} is damaged, or no z of ganlib ({error}): choose another file.") from error
+    if values["schema"] != _SCHEMA:
         raise GanlibError(f"{name} is no z that this version of ganlib has saved: choose another file.")
-    if values.get("model") != fingerprint(generator):
+    if values["model"] != fingerprint(generator):
         raise GanlibError(
-            f"{name} belongs to other weights (recipe {values.get('recipe')!r}): open the model it was saved "
+            f"{name} belongs to other weights (recipe {values['recipe']!r}): open the model it was saved "
             "from. One that has been trained on since then makes other pictures."
         )
-    z = values.get("z")
-    if not isinstance(z, list) or len(z) != generator.latent_dim or not all(map(_is_plain, z)):
-        raise GanlibError(f"{name} is damaged, its z is no list of {generator.latent_dim} plain numbers.")
-    return torch.tensor(z, dtype=torch.float64).float()
-
-
-def _is_plain(number: Any) -> bool:
-    return type(number) in {int, float} and abs(number) <= _LARGEST
+    if len(values["z"]) != generator.latent_dim:
+        raise GanlibError(f"{name} is damaged: its z is no list of {generator.latent_dim} numbers.")
+    return torch.tensor(values["z"], dtype=torch.float64).float()
 
 
 def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
@@ -207,8 +214,4 @@ def load_latent(path: str | Path, generator: Generator) -> Tensor:
         GanlibError: there is no such file, or what `latent_from_json` says of it.
     """
     path = expand_home(path)
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise GanlibError(f"'{path}' cannot be read ({error.strerror}): name a JSON file.") from error
-    return latent_from_json(text, generator, f"'{path}'")
+    return latent_from_json(read_bytes(path, LARGEST_LATENT), generator, f"'{path}'")

@@ -1,15 +1,15 @@
 """The recipes that come with ganlib, by name."""
 
-import ast
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from ganlib.errors import GanlibError
-from ganlib.recipes.recipe import Recipe
+from ganlib.recipes.recipe import Recipe, RecipeValues
 from ganlib.runtime.files import expand_home
+from ganlib.runtime.reading import read_json
 
 _PORTRAITS = 64  # px
 
@@ -147,22 +147,10 @@ def get_recipe(name: str | Path) -> Recipe:
             return recipe
     path = expand_home(name)
     if path.suffix == ".json":
-        return _read(path)
+        return Recipe.from_json({"name": path.stem, **read_json(path, RecipeValues)})
     raise GanlibError(
         f"There is no recipe '{name}': choose one of {', '.join(recipe_names())}, or name a .json file."
     )
-
-
-def _read(path: Path) -> Recipe:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise GanlibError(f"'{path}' cannot be read as a recipe in JSON ({error}).") from error
-    if not isinstance(values, dict):
-        raise GanlibError(
-            f'\'{path}\' is no recipe: write an object such as {{"name": "mine", "width": 32}}.'
-        )
-    return Recipe.from_json({"name": path.stem, **values})
 
 
 def default_recipe() -> Recipe:
@@ -182,12 +170,20 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 
 def _parse(setting: str) -> tuple[str, Any]:
     name, equals, text = setting.partition("=")
-    names = [field.name for field in fields(Recipe)]
-    if not equals or name not in names:
-        raise GanlibError(f"'{setting}' sets nothing: write FIELD=VALUE with a FIELD of {', '.join(names)}.")
-    if name == "augment":
-        return name, tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        return name, ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return name, text
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    if not equals or name not in defaults:
+        known = ", ".join(defaults)
+        raise GanlibError(f"'{setting}' sets nothing: write FIELD=VALUE with a FIELD of {known}.")
+    if isinstance(defaults[name], tuple):
+        parts = text.strip("()[] ").split(",")
+        return name, tuple(_value(part.strip()) for part in parts if part.strip())
+    return name, _value(text.strip())
+
+
+def _value(text: str) -> str | bool | int | float:
+    if text in {"True", "False"}:
+        return text == "True"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text.strip("'\"")

@@ -1,6 +1,5 @@
 """A recipe: everything that decides what a training run computes, each field declared once."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
@@ -13,8 +12,14 @@ from ganlib.nets.registry import FAMILIES, build_discriminator, build_generator,
 from ganlib.recipes.schedule import Schedule, cosine
 from ganlib.sizes import Size, as_size
 
+RecipeValues = dict[str, str | bool | int | float | list[str | int | float] | None]  # in JSON
+
 # What fields were called in version 0.1: its run folders and weights still open.
 _OLD_NAMES = {"d_spread": "minibatch_stddev", "augment_chance": "augment_p", "mirror": "hflip"}
+
+
+_WIDTH_TIMES_SIZE = 2**16  # half a billion weights at most, whatever a recipe of a few bytes asks for
+_MOST = 1e12  # no number of a recipe comes near it
 
 
 @dataclass(frozen=True)
@@ -22,19 +27,20 @@ class Range:
     """The numbers from `low` to `high`, without an end that is `open`."""
 
     low: float
-    high: float = math.inf
+    high: float = _MOST
     open: str = ""
 
     def __contains__(self, value: float) -> bool:
-        """Tell whether the value lies within; a NaN never does, nor an infinity."""
+        """Tell whether the value lies within; a NaN never does."""
         above = value > self.low if "low" in self.open else value >= self.low
-        below = value < self.high if "high" in self.open or self.high == math.inf else value <= self.high
+        below = value < self.high if "high" in self.open else value <= self.high
         return above and below
 
     def __str__(self) -> str:
         """Return the range as the words that follow "must be"."""
-        if self.high == math.inf:
-            return f"above {self.low:g}" if "low" in self.open else f"{self.low:g} or more"
+        if self.high == _MOST:
+            low = f"above {self.low:g}" if "low" in self.open else f"{self.low:g} or more"
+            return f"{low}, and at most {self.high:g}"
         return f"from {self.low:g} to {self.high:g}" + (", which is left out" if "high" in self.open else "")
 
 
@@ -85,8 +91,8 @@ class Recipe:
     classes: tuple[str, ...] = _number(
         (), None, "A class of pictures for each of these folders.", "All pictures are of one kind."
     )
-    latent_dim: int = _number(100, Range(1, 4096), "G starts from so many numbers, each drawn from N(0, 1).")
-    width: int = _number(64, Range(1, 1024), "Channels grow with it: half of it is a quarter of the work.")
+    latent_dim: int = _number(100, Range(1, 1024), "G starts from so many numbers, each drawn from N(0, 1).")
+    width: int = _number(64, Range(1, 256), "Channels grow with it: half of it is a quarter of the work.")
     init: str = _choice(
         "normal",
         normal="N(0, 0.02), as in the DCGAN paper.",
@@ -205,6 +211,11 @@ class Recipe:
 
     def _check_together(self) -> None:
         """Raise `GanlibError` if two values do not go together."""
+        if self.width > (widest := _WIDTH_TIMES_SIZE // self.size):
+            raise GanlibError(
+                f"Nets of width {self.width} for {self.size} px would have too many weights to train: set "
+                f"width to {widest} or less."
+            )
         for name in ("real_labels", "fake_labels", "generator_labels"):
             low, high = getattr(self, name)
             if low > high:
@@ -230,8 +241,6 @@ class Recipe:
         Raises:
             GanlibError: a field is unknown or its value is out of range.
         """
-        if not isinstance(values, dict):
-            raise GanlibError(f"A recipe is an object of fields, not {values!r:.40}: is this file damaged?")
         values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown or "name" not in values:
@@ -318,9 +327,9 @@ def _as_type_of(default: object, value: Any, name: str) -> Any:
         kind = float if default else str
         try:
             return tuple(kind(part) for part in value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise GanlibError(f"{name} takes a list of numbers, not {value!r}.") from error
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(default, float) and type(value) is int and abs(value) <= _MOST:
         return float(value)
     if type(value) is not type(default):
         raise GanlibError(f"{name} takes a value such as {default!r}, not {value!r}.")

@@ -28,10 +28,21 @@ def expand_home(path: str | Path) -> Path:
         GanlibError: no file can have this name.
     """
     expanded = Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
-    name = os.fsencode(str(expanded).replace("\0", "\0" * _LONGEST_NAME))
-    if len(name) > _LONGEST_PATH or max(map(len, name.split(b"/"))) > _LONGEST_NAME:
-        raise GanlibError(f"'{plain(path, 60)}' cannot be the name of a file: choose a shorter one.")
+    if not _can_be_a_name(str(expanded)):
+        raise GanlibError(
+            f"'{plain(path, 60)}' cannot be the name of a file: choose a shorter or plainer one."
+        )
     return expanded
+
+
+def _can_be_a_name(path: str) -> bool:
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return (
+        b"\0" not in name and len(name) <= _LONGEST_PATH and max(map(len, name.split(b"/"))) <= _LONGEST_NAME
+    )
 
 
 def bundled_folder() -> Path:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from ganlib.errors import plain
+
 _Item = TypeVar("_Item")
 
 
@@ -17,6 +19,7 @@ def progress(items: Iterable[_Item], what: str, unit: str, total: int) -> Iterab
 
 def bar(what: str, unit: str, total: int, items: Iterable[_Item] | None = None) -> "tqdm[_Item]":
     """Make the bar itself, which is told by `update` how many more are done if it has no `items`."""
+    what = plain(what, 60)
     if in_notebook():
         return tqdm(items, desc=what, unit=unit, total=total, file=NotebookLine(), mininterval=0.5)
     return tqdm(items, desc=what, unit=unit, total=total, dynamic_ncols=True, disable=None)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 
 _LARGEST_JSON = 256 * 2**20
 T = TypeVar("T")
@@ -18,18 +18,31 @@ def read_bytes(path: Path, largest: int = _LARGEST_JSON) -> bytes:
     Raises:
         GanlibError: it is missing, larger, or no file but a folder, a pipe or a device.
     """
+    named = plain(path)
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise GanlibError(f"'{path}' is no file but a folder, a pipe or a device.")
+            raise GanlibError(f"'{named}' is no file but a folder, a pipe or a device.")
         if found.st_size > largest:
-            raise GanlibError(f"'{path}' is too large: it may have {largest / 2**20:,.0f} MiB at most.")
+            raise GanlibError(f"'{named}' is too large: it may have {largest / 2**20:,.0f} MiB at most.")
         with path.open("rb") as file:
             return file.read(largest)
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
-        raise GanlibError(
-            f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error})."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def check_place(path: Path) -> None:
+    """Raise `GanlibError` if nothing can be found at `path`, whatever is there: a name too long, say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> GanlibError:
+    return GanlibError(f"'{plain(path)}' cannot be read ({getattr(error, 'strerror', None) or error}).")
 
 
 def decode_json(text: bytes, shape: type[T]) -> T:

@@ -10,17 +10,20 @@ from typing import Any
 
 from PIL import Image
 
-from ganlib.errors import GanlibError
+from ganlib.data.opening import open_picture
+from ganlib.errors import GanlibError, plain, printable
 from ganlib.runtime.files import write_atomically
 
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"  # Okabe & Ito:
 # people of every colour vision can tell them apart
 
+_LONGEST = 4000  # letters of a text
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Align rows of text in columns, one line a row; each row has as many cells."""
+    rows = [[printable(text) for text in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
@@ -56,6 +59,10 @@ class Figure:
     alt: str
     mimetype: str = "image/png"
 
+    def __post_init__(self) -> None:
+        """Keep of the text what can be shown anywhere."""
+        object.__setattr__(self, "alt", plain(self.alt, _LONGEST))
+
     @classmethod
     def from_image(cls, image: Image.Image, alt: str, kind: str = "PNG", **options: Any) -> "Figure":
         """Encode a Pillow image, as PNG unless another `kind` is named."""
@@ -64,6 +71,12 @@ class Figure:
     @classmethod
     def from_canvas(cls, canvas: Any, alt: str, dpi: int = 100) -> "Figure":
         """Encode a figure of matplotlib as PNG."""
+        from matplotlib.text import Text
+
+        for text in canvas.findobj(Text):
+            text.set_text("\n".join(map(printable, text.get_text().split("\n"))))
+            if "$" in text.get_text():
+                text.set_parse_math(False)  # it is a name, and no formula
         buffer = BytesIO()
         canvas.savefig(buffer, format="png", dpi=dpi)
         return cls(buffer.getvalue(), alt)
@@ -86,7 +99,7 @@ class Figure:
 
     def image(self) -> Image.Image:
         """Return the picture as a Pillow image."""
-        return Image.open(BytesIO(self.data))
+        return open_picture(BytesIO(self.data))
 
     def save(self, path: str | Path) -> Path:
         """Write the picture as PNG, WebP or JPEG, depending on the ending of `path`, and return the path.
@@ -123,7 +136,7 @@ class Interactive:
 
     def __repr__(self) -> str:
         """Describe what is shown."""
-        return self.told() if self.told else self.still().alt
+        return plain(self.told() if self.told else self.still().alt, _LONGEST)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}

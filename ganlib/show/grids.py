@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganlib.data.dataset import to_bytes
+from ganlib.data.opening import RefusedError, open_picture, refusals
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.figure import Figure
@@ -101,8 +102,9 @@ def sample_grids(run: Run, least: int = 1) -> list[Path]:
 def open_sample(path: Path) -> Image.Image:
     """Read one grid of samples; a damaged file raises `GanlibError`."""
     try:
-        return Image.open(path).convert("RGB")
-    except OSError as error:
+        with refusals(path), open_picture(path) as picture:
+            return picture.convert("RGB")
+    except RefusedError as error:
         raise GanlibError(f"The sample '{path}' is damaged: remove it ({error}).") from error
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from PIL import Image
 from tqdm import tqdm
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.run import Run
 from ganlib.runtime.progress import in_notebook
 from ganlib.show.curves import describe, draw_log, time_axis
 from ganlib.show.figure import Figure, new_canvas, render
+from ganlib.show.grids import open_sample
 from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
 
@@ -93,12 +93,12 @@ class _Page(Callback):
     def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
         """Return the page, and a line for where no HTML is shown."""
         if self._new_sample:
-            with suppress(OSError):  # somebody may have moved it, and that must not end the training
+            with suppress(GanlibError):  # somebody may have moved it, and that must not end the training
                 self.grid = _grid(self._new_sample)
             self._new_sample = None
         facts = _facts(trainer, ending)
         page = render("live.html", trainer=trainer, page=self, facts=facts, ending=ending)
-        line = " ".join([trainer.recipe.name, self.place, " · ".join(facts), ending]).strip()
+        line = " ".join([plain(trainer.recipe.name), self.place, " · ".join(facts), ending]).strip()
         return {"text/html": page, "text/plain": line}
 
 
@@ -120,7 +120,7 @@ def _facts(trainer: Training, ending: str) -> list[str]:
 
 def _grid(path: Path) -> Figure:
     """Shrink the samples to a small JPEG: it travels to the browser with every change."""
-    picture = Image.open(path).convert("RGB")
+    picture = open_sample(path)
     picture.thumbnail((640, 640))
     alt = f"A grid of the newest samples, after {int(path.stem)} steps."
     return Figure.from_image(picture, alt, "JPEG", quality=90, subsampling=0)

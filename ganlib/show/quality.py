@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganlib.data.dataset import ImageDataset
+from ganlib.errors import plain
 from ganlib.evaluation.metrics import FEWEST_FOR_FID, MeanStd
 from ganlib.evaluation.quality import SCALES, Quality
 from ganlib.latent.sampling import generate, sample_latent
@@ -33,8 +34,8 @@ def computed_with(quality: Quality) -> str:
     """Say how many pictures of which size were compared with which, and as what net sees them."""
     return (
         f"{quality.count:,} painted pictures (seeds {quality.seed} to {quality.seed + quality.count - 1}) "
-        f"next to {quality.real:,} {quality.real_are} of '{quality.pictures}' at {quality.resolution} px, as "
-        f"{quality.extractor} sees them at {quality.side} px."
+        f"next to {quality.real:,} {quality.real_are} of '{plain(quality.pictures)}' at {quality.resolution} "
+        f"px, as {quality.extractor} sees them at {quality.side} px."
     )
 
 
@@ -75,7 +76,7 @@ def quality_figure(quality: Quality, generator: Generator, images: ImageDataset,
 
     `generator` is the one that was measured, on `images`; `name` stands in the heading.
     """
-    canvas = new_canvas(12, 13.2)
+    canvas, name = new_canvas(12, 13.2), plain(name, 80)
     canvas.suptitle(f"{name}: half-size KID {spread_text(quality.kid.half)}", fontsize=15, weight="bold")
     canvas.supxlabel(computed_with(quality), fontsize=9)
     above, middle, below = canvas.subfigures(3, 1, height_ratios=[4.6, 4, 4], hspace=0.03)

@@ -1,6 +1,7 @@
 """Recipes as text: a table of all of them, and each with a sentence for every choice."""
 
 from ganlib.costs import cost
+from ganlib.errors import printable
 from ganlib.recipes import Recipe
 from ganlib.show.figure import table
 
@@ -37,7 +38,7 @@ def recipe_page(recipe: Recipe) -> str:
     project = [f"project   {recipe.project}"] if recipe.project else []
     head = [recipe.name, recipe.about, *project, f"pictures  {recipe.pictures or recipe.art}"]
     rows = [(name, _shown(getattr(recipe, name)), text) for name, text in recipe.sentences().items()]
-    return "\n".join([*head, "", table(rows), "", _costs(recipe)])
+    return "\n".join([*map(printable, head), "", table(rows), "", _costs(recipe)])
 
 
 def _shown(value: object) -> str:

@@ -1,6 +1,7 @@
 """A page that shows what became of every file: contact sheet, sizes, and what was refused and why."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -10,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from ganlib.data.decode import MOST_PIXELS, open_picture
-from ganlib.data.manifest import Manifest, read_manifest
-from ganlib.data.prepare import images_file
+from ganlib.data.manifest import Manifest
+from ganlib.data.opening import open_picture
+from ganlib.data.prepare import read_prepared
 from ganlib.data.readers import Found, Pictures
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas, render
@@ -37,8 +38,7 @@ def report(folder: Path, pictures: Pictures | None = None) -> Path:
     Raises:
         GanlibError: the set is missing or damaged, the disk is full, or the place may not be written.
     """
-    manifest = read_manifest(folder)
-    images = np.load(images_file(folder), mmap_mode="r")  # (N, S, S, 3)
+    images, manifest = read_prepared(folder)  # (N, S, S, 3)
     text = render(
         "report.html",
         name=folder.name,
@@ -91,18 +91,16 @@ def _size_histogram(manifest: Manifest) -> Figure | None:
 def _refused_rows(manifest: Manifest, pictures: Pictures | None) -> list[_Row]:
     entries = list(islice(manifest.refused(), _MOST_ROWS))
     wanted = {entry.path for entry in entries}
-    files = {found.path: found for found in pictures or () if found.path in wanted}
-    return [_Row(entry.path, entry.reason or "", _thumbnail(files.get(entry.path))) for entry in entries]
+    seen = {found.path: _thumbnail(found) for found in pictures or () if found.path in wanted}
+    return [_Row(entry.path, entry.reason or "", seen.get(entry.path)) for entry in entries]
 
 
-def _thumbnail(found: Found | None) -> Figure | None:
+def _thumbnail(found: Found) -> Figure | None:
     """Show what can be seen of a file that was refused, if anything."""
-    if found is None or found.open is None or found.problem:
+    if found.open is None or found.problem:
         return None
     try:
-        with _half_pictures(), open_picture(found.open()) as picture:
-            if math.prod(picture.size) > MOST_PIXELS:
-                return None
+        with _half_pictures(), open_picture(found.open(), THUMBNAIL) as picture:
             picture.draft("RGB", (THUMBNAIL, THUMBNAIL))
             return _beside_words(ImageOps.contain(picture.convert("RGB"), (THUMBNAIL, THUMBNAIL)))
     except Exception:  # a damaged file may raise anything, and then there is nothing to see
@@ -111,11 +109,12 @@ def _thumbnail(found: Found | None) -> Figure | None:
 
 @contextmanager
 def _half_pictures() -> Iterator[None]:
-    """Let Pillow show the part of a truncated picture that is there."""
+    """Let Pillow show the part of a truncated picture that is there, and warn of nothing."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 

@@ -7,9 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.run import Run
-from ganlib.runtime.files import expand_home
 from ganlib.show.curves import Row, curves, loss_scale, measured, plot_column, read_log, time_axis
 from ganlib.show.figure import BLUE, GREEN, ORANGE, PINK, Figure, new_canvas, table
 from ganlib.show.film import animate
@@ -56,7 +55,7 @@ class Summary:
 
 def find_runs(folder: str | Path) -> list[Summary]:
     """Find the runs in `folder` and three levels below, newest last; a missing folder is a `GanlibError`."""
-    folder = expand_home(folder)
+    folder = Run(folder).folder
     if not folder.is_dir():
         raise GanlibError(f"There is no folder '{folder}': train first, or name another that holds runs.")
     found = [_summary(run, folder) for run in _run_folders(folder)]
@@ -81,32 +80,31 @@ def _run_folders(folder: Path) -> Iterator[Run]:
 
 
 def _summary(run: Run, folder: Path) -> Summary:
-    name = folder.resolve().name if run.folder == folder else run.folder.relative_to(folder).as_posix()
+    name = plain(folder.resolve().name if run.folder == folder else run.folder.relative_to(folder).as_posix())
     files = [file for file in (run.recipe_file, run.log_file) if file.exists()]
     changed = max((file.stat().st_mtime for file in files), default=0.0)
     try:
         return Summary(name, changed, _cells(run, name))
     except GanlibError as error:
         return Summary(name, changed, problem=str(error))
-    except Exception as error:  # what a damaged file holds may raise anything
-        return Summary(name, changed, problem=f"Its recipe or log is damaged ({error!r}): mend or remove it.")
 
 
 def _cells(run: Run, name: str) -> tuple[str, ...]:
     rows = run.log()
     last = rows[-1] if rows else {"kimg": 0, "seconds": 0}
     warnings = [warning["name"] for row in rows for warning in row.get("warnings", [])]
-    progress = f"{float(last['kimg']):.1f}", f"{float(last['seconds']) / 60:.1f}"
-    scores = [float(row["score"]) for row in measured(rows, "score")]
+    progress = f"{last['kimg']:.1f}", f"{last['seconds'] / 60:.1f}"
+    scores = [row["score"] for row in measured(rows, "score")]
     best = f"{min(scores):.4f}" if scores else _NOTHING
-    return name, run.recipe().name, *progress, warnings[-1] if warnings else _NOTHING, best
+    warning = plain(warnings[-1]) if warnings else _NOTHING
+    return name, plain(run.recipe().name), *progress, warning, best
 
 
 def find_run(name: str | Path) -> Run:
     """Open the run in the folder `name`, or else below `runs`; if neither holds one, raise `GanlibError`."""
-    for folder in (expand_home(name), Path("runs") / name):
-        if Run(folder).recipe_file.is_file():
-            return Run(folder)
+    for run in (Run(name), Run(Path("runs") / name)):
+        if run.recipe_file.is_file():
+            return run
     raise GanlibError(f"There is no run '{name}': 'python -m ganlib runs' lists those that there are.")
 
 
@@ -140,7 +138,8 @@ def compare(runs: Sequence[Run]) -> Figure:
 
 def _labels(runs: Sequence[Run]) -> list[str]:
     names = [run.folder.resolve().name for run in runs]
-    return names if len(set(names)) == len(names) else [str(run.folder) for run in runs]
+    labels = names if len(set(names)) == len(names) else [str(run.folder) for run in runs]
+    return [plain(label).replace("$", r"\$").lstrip("_") or str(n) for n, label in enumerate(labels)]
 
 
 def _draw_curves(canvas: Any, axis: str, logs: dict[str, list[Row]]) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, markdown
 from ganlib.runtime.files import disk_errors_explained
 from ganlib.show.curves import time_axis
+from ganlib.show.grids import open_sample
 from ganlib.training.callbacks import Callback, Training
 
 
@@ -48,8 +48,8 @@ class TensorBoard(Callback):
                 if isinstance(value, int | float) and name not in {"step", "kimg"}:
                     self._writer.add_scalar(name, value, step)
             for warning in row.get("warnings", []):
-                text = f"**{warning['name']}**: {warning['seen']} {warning['advice']}"
-                self._writer.add_text("warnings", text, step)
+                name, seen, advice = (markdown(warning[part], 1000) for part in ("name", "seen", "advice"))
+                self._writer.add_text("warnings", f"**{name}**: {seen} {advice}", step)
 
     def on_sample(self, trainer: Training, path: Path) -> None:
         """Write the grid, unless it is there already."""
@@ -58,7 +58,7 @@ class TensorBoard(Callback):
             self._go_to(step)
             if step > self._newest_grid:
                 self._newest_grid = step
-                picture = np.asarray(Image.open(path).convert("RGB"))  # (H, W, 3)
+                picture = np.asarray(open_sample(path))  # (H, W, 3)
                 self._writer.add_image("samples", picture, step, dataformats="HWC")
 
     def on_end(self, _: Training) -> None:

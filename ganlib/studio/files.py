@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from ganlib.data.dataset import read_photo
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.latent.projection import project
-from ganlib.latent.sampling import latent_from_json, save_latent
+from ganlib.latent.sampling import LARGEST_LATENT, latent_from_json, save_latent
 from ganlib.runtime.files import expand_home, make_folder
+from ganlib.runtime.reading import read_bytes
 from ganlib.show.figure import Figure, encode
 from ganlib.show.film import check_film, film
 from ganlib.show.grids import enlarge, grid, to_image
@@ -42,7 +43,8 @@ class SavePanel(Panel):
     def _build(self) -> widgets.Box:
         size = self._renderer.recipe.size
         scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
-        self.folder = line("Folder", "folder", str(self._renderer.folder))
+        folder = str(self._renderer.folder)  # a name that is no text cannot be sent to a browser
+        self.folder = line("Folder", "folder", folder if folder.isprintable() else "", plain(folder))
         self.scale = chooser("Size", "scale", scales)
         self.scale.value = scales[min(2, len(scales) - 1)][1]
         self.what = chooser("Grid of", "grid-of", ["directions", "favourites"])
@@ -83,6 +85,7 @@ class SavePanel(Panel):
 
     def _save_film(self, ending: str) -> str:
         seconds, stops = self.seconds.value, self.stops.value
+        check_film(Path(f"film{ending}"), seconds)  # before it is multiplied
         z = self._state.path(stops, round(20 * seconds), closed=self.loop.value)
         path = self._new_file(stops, ending)
         check_film(path, seconds, len(z))
@@ -100,7 +103,8 @@ class SavePanel(Panel):
 
     def _new_file(self, words: str, ending: str) -> Path:
         """Make the folder, and return a path in it, named by the `words`, where there is no file yet."""
-        folder = make_folder(expand_home(self.folder.value.strip() or self._renderer.folder))
+        typed = self.folder.value.replace("\0", "").strip()
+        folder = make_folder(expand_home(typed or self._renderer.folder))
         stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:60] or "picture"
         path, number = folder / f"{stem}{ending}", 2
         while path.exists():
@@ -146,15 +150,13 @@ class OpenPanel(Panel):
 
     def _open_path(self) -> str:
         path = expand_home(self.path.value.strip())
-        try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise GanlibError(f"'{path}' is too large: choose a photo, or a z that was saved here.")
-            return self._open(path.name, path.read_bytes())
-        except OSError as error:
-            raise GanlibError(f"'{path}' cannot be read ({error.strerror or error}).") from error
+        return self._open(path.name, read_bytes(path, _LARGEST_FILE))
 
     def _open(self, name: str, content: bytes) -> str:
-        if name.lower().endswith(".json"):
+        is_latent = name.lower().endswith(".json")
+        if len(content) > (LARGEST_LATENT if is_latent else _LARGEST_FILE):
+            raise GanlibError(f"'{name}' is too large: choose a photo, or a z that was saved here.")
+        if is_latent:
             self._state.go_to(latent_from_json(content, self._renderer.generator, f"'{name}'"), name)
             return f"Opened {name}."
         return self._project(name, content)

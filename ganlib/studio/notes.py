@@ -1,17 +1,21 @@
 """What a person noted about a model: names of directions and favourites, as a small JSON file."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions
 from ganlib.runtime.files import write_atomically
+from ganlib.runtime.reading import decode_json, read_bytes
+from ganlib.studio.state import LONGEST_NAME, MOST_NOTED
 
 _SCHEMA = 1
+_LARGEST = 16 * 2**20  # bytes
 _ALIKE = 0.99  # the cosine of two directions that count as one: they turn a little as training goes on
 
 
@@ -33,7 +37,20 @@ class Notes(NamedTuple):
         pairs = enumerate(zip(names, directions.vectors, strict=True), 1)
         given = [(name, vector) for k, (name, vector) in pairs if name != f"direction {k}"]
         others = [noted for noted in self.names if (directions.vectors @ noted[1]).max() <= _ALIKE]
-        return self._replace(names=given + others)
+        return self._replace(names=(given + others)[:MOST_NOTED])
+
+
+@dataclass
+class _Named:
+    name: str
+    vector: list[float]
+
+
+@dataclass
+class _Saved:
+    schema: Literal[1]
+    directions: list[_Named]
+    favourites: list[list[float]]
 
 
 def read_notes(path: Path, latent_dim: int) -> Notes:
@@ -41,12 +58,12 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
     if not path.exists():
         return Notes([], [])
     try:
-        values = json.loads(path.read_bytes())
-        if values["schema"] != _SCHEMA:
-            raise ValueError(f"schema {values['schema']}")
-        names = [(str(entry["name"]), _vector(entry["vector"], latent_dim)) for entry in values["directions"]]
-        return Notes(names, [_vector(z, latent_dim) for z in values["favourites"]])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        saved = decode_json(read_bytes(path, _LARGEST), _Saved)
+        if max(len(saved.directions), len(saved.favourites)) > MOST_NOTED:
+            raise ValueError(f"more than {MOST_NOTED} names or favourites")
+        names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
+        return Notes(names, [_vector(z, latent_dim) for z in saved.favourites])
+    except (GanlibError, ValueError) as error:
         what = f"The names and favourites in '{path}' cannot be read ({error})"
         raise GanlibError(f"{what}: mend or remove it, or new ones are not kept.") from error
 
@@ -62,7 +79,7 @@ def write_notes(path: Path, notes: Notes) -> None:
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
-def _vector(values: Any, latent_dim: int) -> Tensor:
+def _vector(values: list[float], latent_dim: int) -> Tensor:
     vector = torch.tensor(values, dtype=torch.float32)
     if vector.shape != (latent_dim,) or not vector.isfinite().all():
         raise ValueError(f"not {latent_dim} plain numbers")

@@ -12,7 +12,18 @@ from torch import Tensor
 from ganlib.show.figure import encode
 from ganlib.studio.context import Panel
 from ganlib.studio.state import LatentPoint
-from ganlib.studio.widgets import Debounce, Tiles, chooser, column, control, line, note, row, tagged
+from ganlib.studio.widgets import (
+    Debounce,
+    Tiles,
+    chooser,
+    column,
+    control,
+    described,
+    line,
+    note,
+    row,
+    tagged,
+)
 
 REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
@@ -81,7 +92,7 @@ class DirectionsPanel(Panel):
     def show(self) -> None:
         """Show names and steps."""
         for slider, name in zip(self.sliders, self._state.names, strict=True):
-            slider.widget.description = name
+            slider.widget.description = described(name)
             slider.show()
         if self.which.options != tuple(self._options()):
             chosen, self.which.options = self.which.value, self._options()

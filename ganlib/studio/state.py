@@ -7,12 +7,13 @@ from itertools import compress
 import torch
 from torch import Tensor
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import check_latent, sample_latent, slerp, truncate, walk
 
 _LONGEST_HISTORY = 50
-_LONGEST_NAME = 20
+LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters
+MOST_NOTED = 200  # names, and favourites
 _NEIGHBOURS_SEED = 3_000_000
 
 
@@ -103,7 +104,7 @@ class StudioState:
     def go_to(self, z: Tensor, name: str, truncation: float = 1.0) -> None:
         """Show z, (latent_dim,), which people know as `name`."""
         check_latent(z[None], self.latent_dim)
-        self._leave_for(self._elsewhere(z, name, truncation))
+        self._leave_for(self._elsewhere(z, plain(name, _LONGEST_PLACE), truncation))
 
     def go_back(self, steps: int = 1) -> None:
         """Return to an earlier point and forget those after it."""
@@ -135,9 +136,9 @@ class StudioState:
 
     def rename(self, direction: int, name: str) -> None:
         """Give a direction, counted from 0, a name of up to 20 letters that no other direction has."""
-        name = " ".join(name.split())
-        if not 1 <= len(name) <= _LONGEST_NAME:
-            raise GanlibError(f"A direction's name has 1 to {_LONGEST_NAME} letters: choose another.")
+        name = plain(name)
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise GanlibError(f"A direction's name has 1 to {LONGEST_NAME} letters: choose another.")
         if name in self.names[:direction] + self.names[direction + 1 :]:
             raise GanlibError(f"Another direction is called '{name}': choose another name.")
         self.names[direction] = name
@@ -171,6 +172,8 @@ class StudioState:
         """Make what is shown a favourite."""
         if self.favourite() is not None:
             raise GanlibError("This picture is pinned already.")
+        if len(self.favourites) >= MOST_NOTED:
+            raise GanlibError(f"There are {MOST_NOTED} favourites already: unpin one first.")
         self.favourites.append(self.z)
 
     def unpin(self) -> None:

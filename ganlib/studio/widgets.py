@@ -1,6 +1,7 @@
 """The widgets that panels are made of, each with a class by which a style or a test finds it."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
@@ -8,10 +9,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ganlib.errors import plain
+
 Limits = tuple[float, float]
 Read = Callable[[], float]
 Act = Callable[[Any], object]  # what is done with a new value
 LABELS = "144px"
+_LONGEST = 1000  # letters of a sentence
 _SAME = 1e-4  # a float32 comes back from a slider a little changed
 
 
@@ -50,14 +54,29 @@ def tagged(widget: Any, handle: str) -> Any:
 
 
 def watched(widget: Any, handle: str, act: Act) -> Any:
-    """Return the widget itself, with a class, and hand each new value to `act`."""
-    widget.observe(lambda change: act(change["new"]), "value")
+    """Return the widget itself, with a class, and hand each new value to `act`.
+
+    A choice that Python takes away, by a value of None, is put back.
+    """
+
+    def on_value(change: Any) -> None:
+        if change["new"] is not None:
+            act(change["new"])
+        elif change["old"] is not None:
+            widget.value = change["old"]
+
+    widget.observe(on_value, "value")
     return tagged(widget, handle)
 
 
 def announced(text: str, role: str = "status") -> str:
     """Return HTML that a screen reader reads aloud when it changes; no text is no element."""
-    return f'<p role="{role}">{escape(text)}</p>' if text else ""
+    return f'<p role="{role}">{escape(plain(text, _LONGEST))}</p>' if text else ""
+
+
+def described(text: str) -> str:
+    """Return a description that shows `text` as it is: ipywidgets 7 takes descriptions for HTML."""
+    return text if hasattr(widgets.FloatSlider, "description_allow_html") else escape(text)
 
 
 def button(text: str, handle: str, act: Callable[[], object]) -> widgets.Button:
@@ -75,7 +94,7 @@ class BoundSlider:
         self._read = read
         self._act = act
         self.widget = widgets.FloatSlider(
-            description=text,
+            description=described(text),
             value=read(),
             min=min(limits[0], read()),
             max=max(limits[1], read()),
@@ -105,13 +124,14 @@ class BoundSlider:
         self.widget.value = value
 
     def _on_value(self, value: float) -> None:
-        if self._is_off(value):  # else a browser has only rounded it, or the studio has set it
+        # If it is not off, a browser has only rounded it, or the studio has set it.
+        if self._is_off(value) and math.isfinite(value):
             self._act(value)
         self._seen = value
         self._put(self._read())  # what was refused is put back
 
     def _is_off(self, value: float) -> bool:
-        return abs(value - self._read()) >= _SAME
+        return not abs(value - self._read()) < _SAME  # a NaN is off, too
 
 
 def control(kind: Any, text: str, handle: str, layout: dict[str, str] | None = None, **traits: Any) -> Any:

@@ -1,25 +1,82 @@
 """The whole state of a run on disk: written whole, read only if it is what this run could have saved."""
 
-import math
-import pickle
+import pickletools
+import re
+import reprlib
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict, TypeVar, cast
 
+import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
-from ganlib.run import Run
+from ganlib.run import Amount, Count, Finite, Run, Warned
 from ganlib.runtime.files import write_atomically
 from ganlib.training.diagnostics import Diagnostic
-from ganlib.training.state import MAX_ROLLBACKS, Best, TrainingState
+from ganlib.training.rng import Streams
+from ganlib.training.state import MAX_ROLLBACKS, TrainingState
 
 _SCHEMA = 4  # raise it when what is saved changes
-_MOST_EPOCHS = 2**20 - 1
-_MOMENTS = ("exp_avg", "exp_avg_sq")
-_SCALER = {"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"}
+_MOST_STEPS = 2**40
+_LARGEST_LIST = 4 * 2**20
+_PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
+T = TypeVar("T")
+_Moments = dict[int, dict[str, Tensor]]
+
+
+class _Scaler(TypedDict, total=False):
+    """The state of fp16's scaler; empty where there is none."""
+
+    scale: Annotated[float, Meta(gt=0, le=3.5e38)]
+    growth_factor: Amount
+    backoff_factor: Amount
+    growth_interval: Count
+    _growth_tracker: Count
+
+
+class _Counters(TypedDict):
+    """How far the run is."""
+
+    step: Count
+    images: Count
+    shown: Count
+    seconds: Amount
+
+
+class Data(TypedDict):
+    """What was trained on, and the place in it."""
+
+    pictures: Count
+    fingerprint: str
+    epoch: Annotated[int, Meta(ge=0, lt=2**20)]
+    position: Count
+
+
+class _Saved(TypedDict):
+    """What a checkpoint holds."""
+
+    generator: dict[str, Tensor]
+    discriminator: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    g_optimizer: _Moments
+    d_optimizer: _Moments
+    scaler: _Scaler
+    counters: _Counters
+    totals: Tensor
+    counted: list[Count]
+    data: Data
+    random: Streams
+    rollbacks: Annotated[int, Meta(ge=0, le=MAX_ROLLBACKS)]
+    best: tuple[Finite, Finite, str] | None
+    told: list[str]
+    pending: list[Warned]
+    last_look: Count | None
 
 
 def save_checkpoint(state: TrainingState, run: Run) -> None:
@@ -58,44 +115,68 @@ def load_checkpoint(state: TrainingState, run: Run) -> Diagnostic | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint as a dictionary of tensors and plain values, on the CPU.
+    """Read a checkpoint, on the CPU; its tensors have yet to be compared with those of a run.
 
     Raises:
-        GanlibError: it is missing, damaged, of another version of ganlib, or holds something that could run
-            code.
+        GanlibError: it is missing, damaged, of another version of ganlib, or holds more than plain tensors
+            and values, or tensors that claim more memory than the file has bytes.
     """
-    if found := damage(path):
+    values = _unpickled(path)
+    schema = values.get("schema")
+    if not isinstance(schema, int) or schema != _SCHEMA:
+        raise GanlibError(
+            f"'{path}' was written by another version of ganlib (schema {reprlib.repr(schema):.40}, not "
+            f"{_SCHEMA}): go on with that version, or start anew in another folder. The generators of the "
+            "run still open."
+        )
+    try:
+        saved = cast(dict[str, Any], _shaped(values, _Saved))
+        _check_storage(saved, path.stat().st_size)
+    except ValueError as error:
+        raise GanlibError(f"'{path}' is no checkpoint of ganlib, or a damaged one: {error}.") from error
+    return saved
+
+
+def trained_on(run: Run) -> Data | None:
+    """Read what the newest sound checkpoint says of the pictures: how many, and their fingerprint."""
+    for path in run.checkpoints:
+        with suppress(GanlibError, ValueError):
+            return _shaped(_unpickled(path).get("data"), Data)
+    return None
+
+
+def _shaped(values: Any, shape: type[T]) -> T:
+    try:
+        return msgspec.convert(values, shape)
+    except (IndexError, TypeError, RuntimeError) as error:  # a tensor asked for its fields
+        raise ValueError(str(error)) from error
+
+
+def _unpickled(path: Path) -> dict[str, Any]:
+    if found := damage(path) or _refusal(path):
         raise GanlibError(f"'{path}' {found}.")
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise GanlibError(
-            f"'{path}' was refused: it holds more than numbers, which could run code when it is opened. "
-            "No checkpoint of ganlib does: take your own copy of it."
-        ) from error
     except Exception as error:  # torch's reader may raise nearly anything at a file made to confuse it
         reason = str(error).partition("\n")[0]
         raise GanlibError(f"'{path}' is no checkpoint, or a damaged one: {reason}.") from error
     if not isinstance(values, dict):
         raise GanlibError(f"'{path}' is no checkpoint of ganlib: it holds a {type(values).__name__}.")
-    schema = values.pop("schema", None)
-    if not isinstance(schema, int) or schema != _SCHEMA:
-        raise GanlibError(
-            f"'{path}' was written by another version of ganlib (schema {schema!r:.40}, not {_SCHEMA}): go "
-            "on with that version, or start anew in another folder. The generators of the run still open."
-        )
     return values
 
 
 def damage(path: Path) -> str | None:
     """Say what is wrong with the file, by its length and the checksums that it holds; None if it is whole."""
+    if not path.is_file():
+        return "is missing"
     try:
         with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
                 return "is damaged: it is compressed, which no checkpoint is"
+            if sum(entry.file_size for entry in entries) > path.stat().st_size:
+                return "is damaged: its parts lie one over the other"
             broken = archive.testzip()
-    except FileNotFoundError:
-        return "is missing"
     except zipfile.BadZipFile:
         return "is cut short or damaged"
     except (OSError, RuntimeError, ValueError, EOFError, OverflowError) as error:
@@ -103,23 +184,49 @@ def damage(path: Path) -> str | None:
     return f"is damaged: the checksum of {broken} is wrong" if broken else None
 
 
+def _refusal(path: Path) -> str | None:
+    """Say what a list of contents asks for that no checkpoint does, even of what torch would allow it."""
+    with zipfile.ZipFile(path) as archive:
+        lists = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
+        if sum(entry.file_size for entry in lists) > _LARGEST_LIST:
+            return "is damaged: its list of contents is too long"
+        try:
+            names = {str(name) for entry in lists for name in _globals(archive.read(entry))}
+        except ValueError as error:
+            return f"is damaged: its list of contents cannot be read ({error})"
+    for name in sorted(names):
+        if isinstance(getattr(torch, kind := name.removeprefix("torch "), None), torch.dtype):
+            return f"holds weights in {kind}: only fp32, fp16 and bf16 open"
+        if not _PLAIN.fullmatch(name):
+            return (
+                f"was refused: it holds more than numbers ({name}), which could run code when it is opened. "
+                "No checkpoint of ganlib does: take your own copy of it"
+            )
+    return None
+
+
+def _globals(pickled: bytes) -> Iterator[object]:
+    """What a pickle asks for by name; None where the name is made while it is read."""
+    return (name for code, name, _ in pickletools.genops(pickled) if "GLOBAL" in code.name)
+
+
 def _load(state: TrainingState, path: Path) -> None:
-    values = read_checkpoint(path)
-    try:
-        _check(values, state)
-    except (ValueError, TypeError, RuntimeError, KeyError, OverflowError) as error:
-        reason = str(error).partition("\n")[0]
-        raise GanlibError(
-            f"'{path}' does not fit its recipe: {reason}. Put the right one back; a run of nets of your own "
-            "goes on with the same nets."
-        ) from error
-    data = values["data"]
+    saved = read_checkpoint(path)
+    data = saved["data"]
     if data["fingerprint"] != state.batches.fingerprint:
         raise GanlibError(
             f"The run '{path.parent}' was trained on {data['pictures']} other pictures than the "
             f"{len(state.batches)} of this set: name the same pictures, or another run folder."
         )
-    state.load_state_dict(values)
+    try:
+        _check(saved, state)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise GanlibError(
+            f"'{path}' does not fit its recipe: {reason}. Put the right one back; a run of nets of your own "
+            "goes on with the same nets."
+        ) from error
+    state.load_state_dict(saved)
 
 
 def _older_one(state: TrainingState, run: Run, damage: str) -> Diagnostic:
@@ -130,80 +237,58 @@ def _older_one(state: TrainingState, run: Run, damage: str) -> Diagnostic:
     )
 
 
-def _check(values: dict[str, Any], state: TrainingState) -> None:
-    """Raise `ValueError` or `TypeError` unless a run such as that of `state` could have saved `values`."""
-    own = state.state_dict()
-    moments = {"g_optimizer": state.nets()["generator"], "d_optimizer": state.nets()["discriminator"]}
-    lenient = {"random", "best", "told", "pending", "last_look", "scaler", *moments}
-    _alike(values, own | {name: values.get(name) for name in lenient}, "the checkpoint")
-    for name, net in moments.items():
-        _check_moments(values[name], net, state.recipe.betas[0] > 0, name)
-    if values["scaler"]:
-        _keys(values["scaler"], _SCALER, "scaler")
-        _numbers(values["scaler"].values(), "scaler")
-    _numbers([*values["counters"].values(), *values["counted"], values["last_look"] or 0], "a counter")
-    _numbers([values["rollbacks"]], "rollbacks", MAX_ROLLBACKS)
-    _numbers([values["data"]["epoch"]], "the epoch", _MOST_EPOCHS)
-    _numbers([values["data"]["position"]], "the position", values["data"]["pictures"])
-    if values["best"] is not None:
-        _alike(values["best"], list(Best(0.0, 0.0)), "the best")
-        if not all(map(math.isfinite, values["best"][:2])):
-            raise ValueError("the best is no number")
-    for diagnostic in values["pending"]:
-        _alike(diagnostic, Diagnostic("", "", "").to_json(), "a diagnostic")
-    _alike(values["told"], ["" for _ in values["told"]], "told")
-    state.rng.check(values["random"])
+def _check_storage(saved: dict[str, Any], size: int) -> None:
+    """Raise `ValueError` if tensors claim more than a file of `size` bytes holds, as views of a few may."""
+    nets = [*saved["generator"].values(), *saved["discriminator"].values(), *saved["ema"].values()]
+    moments = [*saved["g_optimizer"].values(), *saved["d_optimizer"].values()]
+    tensors = [*nets, *(tensor for one in moments for tensor in one.values()), saved["totals"]]
+    tensors += [stream for stream in saved["random"].values() if isinstance(stream, Tensor)]
+    claimed = {(tensor.data_ptr(), tensor.shape): tensor.nbytes for tensor in tensors}  # weights may be tied
+    if sum(claimed.values()) > size:
+        raise ValueError("its tensors claim more memory than the file has bytes")
 
 
-def _alike(found: Any, wanted: Any, where: str) -> None:
-    """Raise `ValueError` unless `found` has the keys, shapes and types of `wanted`, all the way down."""
-    if found is wanted:
-        return
-    if isinstance(wanted, Tensor):
-        _check_tensor(found, wanted, where)
-    elif isinstance(wanted, dict):
-        _keys(found, set(wanted), where)
-        for name, value in wanted.items():
-            _alike(found[name], value, f"{where}'s {name}")
-    elif type(found) is not type(wanted):
-        raise ValueError(f"{where} is {found!r:.40}")
-    elif isinstance(wanted, list):
-        for one, other in zip(found, wanted, strict=True):
-            _alike(one, other, where)
+def _check(saved: dict[str, Any], state: TrainingState) -> None:
+    """Raise `ValueError` or the like unless a run such as that of `state` could have saved this."""
+    nets = state.nets()
+    for name, net in nets.items():
+        _check_tensors(saved[name], net.state_dict(), f"the {name}'s")
+    for name, net in (("g_optimizer", nets["generator"]), ("d_optimizer", nets["discriminator"])):
+        _check_moments(saved[name], net, state.recipe.betas[0] > 0, name)
+    _check_tensors({"totals": saved["totals"]}, {"totals": state.totals}, "the")
+    if saved["scaler"] and set(saved["scaler"]) != set(_Scaler.__annotations__):
+        raise ValueError("its scaler lacks something")
+    if len(saved["counted"]) != len(state.counted):
+        raise ValueError("its counts are more or fewer")
+    if saved["data"]["position"] > len(state.batches):
+        raise ValueError("its place lies beyond the pictures")
+    state.rng.check(saved["random"])
 
 
-def _keys(found: Any, wanted: set[Any], where: str) -> None:
-    if not isinstance(found, dict) or (strange := wanted ^ set(found)):
-        what = f": {', '.join(sorted(map(repr, strange))[:3])}" if isinstance(found, dict) else ""
-        raise ValueError(f"{where} lacks something or has too much{what}")
+def _check_tensors(found: dict[str, Tensor], wanted: dict[str, Tensor], where: str) -> None:
+    """Raise `ValueError` unless these are the names, shapes and types that are wanted, and all are finite."""
+    if strange := sorted(set(found) ^ set(wanted)):
+        raise ValueError(f"{where} {strange[0]!r:.80} is too much or missing")
+    for name, tensor in found.items():
+        own = wanted[name]
+        if tensor.shape != own.shape or tensor.dtype != own.dtype:
+            raise ValueError(
+                f"{where} {name} is {tensor.dtype} of shape {tuple(tensor.shape)} and should be {own.dtype} "
+                f"of shape {tuple(own.shape)}"
+            )
+        if not tensor.isfinite().all():
+            raise ValueError(f"{where} {name} holds a NaN or an infinity")
 
 
-def _check_tensor(found: Any, wanted: Tensor, where: str) -> None:
-    if not isinstance(found, Tensor) or found.layout != torch.strided:
-        raise ValueError(f"{where} is no plain tensor")
-    if found.shape != wanted.shape or found.dtype != wanted.dtype:
-        raise ValueError(
-            f"{where} is {found.dtype} of shape {tuple(found.shape)} and should be {wanted.dtype} of shape "
-            f"{tuple(wanted.shape)}"
-        )
-
-
-def _check_moments(found: Any, net: nn.Module, first: bool, where: str) -> None:
+def _check_moments(found: dict[int, dict[str, Tensor]], net: nn.Module, first: bool, where: str) -> None:
     """Raise `ValueError` if this is not the state of an Adam that has the net's parameters."""
-    parameters = list(net.parameters())
-    if not isinstance(found, dict) or not set(found) <= set(range(len(parameters))):
+    parameters = dict(enumerate(net.parameters()))
+    if not set(found) <= set(parameters):
         raise ValueError(f"{where} is of other parameters")
-    for n, moment in found.items():
-        wanted = {"step": torch.zeros(()), **dict.fromkeys(_MOMENTS[0 if first else 1 :], parameters[n].data)}
-        if not first and isinstance(moment, dict):
-            moment = {name: value for name, value in moment.items() if name != _MOMENTS[0]}
-        _alike(moment, wanted, f"{where}'s state of parameter {n}")
-
-
-def _numbers(found: Any, where: str, most: float = math.inf) -> None:
-    """Raise `ValueError` unless all are finite numbers from 0 to `most`."""
-    for value in found:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{where} is {value!r:.40}")
-        if not (math.isfinite(value) and 0 <= value <= most):
-            raise ValueError(f"{where} is {value!r:.40}")
+    for n, moments in found.items():
+        wanted = {"step": torch.zeros(()), "exp_avg_sq": parameters[n].data}
+        if first or "exp_avg" in moments:  # left out where beta1 is 0, but older files may hold it
+            wanted["exp_avg"] = parameters[n].data
+        _check_tensors(moments, wanted, f"{where}'s parameter {n}:")
+        if moments["exp_avg_sq"].lt(0).any() or not 0 <= moments["step"] <= _MOST_STEPS:
+            raise ValueError(f"{where}'s parameter {n} has a negative square, or steps that none takes")

@@ -31,6 +31,7 @@ _BEGINNING = 8  # rows: so long D may be far ahead of a G that still makes grey
 _PATIENCE = 16
 _LEAST_STEPS = 600  # with large batches a thousand pictures are few steps
 
+_VERDICTS = ("real_probability", "fake_probability", "g_loss")
 _FAR_AHEAD = 0.9  # of D(x) - D(G(z))
 _AHEAD = 0.5
 _SWING = 0.4
@@ -58,7 +59,7 @@ def diagnose(rows: Sequence[_Row]) -> list[Diagnostic]:
 
 def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     """D is all but certain, thousand after thousand, while the score does not get better."""
-    recent = [row for row in rows[_BEGINNING:][-_RECENT:] if _has(row, "real_probability", "g_loss")]
+    recent = [row for row in rows[_BEGINNING:][-_RECENT:] if _has(row, *_VERDICTS)]
     if len(recent) < _RECENT or _mean_lead(recent) < _FAR_AHEAD:
         return None
     if _gets_better(rows) or _no_gradient(rows):

@@ -3,14 +3,26 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 _NUMPY_SEEDS = 2**32
 _NUMPY_WORDS = 624  # of the Mersenne twister's state (Matsumoto & Nishimura 1998)
+_Gauss = Annotated[float, Meta(ge=-40, le=40)]  # the second of a pair of normal numbers
+
+
+class Streams(TypedDict, total=False):
+    """Where the random streams of a run stand, as a checkpoint holds them."""
+
+    python: tuple[int, tuple[int, ...], _Gauss | None]
+    numpy: tuple[str, list[int], int, int, _Gauss]
+    cpu: Required[Tensor]
+    cuda: Tensor
+    mps: Tensor
 
 
 class RunRng:
@@ -60,9 +72,7 @@ class RunRng:
             self._own = {**self._own, **_copied(state)}
 
     def check(self, state: dict[str, Any]) -> None:
-        """Raise `ValueError` or `TypeError` if `state` is none that `load_state_dict` could go to."""
-        if not isinstance(state, dict) or "cpu" not in state:
-            raise ValueError("the random state has no stream of torch")
+        """Raise `ValueError` or the like if `load_state_dict` could not go to `state`, a `Streams`."""
         if "python" in state:
             random.Random().setstate(_python(state["python"]))
         if "numpy" in state:

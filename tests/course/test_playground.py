@@ -1,6 +1,7 @@
 """The playground: what the sliders say is trained, live, stopped and looked back at; on both ipywidgets."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from traitlets import TraitError
 
 from ganlib.course.playground import Playground
 from ganlib.course.toy import (
@@ -64,6 +66,20 @@ def test_every_slider_has_its_say(playground):
     assert steps(playground) == [0, 2, 4, 6]
     assert torch.equal(playground.snapshots[-1].points, gan.snapshot().points)
     assert "of 32 modes of the spiral" in repr(playground)
+
+
+def test_a_choice_that_python_takes_away_is_put_back(playground):
+    for name, value in OTHERS.items():
+        control = part(playground.box, name.replace("_", "-"))
+        with suppress(TraitError):  # which a slider raises itself
+            control.value = None
+        with pytest.raises(TraitError):
+            control.value = "no such thing"
+        assert playground.settings == ToySettings()
+        control.value = value
+        control.value = getattr(ToySettings(), name)
+    part(playground.box, "train").click()
+    assert steps(playground) == [0, 2, 4, 6]
 
 
 def test_it_begins_with_the_settings_that_it_is_given():

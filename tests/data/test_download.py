@@ -68,7 +68,7 @@ def _no_secret_gets_out(tmp_path, home, capfd, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG)
     said, new = [], GanlibError.__init__
     monkeypatch.setattr(
-        GanlibError, "__init__", lambda self, *args: said.append(str(args)) or new(self, *args), raising=False
+        GanlibError, "__init__", lambda self, *args: new(self, *args) or said.append(str(self)), raising=False
     )
     yield
     said += [*capfd.readouterr(), caplog.text]
@@ -482,3 +482,50 @@ def test_what_cannot_be_loaded_is_a_sentence(rows, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(GanlibError, match="'python -m pip install datasets'"):
         HuggingFacePictures("ada/art")
+
+
+# Secrets within links, and within what clients say
+
+LINK = f"https://ada:{KEY}@www.kaggle.com/datasets/ada/art?token={TOKEN}"
+LINKS = (LINK, LINK.replace("datasets/ada/art", "docs"), LINK.replace("www.kaggle.com", "127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("via", [None, "kaggle", "opendatasets", "huggingface"])
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_with_secrets_is_told_without_them(link, via, capfd):
+    assert main(["prepare", link, *(["--via", via] if via else [])]) == 2
+    assert "ganlib: " in capfd.readouterr().err  # and the fixture above looks for secrets everywhere
+
+
+def test_a_link_with_secrets_leaves_none_in_folders_and_manifests(site, tmp_path):
+    site.archive = made.zip_of({f"art/{seed:02d}.png": png(seed) for seed in range(70)})
+    art = load_art(f"{site.url}/storage/a.zip?token={TOKEN}", 32, via="opendatasets")
+    assert len(art) == 70
+    assert TOKEN not in art.manifest.source
+
+
+def test_the_words_of_clients_are_told_without_the_tokens_of_files_and_of_colab(home, monkeypatch):
+    put_pair(home / ".kaggle")
+    (home / ".kaggle" / "access_token").write_text(TOKEN)
+    for secret in (TOKEN, KEY):
+        error = download._ClientError("ada/art", "broken", f"ConnectionError: refused {secret} today")
+        assert "refused … today" in str(error)
+
+
+def test_hugging_face_s_words_are_told_without_tokens(monkeypatch):
+    import datasets
+
+    def fail(source):
+        raise ValueError(f"401 for url https://ada:{KEY}@huggingface.co/a?token={TOKEN} with Bearer {KEY}")
+
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    with pytest.raises(GanlibError, match="401 for url"):
+        HuggingFacePictures(f"https://ada:{KEY}@huggingface.co/datasets/a/b")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "null", '{"place": 5}', "{"])
+def test_a_damaged_report_of_a_client_is_a_sentence(tmp_path, monkeypatch, text):
+    program = f"import sys; open(sys.argv[3], 'w').write({text!r})"
+    monkeypatch.setattr(download, "_PROCESS", program.replace("{", "{{").replace("}", "}}"))
+    with pytest.raises(GanlibError):
+        fetch("ada/art")

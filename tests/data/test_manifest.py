@@ -10,7 +10,7 @@ from ganlib.errors import GanlibError
 def manifest():
     files = [
         Entry("a.png", 0, width=80, height=60),
-        Entry("b\udcff.png", 1, count=3, width=80, height=60, duplicate_of="a.png"),
+        Entry("b\\xff.png", 1, count=3, width=80, height=60, duplicate_of="a.png"),
         Entry("c\n.png", 4, near_duplicate_of="a.png"),
         Entry("d.txt", reason="not a picture"),
         Entry("e.jpg", reason="truncated: the file ends too early"),

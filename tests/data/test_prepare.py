@@ -145,7 +145,7 @@ def test_half_a_set_is_never_taken_for_whole(folder, damage):
 class Interrupted:
     """A source in whose middle somebody presses Ctrl-C."""
 
-    name, place = "interrupted", "here"
+    name, place, one_by_one = "interrupted", "here", False
 
     def __init__(self, after):
         self.after = after
@@ -192,6 +192,22 @@ def test_an_interrupt_at_the_last_moment_leaves_no_old_manifest_beside_new_pictu
         with pytest.raises(KeyboardInterrupt):
             prepare(folder, Settings(32, "stretch", at_least=1), out)
     assert files_of(prepare(folder, FEW, out)) == whole
+
+
+def test_what_a_killed_process_left_is_removed_even_if_nothing_has_changed(folder):
+    out = prepare(folder, FEW)
+    (out / ".images.part.npy").write_bytes(bytes(1000))
+    assert set(files_of(prepare(folder, FEW))) == {"images.npy", "manifest.json"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
+def test_after_a_kill_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path):
+    command = [sys.executable, "-m", "tests.data.killed", tmp_path, "12", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert result["moments"] > 30
+    assert result["killed"] == 12
+    assert result["other"] == []
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(folder, tmp_path, monkeypatch):

@@ -173,15 +173,15 @@ def test_what_is_no_file_in_a_tar_is_not_followed(tmp_path, kind):
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch, pack):
-    monkeypatch.setattr(module, "_LARGEST_FILE", 50_000)
+    monkeypatch.setattr(module, "most_waiting", lambda: 50_000)
     path = pack(tmp_path / "bomb.any", [*FILES, ("bomb.png", bytes(50_001))])
     art, refused = prepared(path)
     assert len(art) == 3
-    assert refused == {"bomb.png": "larger than 512 MiB when unpacked"}
+    assert refused == {"bomb.png": "too large: raise GANLIB_MEMORY_GIB"}
 
 
 def test_a_table_of_contents_that_lies_about_sizes_is_found_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_LARGEST_FILE", 50_000)
+    monkeypatch.setattr(module, "most_waiting", lambda: 50_000)
     path = zipped(tmp_path / "liar.zip", [*FILES, ("bomb.png", bytes(200_000))])
     packed = bytearray(path.read_bytes())
     entry = packed.rfind(b"PK\1\2")

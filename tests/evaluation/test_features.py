@@ -1,18 +1,18 @@
 """What extractors see, and what they say when they cannot."""
 
+import hashlib
 import re
 import shutil
 import socket
 import sys
 from importlib.resources import files
 from pathlib import Path
-from zipfile import BadZipFile
+from pickle import UnpicklingError
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 import ganlib
@@ -118,7 +118,7 @@ def test_what_are_no_pictures_is_refused(look, shape):
 
 
 def test_an_unknown_extractor_is_refused():
-    with pytest.raises(GanlibError, match="no extractor 'vgg': choose lite0, inception or dinov2"):
+    with pytest.raises(GanlibError, match="no extractor 'vgg': choose lite0 or inception"):
         get_extractor("vgg")
 
 
@@ -129,11 +129,19 @@ def test_a_missing_package_is_named(monkeypatch, package):
         get_extractor("lite0")
 
 
-@pytest.mark.parametrize("name", ["inception", "dinov2"])
-def test_a_missing_torch_fidelity_is_named(monkeypatch, name):
+def test_a_missing_torch_fidelity_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    with pytest.raises(GanlibError, match=f"{name} needs a package .*pip install torch-fidelity$"):
-        get_extractor(name)
+    with pytest.raises(GanlibError, match=r"inception needs a package .*pip install torch-fidelity$"):
+        get_extractor("inception")
+
+
+def test_no_code_is_fetched_from_a_hub(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("code was fetched")
+
+    monkeypatch.setattr(torch.hub, "load", never)
+    with pytest.raises(GanlibError, match="no extractor 'dinov2': choose lite0 or inception"):
+        get_extractor("dinov2")
 
 
 @pytest.fixture
@@ -163,43 +171,79 @@ def test_missing_weights_are_noticed(weights):
         get_extractor("lite0", "cpu")
 
 
-@pytest.mark.parametrize("name", ["inception", "dinov2"])
-def test_without_a_network_a_sentence_says_what_to_do(no_network, name):
-    with pytest.raises(
-        GanlibError, match=rf"weights of {name} could not be fetched or .*lite0, which needs no"
-    ):
-        get_extractor(name, "cpu")
+def test_without_a_network_a_sentence_says_what_to_do(no_network):
+    with pytest.raises(GanlibError, match=r"inception could not be fetched .*lite0, which needs no network"):
+        get_extractor("inception", "cpu")
 
 
-@pytest.mark.parametrize("left", [b"", b"<html>log in first</html>", b"PK\x03\x04 cut off"])
-def test_weights_that_a_broken_download_left_are_named(left, no_network, monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    folder.mkdir(parents=True)
-    (folder / Path(URL_INCEPTION_V3).name).write_bytes(left)
-    said = (
-        rf"inception could not be fetched or read \(.+\): delete what .* left in '{re.escape(str(tmp_path))}"
-    )
+@pytest.fixture
+def inception(monkeypatch, tmp_path):
+    """Where torch-fidelity keeps its weights; there are none."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name
+
+
+class Code:
+    """What a pickle runs when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("left", [b"", b"<html>log in first</html>", b"PK\x03\x04 cut off", {}])
+def test_weights_that_are_not_those_of_torch_fidelity_are_not_read(left, inception, monkeypatch):
+    put(inception, left)
+    monkeypatch.setattr(torch, "load", None)
+    said = rf"'{re.escape(str(inception))}' is damaged, its SHA-256 .*; delete it, connect to the internet"
     with pytest.raises(GanlibError, match=said):
         get_extractor("inception", "cpu")
 
 
-def test_a_broken_download_of_dinov2_is_named_too(monkeypatch):
-    def broken(*_):
-        raise BadZipFile("File is not a zip file")
+@pytest.mark.parametrize("is_known", [False, True])
+def test_no_code_in_weights_is_run(is_known, inception, monkeypatch, tmp_path):
+    sha256 = put(inception, {"fc.bias": Code(tmp_path / "was run")})
+    if is_known:
+        monkeypatch.setattr(features, "_INCEPTION_SHA256", sha256)
+    with pytest.raises(UnpicklingError if is_known else GanlibError):
+        get_extractor("inception", "cpu")
+    assert not (tmp_path / "was run").exists()
 
-    monkeypatch.setattr("torch_fidelity.FeatureExtractorDinoV2", broken)
-    with pytest.raises(
-        GanlibError, match=r"dinov2 could not be fetched or read \(File is not a zip file\): d"
-    ):
-        get_extractor("dinov2", "cpu")
+
+def test_a_download_is_checked_by_all_of_its_sha256(inception, monkeypatch):
+    asked = []
+
+    def download(url, path, sha256):
+        asked.append((url, Path(path), sha256))
+        raise RuntimeError("invalid hash value")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with pytest.raises(GanlibError, match=r"could not be fetched \(invalid hash value\)"):
+        get_extractor("inception", "cpu")
+    assert asked == [(URL_INCEPTION_V3, inception, features._INCEPTION_SHA256)]
+    assert len(features._INCEPTION_SHA256) == 64
+    assert f"-{features._INCEPTION_SHA256[:8]}.pth" in URL_INCEPTION_V3  # torch.hub's custom
 
 
-def test_inception_is_called_as_torch_fidelity_wants(monkeypatch, portraits):
-    from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
+def test_inception_is_called_as_torch_fidelity_wants(monkeypatch, inception, portraits):
+    from torch_fidelity import FeatureExtractorInceptionV3
 
-    monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *_, **__: {})
-    monkeypatch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+    monkeypatch.setattr(features, "_INCEPTION_SHA256", put(inception, {"bias": torch.ones(2)}))
+    read = []
+    monkeypatch.setattr(
+        FeatureExtractorInceptionV3, "load_state_dict", lambda _, weights: read.append(weights)
+    )
     look = get_extractor("inception", "cpu")
     seen = look(portraits[:3])
     assert (look.name, look.side, seen.shape) == ("inception", 299, (3, 2048))
@@ -209,22 +253,5 @@ def test_inception_is_called_as_torch_fidelity_wants(monkeypatch, portraits):
         assert torch.allclose(seen, look._net(bytes_)[0], atol=1e-6)  # it does the resizing
     assert seen.isfinite().all()
     assert seen.std(0).max() > 0
-
-
-def test_dinov2_is_called_as_torch_fidelity_wants(monkeypatch, portraits):
-    asked = []
-
-    class Stub(nn.Module):
-        def forward(self, pictures):
-            asked.append(pictures)
-            return pictures.mean((2, 3))
-
-    def load(repository, name):
-        assert (repository, name) == ("facebookresearch/dinov2", "dinov2_vits14")
-        return Stub()
-
-    monkeypatch.setattr(torch.hub, "load", load)
-    look = get_extractor("dinov2", "cpu")
-    assert (look.name, look.side, look(portraits[:3]).shape) == ("dinov2", 224, (3, 3))
-    assert asked[0].shape == (3, 3, 224, 224)
-    assert -2.2 < asked[0].min() < asked[0].max() < 2.7  # ImageNet's mean and spread are taken off
+    assert [*read[0]] == ["bias"]
+    assert torch.equal(read[0]["bias"], torch.ones(2))

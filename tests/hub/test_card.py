@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -154,7 +155,8 @@ def test_the_figures(run, quality):
     kid, baseline = (round(figures.kid.half.mean) for figures in (quality, quality.baseline))
     assert f"| KID at half size, times 1,000 (0 is as real) | {kid:,} | {baseline:,} |" in text
     assert f"| recall (low: kinds of picture are left out) | 0.85 | {quality.baseline.recall:.2f} |" in text
-    assert f"As `lite0` sees 60 of its pictures next to {quality.real:,} {quality.real_are}" in text
+    seen = f"As `lite0` sees 60 of its pictures next to {quality.real:,} {quality.real_are}"
+    assert seen in text.replace("\\-", "-")
     assert text.partition("## Known faults\n\n")[2].startswith("- It knows nothing but")
 
 
@@ -198,7 +200,10 @@ def test_warnings_of_the_training_are_faults_with_their_time(run):
 
 def test_the_best_weights_are_told_of_as_they_were_then(run, tmp_path):
     late = {"name": "worse", "seen": "It is past its best.", "advice": "Stop."}
-    rows = [{"step": 3, "kimg": 40.0, "seconds": 600.0}, {"step": 6, "kimg": 90.0, "warnings": [late]}]
+    rows = [
+        {"step": 3, "kimg": 40.0, "seconds": 600.0},
+        {"step": 6, "kimg": 90.0, "seconds": 900.0, "warnings": [late]},
+    ]
     run.log_file.write_text("".join(json.dumps({"seconds": 900.0} | row) + "\n" for row in rows))
     run.save_generator(run.recipe().generator(), 40.0, run.best_file)
     folder = ganlib.share(run, best=True, out=tmp_path / "best")
@@ -241,3 +246,26 @@ def test_odd_names_break_neither_heading_nor_table(run, tmp_path):
     text = card_of(odd, data="a\\|b\nc|d")
     assert "\n# two lines\n" in text
     assert "| trained on | a\\\\\\|b c\\|d |" in text
+
+
+def test_what_strangers_wrote_stays_text(run):
+    """Recipe, warnings and words about the pictures mean nothing in Markdown, wherever they stand."""
+    bad = "x\n\n# Owned <script>alert(1)</script> | ![p](http://e.org/p.png) `c` **b**\x1b[31m"
+    recipe = json.loads(run.recipe_file.read_text(encoding="utf-8"))
+    run.recipe_file.write_text(json.dumps(recipe | {"name": bad, "about": bad}))
+    warning = {"name": bad, "seen": bad, "advice": bad}
+    run.append_log({"step": 1, "kimg": 0.01, "seconds": 1.0, "warnings": [warning]})
+    text = card_of(run, data=bad, licence=bad)
+    assert text.count("\n# ") == 1 and "# soft\n" in text
+    assert "\x1b" not in text
+    prose = "".join(part for n, part in enumerate(text.split("`")) if n % 2 == 0)  # what is no code
+    for harm in ("<script", "](http", "**b"):
+        assert harm not in prose
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(len(re.split(r"(?<!\\)\|", line)) in {4, 5} for line in table)
+    assert "&lt;script" in text and "Seen in training" in text
+
+
+def test_a_name_of_a_folder_is_a_heading_and_nothing_else(run):
+    folder = run.folder.rename(run.folder.with_name("a\n# b <i>"))
+    assert "\n# a \\# b &lt;i" in card_of(ganlib.run.Run(folder))

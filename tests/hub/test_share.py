@@ -46,12 +46,12 @@ def test_what_version_0_1_shared_still_opens(run, tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("{", "is damaged or cut short"),
-        ("[]", "is damaged or cut short"),
-        ('{"recipe": 3}', "is this file damaged"),
-        ("{}", "is no generator of ganlib: it names no recipe"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"recipe": 3}', "is damaged"),
+        ("{}", "missing required field `recipe`"),
         ('{"recipe": {"name": "a", "secret": 1}}', "it has the field 'secret'"),
-        ('{"recipe": {"name": "wide", "width": 1000}}', "not hold the weights that its recipe 'wide' asks"),
+        ('{"recipe": {"name": "wide", "width": 256}}', "not hold the weights that its recipe 'wide' asks"),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_seen_before_any_memory_is_taken(run, config, message):

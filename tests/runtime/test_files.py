@@ -216,7 +216,7 @@ def test_the_hint_says_what_to_type_or_where_runs_are(drive, tmp_path):
     assert drive_hint(drive) == f"Runs are kept in Google Drive, in {workspace(drive)}."
 
 
-@pytest.mark.parametrize("name", ["a" * 256, "ä" * 128, "deep/" * 1000, "nul\0", "a" * 5000])
+@pytest.mark.parametrize("name", ["a" * 256, "ä" * 128, "deep/" * 1000, "nul\0", "a" * 5000, "\ud800"])
 def test_a_name_that_no_file_can_have_is_refused(name):
     with pytest.raises(GanlibError, match=r"cannot be the name of a file"):
         expand_home(name)

@@ -17,7 +17,7 @@ def test_curves_leave_out_what_was_not_played_and_may_be_logarithmic(tmp_path, r
     run.start(replace(recipe, steps_in="epochs"))
     for step in range(6):
         d_plays = step % 2 == 0
-        row = {"step": 10 * step, "kimg": 1.0, "real_probability": 0.6 if d_plays else None}
+        row = {"step": 10 * step, "kimg": 1.0, "seconds": 1.0, "real_probability": 0.6 if d_plays else None}
         losses = {"d_loss": 10.0**-step if d_plays else None, "g_loss": None if d_plays else 2.0}
         run.append_log({**row, **losses, "fake_probability": 0.4})
     figure = curves(run)

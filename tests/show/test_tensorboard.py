@@ -101,7 +101,14 @@ def test_a_run_that_began_without_events_brings_its_log_along(recipe, art, tmp_p
 
 
 def row(step, **columns):
-    return {"step": step, "kimg": step / 1000, "d_loss": float(step), "score": None, **columns}
+    return {
+        "step": step,
+        "kimg": step / 1000,
+        "seconds": 1.0,
+        "d_loss": float(step),
+        "score": None,
+        **columns,
+    }
 
 
 def opened(recipe, art, folder):

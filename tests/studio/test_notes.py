@@ -9,6 +9,7 @@ from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.latent.sampling import sample_latent
 from ganlib.run import load_generator
 from ganlib.studio.notes import Notes, read_notes, write_notes
+from ganlib.studio.state import MOST_NOTED
 
 AXES = torch.eye(4)
 
@@ -50,6 +51,11 @@ def test_names_of_other_directions_stay_and_new_ones_replace_old():
     notes = notes.with_names(directions(1, 2), ["grin", "glasses"])
     assert notes.names_for(directions(0, 1, 2)) == ["hair", "grin", "glasses"]
     assert len(notes.names) == 3
+
+
+def test_the_oldest_of_too_many_names_go():
+    notes = Notes([("old", AXES[0])] * MOST_NOTED, []).with_names(directions(1), ["new"])
+    assert [name for name, _ in notes.names] == ["new"] + ["old"] * (MOST_NOTED - 1)
 
 
 GOOD = {"schema": 1, "directions": [{"name": "hair", "vector": [1, 0, 0, 0]}], "favourites": [[0, 1, 2, 3]]}

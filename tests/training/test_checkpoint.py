@@ -1,19 +1,24 @@
+import copy
+import math
 import os
 import shutil
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate, load_latent
-from ganlib.recipes import get_recipe
+from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run, load_generator
 from ganlib.training.callbacks import Callback
-from ganlib.training.checkpoint import damage, load_checkpoint, read_checkpoint, save_checkpoint
+from ganlib.training.checkpoint import damage, load_checkpoint, read_checkpoint, save_checkpoint, trained_on
 from ganlib.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("full_length")
@@ -157,7 +162,6 @@ MISFITS = {
     "something else": lambda values: {"weights": torch.zeros(3)},
     "no random state": leave_out("random"),
     "no average": leave_out("ema"),
-    "one part too many": put("more", 1),
     "a weight of another shape": put("generator", "main.0.weight", torch.zeros(3, 3)),
     "a weight of another type": put("generator", "main.0.weight", torch.zeros(8, 16, 4, 4).double()),
     "a weight that is none": put("generator", "main.0.weight", 5),
@@ -232,7 +236,7 @@ def test_the_largest_states_of_64_px_are_small_enough_for_a_drive(name, tmp_path
 def test_a_wider_net_s_checkpoint_is_refused(run, recipe, art):
     wide = open_run(replace(recipe, width=8), art, run.folder.parent / "wide")
     with pytest.raises(
-        GanlibError, match=r"does not fit its recipe: the checkpoint's generator's main\.0\.weight is torch"
+        GanlibError, match=r"does not fit its recipe: the generator's main\.0\.weight is torch"
     ):
         load_checkpoint(wide.state, run)
 
@@ -272,5 +276,180 @@ def test_no_tensor_of_the_file_is_copied_before_it_is_checked(run, recipe, art, 
     """A file that claims a large tensor costs no memory: it is refused from what it says of itself."""
     claimed = torch.zeros(1).expand(2**40)  # four tebibytes, if they were there
     change(run.checkpoint_file, put("totals", claimed))
-    with pytest.raises(GanlibError, match=r"totals is torch\.float32 of shape"):
+    with pytest.raises(GanlibError, match="claim more memory than the file has bytes"):
         open_run(recipe, art, run.folder)
+
+
+def with_list(path, pickled):
+    """A checkpoint whose list of contents is another, and whose checksums fit."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/version", "3\n")
+
+
+EIGHT_GIB = b"\x8a\x05\x00\x00\x00\x00\x02\x85R."  # call what stands before it with 2**33
+BOMBS = {
+    "eight gibibytes of nothing": b"\x80\x02cbuiltins\nbytearray\n" + EIGHT_GIB,
+    "a tensor as large": b"\x80\x02ctorch\nTensor\n" + EIGHT_GIB,
+    "a set": b"\x80\x02cbuiltins\nset\n]\x85R.",
+    "a name made on the way": b"\x80\x04\x8c\x02os\x94\x8c\x05mkdir\x94\x93\x94.",
+}
+
+
+@pytest.mark.parametrize("pickled", BOMBS.values(), ids=BOMBS)
+def test_what_no_checkpoint_asks_for_is_refused_before_it_is_made(run, recipe, art, pickled):
+    with_list(run.checkpoint_file, pickled)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(GanlibError, match="was refused: it holds more than numbers"):
+        open_run(recipe, art, run.folder)
+    assert psutil.Process().memory_info().rss - before < 200e6
+
+
+def test_a_list_of_contents_without_end_is_refused_quickly(run, recipe, art):
+    with_list(run.checkpoint_file, b"\x80\x02" + b"(" * 5_000_000)
+    with pytest.raises(GanlibError, match="its list of contents is too long"):
+        open_run(recipe, art, run.folder)
+
+
+def test_a_value_that_is_a_bomb_when_it_is_written_out_is_refused(run, recipe, art):
+    bomb = []
+    for _ in range(60):
+        bomb = [bomb, bomb]
+    for edit in (put("told", bomb), put("data", "fingerprint", bomb), put("schema", bomb)):
+        change(run.previous_checkpoint_file, lambda values: values)
+        with pytest.raises(GanlibError):
+            change(run.checkpoint_file, edit)
+            open_run(recipe, art, run.folder)
+        shutil.copy(run.previous_checkpoint_file, run.checkpoint_file)
+
+
+def test_parts_that_lie_one_over_the_other_are_noticed(run):
+    """A hundred names for the same megabyte would be a hundred megabytes in memory."""
+    content = bytearray()
+    with zipfile.ZipFile(buffer := BytesIO(), "w") as archive:
+        archive.writestr("archive/data/0", bytes(2**20))
+        (entry,) = archive.infolist()
+        for n in range(1, 100):
+            twin = copy.copy(entry)
+            twin.filename = twin.orig_filename = f"archive/data/{n}"
+            archive.filelist.append(twin)
+        archive._didModify = True
+    run.checkpoint_file.write_bytes(content + buffer.getvalue())
+    assert "one over the other" in damage(run.checkpoint_file)
+
+
+def claims(values):
+    """No more than a few bytes on the disk, and half a gibibyte in memory."""
+    wide = torch.zeros(1).expand(2**27)
+    values["random"]["cuda"] = wide
+    return values
+
+
+def overlapping(values):
+    pool = torch.zeros(3000)
+    return values | {"generator": {str(n): pool[n : n + 2000] for n in range(100)}}
+
+
+@pytest.mark.parametrize("edit", [claims, overlapping])
+def test_tensors_that_claim_more_than_the_file_holds_cost_nothing(run, recipe, art, edit):
+    everything = {"schema": 4, **read_checkpoint(run.checkpoint_file)}
+    for name in ("generator", "ema", "g_optimizer", "d_optimizer"):  # leave little that is honest
+        everything[name] = {}
+    torch.save(edit(everything), run.checkpoint_file)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(GanlibError, match="claim more memory"):
+        open_run(recipe, art, run.folder)
+    assert psutil.Process().memory_info().rss - before < 200e6
+
+
+def fill(name, value, *path):
+    def edit(values):
+        part = values
+        for key in path:
+            part = part[key]
+        part[name] = torch.full_like(part[name], value)
+        return values
+
+    return edit
+
+
+NUMBERS = {
+    "a weight that is NaN": fill("main.0.weight", math.nan, "generator"),
+    "an endless weight": fill("main.0.weight", math.inf, "discriminator"),
+    "an average that is NaN": fill("module.main.0.weight", math.nan, "ema"),
+    "statistics that are NaN": fill("main.1.running_var", math.nan, "generator"),
+    "sums that are NaN": fill("totals", math.nan),
+    "a first moment that is NaN": fill("exp_avg", math.nan, "g_optimizer", 0),
+    "a second moment that is NaN": fill("exp_avg_sq", math.nan, "d_optimizer", 0),
+    "a second moment below zero": fill("exp_avg_sq", -1.0, "g_optimizer", 0),
+    "steps beyond all": fill("step", 1e30, "g_optimizer", 0),
+    "steps that are NaN": fill("step", math.nan, "g_optimizer", 0),
+    "steps below zero": fill("step", -1.0, "d_optimizer", 0),
+    "a counter beyond all": put("counters", "images", 2**70),
+    "a counter that is half": put("counters", "step", 3.5),
+    "a counter that is true": put("counters", "shown", True),
+    "seconds that are NaN": put("counters", "seconds", math.nan),
+    "pictures that are a text": put("data", "pictures", "60"),
+    "no fingerprint": put("data", "fingerprint", 7),
+    "data that are a list": put("data", []),
+    "data that are a tensor": put("data", torch.zeros(2)),
+    "counters that are a tensor": put("counters", torch.zeros(0)),
+    "a place beyond these pictures, though not beyond those it names": lambda values: {
+        **values,
+        "data": {**values["data"], "pictures": 10**9, "position": 10**8},
+    },
+    "an endless best": put("best", [math.inf, 1.0, "kid"]),
+    "a gauss that is none": put("random", "python", (3, (0,) * 625, "x")),
+    "a scaler that is NaN": put("scaler", {"scale": math.nan}),
+    "a tensor without memory": put("totals", torch.zeros(4, device="meta")),
+    "a sparse tensor": put("totals", torch.zeros(4).to_sparse()),
+    **{
+        f"weights in {kind}": lambda values, kind=kind: put(
+            "generator", "main.0.weight", values["generator"]["main.0.weight"].to(kind)
+        )(values)
+        for kind in (torch.float8_e4m3fn, torch.float8_e5m2, torch.complex64, torch.bool, torch.int32)
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory):
+    recipe = Recipe("test", size=32, latent_dim=8, width=4, batch_size=16)
+    pictures = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    trainer = open_run(recipe, ImageDataset(pictures, "noise"), tmp_path_factory.mktemp("numbers") / "run")
+    trainer.fit(kimg=0.05)
+    return trainer, trainer.run.checkpoint_file.read_bytes()
+
+
+@pytest.mark.parametrize("edit", NUMBERS.values(), ids=NUMBERS)
+def test_numbers_that_no_run_has_are_refused(one_run, edit, tmp_path):
+    trainer, content = one_run
+    run = Run(tmp_path)
+    run.checkpoint_file.write_bytes(content)
+    change(run.checkpoint_file, edit)
+    with pytest.raises(GanlibError) as raised:
+        load_checkpoint(trainer.state, run)
+    assert "RuntimeError" not in str(raised.value)
+    trained_on(run)
+
+
+def test_weights_of_eight_bits_are_refused_by_name(one_run, tmp_path):
+    trainer, content = one_run
+    run = Run(tmp_path)
+    for edit, name in (
+        (f"weights in {kind}", str(kind)) for kind in (torch.float8_e4m3fn, torch.complex64, torch.bool)
+    ):
+        run.checkpoint_file.write_bytes(content)
+        change(run.checkpoint_file, NUMBERS[edit])
+        with pytest.raises(GanlibError, match=name.removeprefix("torch.")):
+            load_checkpoint(trainer.state, run)
+
+
+@pytest.mark.parametrize("data", [[], 5, {}, {"pictures": "x", "fingerprint": []}, "x", None, torch.zeros(2)])
+def test_what_it_was_trained_on_is_told_only_if_it_has_the_right_shape(one_run, data, tmp_path):
+    _, content = one_run
+    run = Run(tmp_path)
+    run.checkpoint_file.write_bytes(content)
+    assert trained_on(run)["pictures"] > 0
+    change(run.checkpoint_file, put("data", data))
+    assert trained_on(run) is None

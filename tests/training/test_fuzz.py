@@ -88,7 +88,7 @@ def trained(art, tmp_path_factory):
     trainer = Trainer(recipe, art, folder, device="cpu", callbacks=[])
     trainer.fit(kimg=0.06)
     for row in range(3):
-        trainer.run.append_log({"step": row + 1, "kimg": row, "d_loss": 0.5, "warnings": []})
+        trainer.run.append_log({"step": row + 1, "kimg": row, "seconds": row, "d_loss": 0.5, "warnings": []})
     return trainer
 
 

@@ -36,7 +36,7 @@ class Players:
             _mix(net, machine)
         self.g_adam = torch.optim.Adam(self.generator.parameters(), recipe.g_lr, recipe.betas, fused=True)
         self.d_adam = torch.optim.Adam(self.discriminator.parameters(), recipe.d_lr, recipe.betas, fused=True)
-        shape = (recipe.batch_size, 3, recipe.size, recipe.size)
+        shape = (recipe.batch_size, 3, *recipe.shape)
         self.real = torch.rand(shape, device=self.device).to(memory_format=layout) * 2 - 1
 
     def seconds(self, step: int) -> float:

@@ -54,7 +54,7 @@ def cost(recipe: Recipe) -> Cost:
     with torch.device("meta"):
         generator, discriminator = countable.generator(), countable.discriminator()
         z = torch.randn(_PICTURES, recipe.latent_dim)
-        real = torch.randn(_PICTURES, 3, recipe.size, recipe.size)
+        real = torch.randn(_PICTURES, 3, *recipe.shape)
         with _saved(generator, discriminator) as saved:
             flops = _flops(lambda: _step(generator, discriminator, z, real))
         look = _flops(lambda: _forward(discriminator, real))
@@ -139,7 +139,7 @@ def arithmetic_rate(machine: Machine) -> float:
     generator, discriminator = recipe.generator().to(device), recipe.discriminator().to(device)
     g_adam, d_adam = (torch.optim.Adam(net.parameters()) for net in (generator, discriminator))
     loss = recipe.adversarial_loss()
-    real = torch.zeros(recipe.batch_size, 3, recipe.size, recipe.size, device=device)
+    real = torch.zeros(recipe.batch_size, 3, *recipe.shape, device=device)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
     began = 0.0
     for step in range(_STEPS + 1):

@@ -293,7 +293,7 @@ def load_generator(source: str | Path, generator: nn.Module | None = None) -> tu
     if generator is None:
         net = recipe.generator()
     else:
-        check_generator(generator, recipe.latent_dim, recipe.size)
+        check_generator(generator, recipe.latent_dim, recipe.shape)
         net = cast(Generator, generator.cpu())
     net.load_state_dict(weights)
     return net.eval(), recipe

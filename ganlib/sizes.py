@@ -23,6 +23,19 @@ class Size(NamedTuple):
         """Return "64", or "64x96" where the picture is 64 px wide and 96 px high."""
         return str(self.width) if self.height == self.width else f"{self.width}x{self.height}"
 
+    @classmethod
+    def of(cls, written: "AnySize") -> "Size":
+        """Read a size of any pictures, which nets need not be built for; what is none raises `GanlibError`."""
+        if isinstance(written, Size):
+            return written
+        found = _WRITTEN.fullmatch(str(written).strip())
+        if found is None:
+            raise GanlibError(
+                f"'{written}' is no image size: write pixels, such as 64, or width x height, 64x96."
+            )
+        width = int(found[1])
+        return cls(int(found[2] or width), width)
+
     def to_json(self) -> int | str:
         """Return a number for a square, or text, from which `as_size` makes the same size again."""
         return self.height if self.height == self.width else str(self)
@@ -56,21 +69,13 @@ def as_size(size: AnySize) -> Size:
         GanlibError: nets cannot be built for it: it must be 3 to 7 times one power of two in both directions,
             and from 32 to 1024 px.
     """
-    found = size if isinstance(size, Size) else _read(size)
+    found = Size.of(size)
     if not (min(found) >= SMALLEST and max(found) <= LARGEST) or _doublings(found) is None:
         raise GanlibError(
             f"An image size of {found} px does not fit: height and width must be 3 to 7 times the same "
             f"power of two, from {SMALLEST} to {LARGEST} px, such as 64, 96, 128 or 64x96 (width x height)."
         )
     return found
-
-
-def _read(size: int | str) -> Size:
-    written = _WRITTEN.fullmatch(str(size).strip())
-    if written is None:
-        raise GanlibError(f"'{size}' is no image size: write pixels, such as 64, or width x height, 64x96.")
-    width = int(written[1])
-    return Size(int(written[2] or width), width)
 
 
 def _doublings(size: Size) -> int | None:

@@ -120,10 +120,10 @@ def _show(part: Any, grids: Sequence[_Grid], columns: int, inches: float) -> Non
 def _grid_image(job: Job, mark: Mark, inches: float) -> Image.Image:
     """What was kept at a mark."""
     generator, recipe = load_generator(job.kept_file(mark))
-    most = _MANY if recipe.size <= _LARGEST_OF_MANY else _FEW
+    most = _MANY if max(recipe.shape) <= _LARGEST_OF_MANY else _FEW
     side = most if inches == _LARGE else round(most * 2 / 3)
     pictures = generate(generator, sample_latent(side**2, recipe.latent_dim))
-    return grid_image(pictures, side, scale=ceil(inches * _DPI / (side * recipe.size + 1)))
+    return grid_image(pictures, side, scale=ceil(inches * _DPI / (side * max(recipe.shape) + 1)))
 
 
 def _about(part: Any, stage: Stage, first: int, results: Sequence[Result], inches: float) -> None:

@@ -55,7 +55,7 @@ def _sample(options: argparse.Namespace) -> None:
         raise GanlibError(f"{options.count} files are too many: ask for at most {_MOST_FILES}.")
     together, usual = (1, 1) if options.files else (options.count, 2)
     scale = usual if options.upscale is None else options.upscale
-    check_grid(together, recipe.size, square(max(together, 1)), scale)
+    check_grid(together, recipe.shape, square(max(together, 1)), scale)
     z = truncate(sample_latent(options.count, recipe.latent_dim, options.seed), options.truncation)
     draw = partial(grid, scale=scale, smooth=options.smooth)
     if options.files:
@@ -196,7 +196,7 @@ def _project(options: argparse.Namespace) -> None:
     scale = 1 if options.upscale is None else options.upscale
     check_picture_name(out)
     generator, recipe = load_generator(options.source)
-    check_grid(1, recipe.size, 1, scale)
+    check_grid(1, recipe.shape, 1, scale)
     wanted = read_photo(photo, recipe.size, options.crop)
     found = project(generator, wanted, starts=options.starts, steps=options.steps)
     say(found)

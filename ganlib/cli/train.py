@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @verb(
     option("source", "a folder, a zip or tar file, 'patchwork', or 'owner/name' or an address on Kaggle"),
-    option("--size", "height and width in pixels", 64),
+    option("--size", "in pixels: a number, or width x height such as 64x96", "64"),
     option("--crop", "'centre', 'pad' (white borders), 'stretch', or 'tiles' for few large ones", "centre"),
     option("--out SET", "the folder to write (one in the cache; it is printed)", Path),
     option("--via WAY", "'kaggle', 'opendatasets' or 'huggingface': fetch the source in this way"),

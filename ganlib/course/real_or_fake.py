@@ -15,6 +15,7 @@ from ganlib.latent.sampling import generate, sample_latent
 from ganlib.nets.base import Generator
 from ganlib.show.figure import Figure, Interactive, encode
 from ganlib.show.grids import grid_image, to_image
+from ganlib.sizes import Size
 from ganlib.studio.widgets import announced, button, column, row, tagged
 
 _WIDE = 256  # px, or a little less: pictures are enlarged by whole pixels
@@ -49,10 +50,10 @@ class PairSampler:
         self._random = Random(seed)
         if not len(images.held_out):
             raise GanlibError(f"'{images.name}' holds no picture that was held out: give it more of them.")
-        size = self._generate().shape[2]
-        if size != images.size:
-            sizes = f"{size} px and the pictures of '{images.name}' are {images.size} px wide"
-            raise GanlibError(f"The generator paints {sizes}: load these with size={size}.")
+        size = Size(*self._generate().shape[2:])
+        if size != images.shape:
+            sizes = f"{size} px, and the pictures of '{images.name}' have {images.size} px"
+            raise GanlibError(f"The generator paints {sizes}: load these with size={size.to_json()!r}.")
 
     def draw(self) -> Pair:
         """Draw the next pair."""
@@ -82,7 +83,7 @@ class RealOrFake(Interactive):
         self.right = self.asked = 0
         self._is_answered = False
         self._pairs = PairSampler(generator, images, seed)
-        self._scale = max(1, _WIDE // images.size)
+        self._scale = max(1, _WIDE // images.shape.width)
         self._images = [widgets.Image(format="png") for _ in _SIDES]
         self._captions = [widgets.HTML() for _ in _SIDES]
         self._line = tagged(widgets.HTML(), "verdict")

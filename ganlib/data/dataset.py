@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from msgspec import Meta
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -26,7 +26,7 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
 from ganlib.runtime.reading import read_bytes, read_json
-from ganlib.sizes import as_size as check_size
+from ganlib.sizes import AnySize, Size, as_size
 
 PHOTO_CROPS = ("centre", "pad", "stretch")
 _HELD_OUT_OF_20 = 3  # three in twenty: 15 %
@@ -35,9 +35,9 @@ _MOST = 1.01  # what a resized picture may overshoot
 
 
 class ImageDataset(Dataset[Tensor]):
-    """Pictures as bytes, (N, size, size, 3) RGB, in memory or mapped from disk; a PyTorch Dataset of tensors.
+    """Pictures as bytes, (N, H, W, 3) RGB, in memory or mapped from disk; a PyTorch Dataset of tensors.
 
-    `art[i]` is picture i, (3, size, size) in [-1, 1], changed by `transform` if there is one. Picture i is
+    `art[i]` is picture i, (3, H, W) in [-1, 1], changed by `transform` if there is one. Picture i is
     held out, never trained on, if the CRC-32 of its bytes modulo 20 is below 3. The rule looks at nothing
     else, so it stays true when pictures are added, and a double never sits on both sides.
     """
@@ -78,7 +78,7 @@ class ImageDataset(Dataset[Tensor]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> Any:
-        """Return one picture, (3, size, size) in [-1, 1], or what `transform` makes of it."""
+        """Return one picture, (3, H, W) in [-1, 1], or what `transform` makes of it."""
         picture = to_float(torch.from_numpy(np.array(self.images[index])[None]))[0]
         return self.transform(picture) if self.transform else picture
 
@@ -90,9 +90,14 @@ class ImageDataset(Dataset[Tensor]):
         )
 
     @property
-    def size(self) -> int:
+    def shape(self) -> Size:
         """Height and width of every picture in pixels."""
-        return self.images.shape[1]
+        return Size(*self.images.shape[1:3])
+
+    @property
+    def size(self) -> int | str:
+        """Side of every picture in pixels, or "64x96", width x height, where they are not square."""
+        return self.shape.to_json()
 
     @cached_property
     def manifest(self) -> Manifest | None:
@@ -118,7 +123,7 @@ class ImageDataset(Dataset[Tensor]):
         return np.flatnonzero(self._is_held_out)
 
     def tensor(self, indices: NDArray[np.int64] | slice = slice(None)) -> Tensor:
-        """Return pictures as floats, (N, 3, size, size) in [-1, 1]."""
+        """Return pictures as floats, (N, 3, H, W) in [-1, 1]."""
         chosen = np.array(self.images[indices])  # a copy, because a mapped file is read-only
         return to_float(torch.from_numpy(chosen))
 
@@ -130,7 +135,7 @@ class ImageDataset(Dataset[Tensor]):
 
 def load_art(
     source: str | Path,
-    size: int | None = None,
+    size: AnySize | None = None,
     *,
     crop: str = "centre",
     via: str | None = None,
@@ -141,15 +146,14 @@ def load_art(
     `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
     Kaggle data set: "owner/name" or its address. `via="huggingface"` takes `source` as a data set of that
     hub, `via="opendatasets"` as an address which that package fetches, `via="kaggle"` has Kaggle's official
-    client fetch a Kaggle data set. `size` is in pixels, a power of two from 32 to 512: 64 unless told, 512
+    client fetch a Kaggle data set. `size` is in pixels, a number or "64x96", width x height: 64 unless told, 512
     for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles". `transform` is applied to `art[i]`,
     as in any PyTorch Dataset; a `Trainer` takes the pictures as they are.
 
     Raises:
         GanlibError: there is no such source, it holds too few pictures, or `size` does not fit.
     """
-    if size is not None:
-        check_size(size)
+    size = None if size is None else as_size(size)
     folder = expand_home(source)
     if via is None and source == PORTRAITS:
         art = _portraits(size)
@@ -158,13 +162,15 @@ def load_art(
     else:
         pictures = find_pictures(source, via)
         usual = _PATCHWORK_SIZE if source == PATCHWORK else Settings.size
-        art = ImageDataset.open(prepare(pictures, Settings(size or usual, crop)), pictures.name)
+        art = ImageDataset.open(
+            prepare(pictures, Settings((size or Size.of(usual)).to_json(), crop)), pictures.name
+        )
     art.transform = transform
     return art
 
 
-def read_photo(file: BinaryIO | Path, size: int, crop: str = "centre") -> Tensor:
-    """Read the picture in `file`, (3, size, size) in [-1, 1]: upright, on white, in sRGB, and square.
+def read_photo(file: BinaryIO | Path, size: AnySize, crop: str = "centre") -> Tensor:
+    """Read the picture in `file`, (3, H, W) in [-1, 1]: upright, on white, in sRGB, and cropped.
 
     A larger one is reduced, a smaller one enlarged. `crop` is "centre", "pad" (white borders) or "stretch".
 
@@ -181,7 +187,7 @@ def read_photo(file: BinaryIO | Path, size: int, crop: str = "centre") -> Tensor
     return to_float(torch.from_numpy(image.copy())[None])[0]
 
 
-def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) -> ImageDataset:
+def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: AnySize) -> ImageDataset:
     """Bring whatever a `Trainer` takes to pictures of `size` px: a name, a folder, or any Dataset.
 
     Raises:
@@ -190,7 +196,7 @@ def as_image_dataset(data: str | Path | ImageDataset | Dataset[Any], size: int) 
     if isinstance(data, str | Path):
         return load_art(data, size)
     art = data if isinstance(data, ImageDataset) else _from_dataset(data)
-    if art.size != size:
+    if art.shape != as_size(size):
         raise GanlibError(
             f"The recipe wants pictures of {size} px, and '{art.name}' has {art.size} px: load or resize "
             f"them to {size}."
@@ -208,9 +214,9 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def _already_prepared(folder: Path, size: int | None) -> ImageDataset:
+def _already_prepared(folder: Path, size: Size | None) -> ImageDataset:
     art = ImageDataset.open(folder)
-    if size not in {None, art.size}:
+    if size not in {None, art.shape}:
         raise GanlibError(
             f"The pictures in '{folder}' were prepared with {art.size} px, not {size}: "
             f"prepare them again with a size of {size}."
@@ -227,7 +233,7 @@ class _Atlas:
     sha256: str
 
 
-def _portraits(size: int | None) -> ImageDataset:
+def _portraits(size: Size | None) -> ImageDataset:
     atlas = bundled_folder() / "portraits.webp"
     facts = read_json(atlas.with_suffix(".json"), _Atlas)
     content = read_bytes(atlas)
@@ -235,7 +241,9 @@ def _portraits(size: int | None) -> ImageDataset:
         raise GanlibError(f"'{atlas}' is damaged: its SHA-256 is not the one it should have. Fetch it again.")
     with open_picture(BytesIO(content)) as picture:
         tiles = _tiles(np.asarray(picture.convert("RGB")), facts.tile)[: facts.count]
-    return ImageDataset(tiles if size in {None, facts.tile} else _resized(tiles, size), PORTRAITS)
+    return ImageDataset(
+        tiles if size in {None, (facts.tile, facts.tile)} else _resized(tiles, size), PORTRAITS
+    )
 
 
 def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:
@@ -245,8 +253,9 @@ def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(grid).reshape(-1, tile, tile, 3)
 
 
-def _resized(tiles: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    pictures = (Image.fromarray(tile).resize((size, size), Image.Resampling.LANCZOS) for tile in tiles)
+def _resized(tiles: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    wide = size.width, size.height
+    pictures = (ImageOps.fit(Image.fromarray(tile), wide, Image.Resampling.LANCZOS) for tile in tiles)
     return np.stack([np.asarray(picture) for picture in pictures])
 
 
@@ -274,13 +283,13 @@ def _from_dataset(data: Dataset[Any]) -> ImageDataset:
 
 
 def _picture(item: Any, name: str) -> Tensor:
-    """A picture (3, S, S), as bytes or in [-1, 1], from an item: a tensor or a Pillow image."""
+    """A picture (3, H, W), as bytes or in [-1, 1], from an item: a tensor or a Pillow image."""
     picture = item[0] if isinstance(item, tuple | list) else item
     if isinstance(picture, Image.Image):
         picture = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
     shape = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
-    if shape != (3, *shape[-1:] * 2):
-        raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, S, S): change its transforms.")
+    if len(shape) != 3 or shape[0] != 3:  # noqa: PLR2004 (colours, height and width)
+        raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, H, W): change its transforms.")
     if not picture.is_floating_point() and picture.dtype != torch.uint8:
         raise GanlibError(f"'{name}' holds {picture.dtype}: give bytes (uint8) or floats in [-1, 1].")
     if picture.is_floating_point() and not picture.abs().max() <= _MOST:  # true for a NaN, too

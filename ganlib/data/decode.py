@@ -1,5 +1,6 @@
 """One picture file as bytes of one size: upright, on white, in sRGB."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps
 
 from ganlib.data.opening import RefusedError, memory_needed, open_picture, refusals
+from ganlib.sizes import AnySize, Size
 
 CROPS = ("centre", "pad", "stretch", "tiles")
 _LARGEST_PROFILE = 4 * 2**20
@@ -21,13 +23,14 @@ _RESIZABLE = {"RGB", "L", "CMYK"}
 _GREY = {"1", "L", "LA"}
 _BYTE, _WORD = 255, 65535
 _ROUNDING = 2
-_PHOTOMETRIC = 262  # a tag of TIFF
+_PHOTOMETRIC, _ORIENTATION = 262, 274  # tags of TIFF and EXIF
+_ON_ITS_SIDE = {5, 6, 7, 8}
 
 
 class Picture(NamedTuple):
     """What one file gives: one image, or several where it was cut into tiles.
 
-    `images` are (size, size, 3) uint8, `overview` (H, W, 3) shows all of it; `width` and `height` are the
+    `images` are (H, W, 3) uint8, `overview`, of the same shape, shows all of it; `width` and `height` are the
     file's own, in pixels.
     """
 
@@ -39,13 +42,13 @@ class Picture(NamedTuple):
 
 def decode(
     file: BinaryIO | Path,
-    size: int,
+    size: AnySize,
     crop: str = "centre",
     *,
     enlarge: bool = False,
     claim: Callable[[int], object] = lambda _: None,
 ) -> Picture:
-    """Open `file` and fit it to `size` pixels by one of `CROPS`.
+    """Open `file` and fit it to a `size` in pixels by one of `CROPS`.
 
     `claim` is called with the bytes that this takes at most, before it takes them.
 
@@ -53,28 +56,37 @@ def decode(
         RefusedError: it is not a picture, damaged, has over 100 million pixels, needs too much memory, or is
             smaller than `size` and not to be enlarged.
     """
-    enough = size * _MOST_TILES_ALONG_THE_SHORT_SIDE if crop == "tiles" else size
+    size = Size.of(size)
+    enough = max(size) * _MOST_TILES_ALONG_THE_SHORT_SIDE if crop == "tiles" else max(size)
     with refusals(file), open_picture(file, enough) as picture:
-        if not enlarge and (max if crop == "pad" else min)(picture.size) < size:
+        times = _times(_upright_size(picture), size)
+        if not enlarge and (max if crop == "pad" else min)(times) < 1:
             raise RefusedError(f"smaller than {size} px", picture.size)
-        claim(memory_needed(picture, enough) + _memory_of_squares(picture, size, crop))
+        tiles = math.prod(times) / min(times) ** 2 * _tiles_along(times) ** 2 if crop == "tiles" else 1
+        claim(memory_needed(picture, enough) + round(8 * math.prod(size) * tiles))
         return _fitted(picture, size, crop, enough)
 
 
-def _memory_of_squares(picture: Image.Image, size: int, crop: str) -> int:
-    """The bytes of the picture when resized, and once more of what is cut out of it."""
-    side = size * _tiles_along(picture, size) if crop == "tiles" else size
-    across = max(picture.size) / min(picture.size) if crop == "tiles" else 1
-    return round(8 * side**2 * across)
+def _times(picture: tuple[int, int], size: Size) -> tuple[float, float]:
+    """How many times as wide and as high as `size` a picture is."""
+    return picture[0] / size.width, picture[1] / size.height
 
 
-def _fitted(picture: ImageFile.ImageFile, size: int, crop: str, enough: int) -> Picture:
+def _upright_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height of the picture when it stands upright."""
+    with suppress(Exception):  # broken EXIF says nothing about the picture
+        if picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+            return picture.height, picture.width
+    return picture.size
+
+
+def _fitted(picture: ImageFile.ImageFile, size: Size, crop: str, enough: int) -> Picture:
     width, height = picture.size
     picture.draft("RGB", (enough, enough))  # a JPEG is decoded at a reduced scale
     profile = picture.info.get("icc_profile")
     plain = _plain_and_upright(picture)
-    images = [np.asarray(_srgb(square, profile)) for square in _squares(plain, size, crop)]
-    overview = images[0] if len(images) == 1 else np.asarray(plain.resize((size, size)).convert("RGB"))
+    images = [np.asarray(_srgb(square, profile)) for square in _cut(plain, size, crop)]
+    overview = images[0] if len(images) == 1 else np.asarray(plain.resize(_on_paper(size)).convert("RGB"))
     return Picture(images, overview, width, height)
 
 
@@ -99,35 +111,42 @@ def _white_around(picture: Image.Image, painted: tuple[int, int, int, int]) -> I
     return picture
 
 
-def _squares(picture: Image.Image, size: int, crop: str) -> Iterable[Image.Image]:
+def _cut(picture: Image.Image, size: Size, crop: str) -> Iterable[Image.Image]:
     match crop:
         case "tiles":
             return _tiles(picture, size)
         case "stretch":
-            return [picture.resize((size, size), Image.Resampling.LANCZOS)]
+            return [picture.resize(_on_paper(size), Image.Resampling.LANCZOS)]
         case "pad":
             return [_padded(picture, size)]
-    return [ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)]
+    return [ImageOps.fit(picture, _on_paper(size), Image.Resampling.LANCZOS)]
 
 
-def _padded(picture: Image.Image, size: int) -> Image.Image:
-    scale = size / max(picture.size)
+def _on_paper(size: Size) -> tuple[int, int]:
+    """A size as Pillow has it, the width first."""
+    return size.width, size.height
+
+
+def _padded(picture: Image.Image, size: Size) -> Image.Image:
+    scale = 1 / max(_times(picture.size, size))
     inner = picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.LANCZOS)
-    return ImageOps.pad(inner, (size, size), color=(0, 0, 0, 0) if picture.mode == "CMYK" else "white")
+    colour = (0, 0, 0, 0) if picture.mode == "CMYK" else "white"
+    return ImageOps.pad(inner, _on_paper(size), color=colour)
 
 
-def _tiles(picture: Image.Image, size: int) -> Iterator[Image.Image]:
-    """Squares side by side from the middle out; a large picture is reduced to four along its short side."""
-    scale = size * _tiles_along(picture, size) / min(picture.size)
+def _tiles(picture: Image.Image, size: Size) -> Iterator[Image.Image]:
+    """Tiles side by side from the middle out; a large picture is reduced to four along its short side."""
+    times = _times(picture.size, size)
+    scale = _tiles_along(times) / min(times)
     width, height = (round(side * scale) for side in picture.size)
     scaled = picture.resize((width, height), Image.Resampling.LANCZOS)
-    rows = range(height % size // 2, height - size + 1, size)
-    columns = range(width % size // 2, width - size + 1, size)
-    return (scaled.crop((x, y, x + size, y + size)) for y in rows for x in columns)
+    rows = range(height % size.height // 2, height - size.height + 1, size.height)
+    columns = range(width % size.width // 2, width - size.width + 1, size.width)
+    return (scaled.crop((x, y, x + size.width, y + size.height)) for y in rows for x in columns)
 
 
-def _tiles_along(picture: Image.Image, size: int) -> int:
-    return min(min(picture.size) // size, _MOST_TILES_ALONG_THE_SHORT_SIDE)
+def _tiles_along(times: tuple[float, float]) -> int:
+    return min(int(min(times)), _MOST_TILES_ALONG_THE_SHORT_SIDE)
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -26,7 +27,7 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder
 from ganlib.runtime.memory import Memory, most_memory, most_waiting
 from ganlib.runtime.progress import progress
-from ganlib.sizes import as_size as check_size
+from ganlib.sizes import Size, as_size
 
 _VERSION = 1  # of what this module makes of a file: sets of another version are made again
 _FILES_AHEAD_FOR_EACH_CORE = 16
@@ -36,7 +37,7 @@ _MOST_AT_ONCE = 16
 def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path | None = None) -> Path:
     """Decode, turn upright, crop and resize every picture once; returns the folder of the prepared set.
 
-    The set is `images.npy`, (N, size, size, 3) uint8, and `manifest.json`, which says of every file its
+    The set is `images.npy`, (N, H, W, 3) uint8, and `manifest.json`, which says of every file its
     index or the reason why it was refused. It lies in `out`, or where `prepared_folder` says, and is made
     again only when a file or a setting has changed. Interrupted, it leaves what was there before.
 
@@ -45,7 +46,7 @@ def prepare(source: Path | Pictures, settings: Settings | None = None, out: Path
             `settings.at_least` can be used, or the disk is full.
     """
     settings = settings or Settings()
-    check_size(settings.size)
+    settings = replace(settings, size=as_size(settings.size).to_json())
     if settings.crop not in CROPS:
         raise GanlibError(f"There is no crop '{settings.crop}': choose one of {', '.join(CROPS)}.")
     if isinstance(source, Path) and not os.path.isdir(source):  # noqa: PTH112 (it never raises)
@@ -81,7 +82,7 @@ def is_prepared(folder: Path) -> bool:
 
 
 def open_images(out: Path) -> NDArray[np.uint8]:
-    """Map the pictures of the prepared set `out` from disk, (N, size, size, 3) uint8.
+    """Map the pictures of the prepared set `out` from disk, (N, H, W, 3) uint8.
 
     Raises:
         GanlibError: they are missing or damaged.
@@ -91,7 +92,7 @@ def open_images(out: Path) -> NDArray[np.uint8]:
         if not (path.is_file() and _begin_of(path) == npy.magic(1, 0)):
             raise ValueError("it is no array of pictures")
         images = npy.open_memmap(path, mode="r")
-        if images.dtype != np.uint8 or images.shape != (len(images), images.shape[1], images.shape[1], 3):
+        if images.dtype != np.uint8 or images.shape[3:] != (3,):
             raise ValueError(f"it holds {images.dtype} of shape {images.shape}")
         if images.offset + images.nbytes != path.stat().st_size or not images.flags.c_contiguous:
             raise ValueError("its length is another than it says")
@@ -126,18 +127,18 @@ def content_hash(digests: Iterable[bytes]) -> str:
 
 
 class NpyWriter:
-    """Write images, (N, size, size, 3) uint8, one after the other; N is known only at the end."""
+    """Write images, (N, H, W, 3) uint8, one after the other; N is known only at the end."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: Size) -> None:
         """Begin the file at `path`."""
         self._file = path.open("w+b")
-        self._shape = (size, size, 3)
+        self._shape = (*size, 3)
         self.count = 0
         self._write_header()
         self._begin = self._file.tell()
 
     def append(self, image: NDArray[np.uint8]) -> None:
-        """Write one image, (size, size, 3) uint8."""
+        """Write one image, (H, W, 3) uint8."""
         self._file.write(np.ascontiguousarray(image).data)
         self.count += 1
 
@@ -166,7 +167,7 @@ class NpyWriter:
 
 
 class _Prepared(NamedTuple):
-    """What became of one file: its entry, its images (size, size, 3), their SHA-256, and its look."""
+    """What became of one file: its entry, its images (H, W, 3), their SHA-256, and its look."""
 
     entry: Entry
     images: Sequence[NDArray[np.uint8]] = ()
@@ -252,7 +253,7 @@ def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -
     part = _part(out)
     try:
         with disk_errors_explained(out):
-            with closing(NpyWriter(part, settings.size)) as writer:
+            with closing(NpyWriter(part, Size.of(settings.size))) as writer:
                 collector = _Collector(writer, settings)
                 with closing(_prepare_all(pictures, settings)) as prepared:
                     for one in progress(prepared, "prepare", " files", len(pictures)):

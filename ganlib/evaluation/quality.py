@@ -21,6 +21,7 @@ from ganlib.evaluation.metrics import FEWEST, FEWEST_FOR_FID, BySize, Manifold, 
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.runtime.device import budget
 from ganlib.runtime.progress import bar
+from ganlib.sizes import Size
 
 SCALES = (1, 2, 4)  # how many times the pictures were shrunk before they were looked at
 
@@ -61,7 +62,7 @@ class Quality(Figures):
     pictures: str
     extractor: str
     side: int
-    resolution: int
+    resolution: int | str
     real: int
     real_are: str
     train: int
@@ -207,7 +208,7 @@ class Reference:
 
     def told(self, scale: int = 2) -> str:
         """Say what a KID is measured with, and what real pictures get."""
-        size = self.images.size // scale
+        size = self.images.shape.over(scale)
         return (
             f"{self.extractor.name} at {self.extractor.side} px: {self.count} samples, shrunk to {size} px, "
             f"next to {self.count} {self.real_are}; real against real {self.baseline_kid(scale).mean:z.0f}"
@@ -277,10 +278,11 @@ class Reference:
         return self.extractor(avg_pool2d(pictures, scale), self.watch)
 
     def _of_this_size(self, pictures: Tensor) -> Tensor:
-        if pictures.shape[2] != self.images.size:
+        size = Size(*pictures.shape[2:])
+        if size != self.images.shape:
             raise GanlibError(
                 f"The samples are {pictures.shape[2]} px wide and the pictures of '{self.images.name}' "
-                f"{self.images.size}: load these with size={pictures.shape[2]}."
+                f"{self.images.size}: load these with size={size.to_json()!r}."
             )
         return pictures
 

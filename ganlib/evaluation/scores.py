@@ -17,12 +17,12 @@ class Diversity:
     """
 
     def __init__(self, real: Tensor) -> None:
-        """Keep the real pictures small, (N, 3, S, S) in [-1, 1], best some hundreds of them."""
+        """Keep the real pictures small, (N, 3, H, W) in [-1, 1], best some hundreds of them."""
         self._real = _small(real)
 
     @torch.inference_mode()
     def __call__(self, generated: Tensor) -> float:
-        """Compute it for two pictures or more, (N, 3, S, S) in [-1, 1]; 1 if no two real ones differ."""
+        """Compute it for two pictures or more, (N, 3, H, W) in [-1, 1]; 1 if no two real ones differ."""
         groups = self._real.split(min(len(generated), len(self._real)))
         whole = [group for group in groups[:_MOST_GROUPS] if len(group) == len(groups[0])]
         real = torch.stack([_median_to_nearest(group) for group in whole]).mean().item()
@@ -30,8 +30,13 @@ class Diversity:
 
 
 def _small(pictures: Tensor) -> Tensor:
-    """Pictures (N, 3, S, S) as (N, 768)."""
-    return avg_pool2d(pictures.float(), pictures.shape[2] // _SIDE).flatten(1)
+    """Pictures (N, 3, H, W) as (N, 768) or somewhat more."""
+    return avg_pool2d(pictures.float(), _blocks(pictures, _SIDE)).flatten(1)
+
+
+def _blocks(pictures: Tensor, side: int) -> tuple[int, int]:
+    """Height and width of the blocks by which pictures (N, 3, H, W) come to some `side` x `side` places."""
+    return pictures.shape[2] // side, pictures.shape[3] // side
 
 
 def _median_to_nearest(pictures: Tensor) -> Tensor:
@@ -58,12 +63,12 @@ class SlicedWasserstein:
     """
 
     def __init__(self, real: Tensor) -> None:
-        """Measure the real pictures once, (N, 3, S, S) in [-1, 1], best some hundreds of them."""
+        """Measure the real pictures once, (N, 3, H, W) in [-1, 1], best some hundreds of them."""
         self._parts = [_Part(descriptors, seed) for seed, descriptors in enumerate(_descriptors(real))]
 
     @torch.inference_mode()
     def __call__(self, generated: Tensor) -> float:
-        """Compute the distance of pictures (N, 3, S, S) in [-1, 1], on the device of the real ones.
+        """Compute the distance of pictures (N, 3, H, W) in [-1, 1], on the device of the real ones.
 
         The fewer pictures there are, the larger it is by chance: compare only what was counted alike.
         """
@@ -98,12 +103,12 @@ def _descriptors(pictures: Tensor) -> Iterator[Tensor]:
     chosen = torch.Generator().manual_seed(len(pictures))
     for level in _pyramid(pictures.float()):
         yield _patches(level, chosen)
-    yield avg_pool2d(pictures.float(), pictures.shape[2] // _WHOLE).flatten(2)
+    yield avg_pool2d(pictures.float(), _blocks(pictures, _WHOLE)).flatten(2)
 
 
 def _pyramid(pictures: Tensor) -> Iterator[Tensor]:
     """What halving loses, level by level down to 32 px, and then what is left at 16 px."""
-    while pictures.shape[2] > _SMALLEST_LEVEL:
+    while min(pictures.shape[2:]) > _SMALLEST_LEVEL:
         half = avg_pool2d(pictures, 2)
         yield pictures - interpolate(half, scale_factor=2, mode="bilinear")
         pictures = half
@@ -112,8 +117,10 @@ def _pyramid(pictures: Tensor) -> Iterator[Tensor]:
 
 def _patches(pictures: Tensor, chosen: torch.Generator) -> Tensor:
     """4096 patches (4096, 3, 49) at random places, taken from all pictures in turn."""
-    corners = torch.randint(0, pictures.shape[2] - _PATCH + 1, (2, _PATCHES, 1), generator=chosen)
-    rows, columns = (corners + torch.arange(_PATCH)).to(pictures.device)  # (4096, 7) each
+    corners = (
+        torch.randint(side - _PATCH + 1, (_PATCHES, 1), generator=chosen) for side in pictures.shape[2:]
+    )
+    rows, columns = ((corner + torch.arange(_PATCH)).to(pictures.device) for corner in corners)  # (4096, 7)
     owners = torch.arange(_PATCHES, device=pictures.device) % len(pictures)
     cut = pictures.permute(0, 2, 3, 1)[owners[:, None, None], rows[:, :, None], columns[:, None, :]]
     return cut.flatten(1, 2).transpose(1, 2)  # from (4096, 7, 7, 3)

@@ -67,7 +67,7 @@ def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: b
     return Facts(name, recipe, data, licence or usual, best, kimg, minutes, quality, is_old, warnings)
 
 
-def _origin(run: Run, size: int) -> tuple[str, str]:
+def _origin(run: Run, size: int | str) -> tuple[str, str]:
     """What a run was trained on, and the licence, found out by the fingerprint: a run keeps no names."""
     trained = trained_on(run)
     if trained is None:
@@ -130,10 +130,10 @@ def _head(licence: str) -> str:
 
 
 def _opening(facts: Facts, samples: int) -> str:
-    size = facts.recipe.size
+    size = facts.recipe.shape
     return f"""# {markdown(facts.name)}
 
-A generator that makes a picture of {size} x {size} pixels from {facts.recipe.latent_dim} random numbers. \
+A generator that makes a picture of {size.width} x {size.height} pixels from {facts.recipe.latent_dim} random numbers. \
 These are its first {samples}, not a choice: seeds 0 to {samples - 1}.
 
 ![A grid of {samples} pictures that it has generated](samples.png)"""

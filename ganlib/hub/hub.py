@@ -73,7 +73,7 @@ def share(
 
 
 def _fill(folder: Path, generator: nn.Module, facts: Facts, address: str, own_class: str) -> None:
-    size = facts.recipe.size
+    size = max(facts.recipe.shape)
     count = 36 if size <= _LARGEST_SIZE_OF_MANY else 9
     pictures = generate(generator, sample_latent(count, facts.recipe.latent_dim))
     grid_image(pictures, scale=max(1, _LARGEST_SIZE_OF_MANY // size)).save(folder / _SAMPLES)

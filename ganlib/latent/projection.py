@@ -24,7 +24,7 @@ _SLACK = 0.01  # what a resized picture may overshoot
 
 @dataclass(frozen=True)
 class Projection:
-    """A z (latent_dim,), its picture (3, S, S), and how near that comes.
+    """A z (latent_dim,), its picture (3, H, W), and how near that comes.
 
     `error` is the root mean square difference of a pixel, in steps of 255; `nearest_drawn` that of the best
     of 256 pictures drawn by chance, and `typical` of the middle one of them, for comparison.
@@ -53,7 +53,7 @@ def project(
     shown: bool = True,
     on_step: Callable[[int], object] | None = None,
 ) -> Projection:
-    """Find a z for `picture`, (3, S, S) in [-1, 1], by Adam from the best of 256 drawn ones.
+    """Find a z for `picture`, (3, H, W) in [-1, 1], by Adam from the best of 256 drawn ones.
 
     It lowers the difference of pixels and of features, edges and areas of every coarseness, and stays where
     drawn z lie; all starts go on together, and the one that comes nearest is returned (Zhu et al. 2016,
@@ -115,14 +115,14 @@ def _compare(generator: Generator, z: Tensor, picture: Tensor) -> tuple[Tensor, 
 
 
 def _difference(pictures: Tensor, picture: Tensor) -> Tensor:
-    """How far pictures (N, 3, S, S) are from one (3, S, S), in pixels and in features, (N,)."""
+    """How far pictures (N, 3, H, W) are from one (3, H, W), in pixels and in features, (N,)."""
     pairs = zip(_features(pictures), _features(picture[None]), strict=True)
     return torch.stack([(one - other).square().mean((1, 2, 3)) for one, other in pairs]).sum(0)
 
 
 def _features(pictures: Tensor) -> Iterator[Tensor]:
     """The pictures and their edges, at every coarseness down to 8 px."""
-    while pictures.shape[2] >= _COARSEST:
+    while min(pictures.shape[2:]) >= _COARSEST:
         yield pictures
         yield pictures.diff(dim=2)
         yield pictures.diff(dim=3)

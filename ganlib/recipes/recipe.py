@@ -211,7 +211,7 @@ class Recipe:
 
     def _check_together(self) -> None:
         """Raise `GanlibError` if two values do not go together."""
-        if self.width > (widest := _WIDTH_TIMES_SIZE // self.size):
+        if self.width > (widest := _WIDTH_TIMES_SIZE // max(self.shape)):
             raise GanlibError(
                 f"Nets of width {self.width} for {self.size} px would have too many weights to train: set "
                 f"width to {widest} or less."

@@ -1,5 +1,6 @@
 """Films: pictures one after the other."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ganlib.run import Run
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import Figure
 from ganlib.show.grids import enlarge, open_sample, sample_grids
+from ganlib.sizes import Size
 
 Frame = NDArray[np.uint8]
 _MIMETYPES = {".gif": "image/gif", ".mp4": "video/mp4"}
@@ -75,12 +77,12 @@ def film_of_path(
         GanlibError: as for `film`; or it has more than 50 frames a second, or over a gigabyte of them.
     """
     check_film(Path(out), seconds, len(z))
-    size = generate(generator, z[:1]).shape[2]
-    scale = max(1, 256 // size) if scale is None else scale
-    if not 0 < 3 * (size * scale) ** 2 * len(z) <= _LARGEST:
-        asked = f"{len(z)} frames of {size * scale} px"
+    size = Size(*generate(generator, z[:1]).shape[2:])
+    scale = max(1, 256 // max(size)) if scale is None else scale
+    if not 0 < 3 * math.prod(size.times(scale)) * len(z) <= _LARGEST:
+        asked = f"{len(z)} frames of {size.times(scale)} px"
         raise GanlibError(f"{asked} make no film: ask for fewer frames, or another scale of 1 or more.")
-    frames = enlarge(generate(generator, z), scale, smooth=smooth)  # (N, scale * S, scale * S, 3)
+    frames = enlarge(generate(generator, z), scale, smooth=smooth)  # (N, scale * H, scale * W, 3)
     return film(list(frames.numpy()), out, seconds, alt=alt)
 
 

@@ -15,6 +15,7 @@ from ganlib.data.opening import RefusedError, open_picture, refusals
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.figure import Figure
+from ganlib.sizes import Size
 
 THUMBNAIL = 96  # px
 _LARGEST_SIDE = 8192
@@ -27,38 +28,38 @@ def square(count: int) -> int:
     return math.ceil(math.sqrt(count))
 
 
-def check_grid(count: int, size: int, columns: int, scale: int) -> None:
-    """Raise `GanlibError` if a grid of `count` pictures of `size` px would be empty or too large."""
+def check_grid(count: int, size: Size, columns: int, scale: int) -> None:
+    """Raise `GanlibError` if a grid of `count` pictures of this `size` would be empty or too large."""
     if scale < 1 or columns < 1:
         raise GanlibError(f"Scale and columns must be 1 or more, not {scale} and {columns}.")
-    side = max(columns, math.ceil(count / columns)) * size * scale
+    side = max(columns * size.width, math.ceil(count / columns) * size.height) * scale
     if side > _LARGEST_SIDE:
         large = f"A grid of {count} pictures would be {side} px on a side, and {_LARGEST_SIDE} is the most"
         raise GanlibError(f"{large}: ask for fewer pictures or a smaller scale.")
 
 
 def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
-    """Turn images (N, 3, S, S) in [-1, 1] into bytes (N, scale * S, scale * S, 3).
+    """Turn images (N, 3, H, W) in [-1, 1] into bytes (N, scale * H, scale * W, 3).
 
     Each pixel becomes a square that is `scale` wide; `smooth` resizes with a Lanczos filter instead.
     """
     pictures = to_bytes(images.cpu())
     if not smooth:
         return pictures.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-    side = pictures.shape[1] * scale
-    larger = [Image.fromarray(one.numpy()).resize((side, side), _LANCZOS) for one in pictures]
+    height, width = pictures.shape[1] * scale, pictures.shape[2] * scale
+    larger = [Image.fromarray(one.numpy()).resize((width, height), _LANCZOS) for one in pictures]
     return torch.from_numpy(np.stack([np.asarray(picture) for picture in larger]))
 
 
 def to_image(picture: Tensor, scale: int = 1, *, smooth: bool = False) -> Image.Image:
-    """Turn one picture (3, S, S) in [-1, 1] into a Pillow image, enlarged `scale` times."""
+    """Turn one picture (3, H, W) in [-1, 1] into a Pillow image, enlarged `scale` times."""
     return Image.fromarray(enlarge(picture[None], scale, smooth=smooth)[0].numpy())
 
 
 def grid_image(
     images: Tensor, columns: int | None = None, scale: int = 1, *, smooth: bool = False
 ) -> Image.Image:
-    """Put images (N, 3, S, S) in [-1, 1] side by side, as square as possible, enlarged `scale` times.
+    """Put images (N, 3, H, W) in [-1, 1] side by side, as square as possible, enlarged `scale` times.
 
     Raises:
         GanlibError: the grid would be larger than 8192 px on a side.
@@ -66,8 +67,8 @@ def grid_image(
     from torchvision.utils import make_grid
 
     columns = columns or square(len(images))
-    check_grid(len(images), images.shape[2], columns, scale)
-    tiles = enlarge(images, scale, smooth=smooth).permute(0, 3, 1, 2)  # (N, 3, scale * S, scale * S)
+    check_grid(len(images), Size(*images.shape[2:]), columns, scale)
+    tiles = enlarge(images, scale, smooth=smooth).permute(0, 3, 1, 2)  # (N, 3, scale * H, scale * W)
     picture = make_grid(tiles, nrow=columns, padding=2 * scale, pad_value=255)
     return Image.fromarray(picture.permute(1, 2, 0).numpy())
 
@@ -75,18 +76,19 @@ def grid_image(
 def grid(
     images: Tensor, alt: str = "", columns: int | None = None, scale: int = 1, *, smooth: bool = False
 ) -> Figure:
-    """Draw images (N, 3, S, S) in [-1, 1] as one figure; `alt` says what it shows."""
+    """Draw images (N, 3, H, W) in [-1, 1] as one figure; `alt` says what it shows."""
     picture = grid_image(images, columns, scale, smooth=smooth)
     return Figure.from_image(picture, alt or f"A grid of {len(images)} pictures.")
 
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int = 0) -> Image.Image:
-    """Resize pictures (S, S, 3) to 96 px and put them side by side on a transparent ground."""
+    """Resize pictures (H, W, 3) to 96 px and put them side by side on a transparent ground."""
     step, rows = THUMBNAIL + gap, math.ceil(len(pictures) / columns)
     sheet = Image.new("RGBA", (columns * step - gap, rows * step - gap))
     for place, picture in enumerate(pictures):
-        small = Image.fromarray(picture).resize((THUMBNAIL, THUMBNAIL), _LANCZOS)
-        sheet.paste(small, (place % columns * step, place // columns * step))
+        small = ImageOps.contain(Image.fromarray(picture), (THUMBNAIL, THUMBNAIL), _LANCZOS)
+        left, top = (THUMBNAIL - small.width) // 2, (THUMBNAIL - small.height) // 2
+        sheet.paste(small, (place % columns * step + left, place // columns * step + top))
     return sheet
 
 

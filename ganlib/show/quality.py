@@ -16,6 +16,7 @@ from ganlib.latent.sampling import generate, sample_latent
 from ganlib.nets.base import Generator
 from ganlib.show.figure import BLUE, ORANGE, SKY, Figure, new_canvas, table
 from ganlib.show.grids import grid_image, to_image
+from ganlib.sizes import Size
 
 SHARES = ("precision", "recall", "density", "coverage")
 _SIZES = ("full", "half", "quarter")
@@ -46,7 +47,7 @@ def spread_text(spread: MeanStd) -> str:
 
 def _rows(quality: Quality) -> Iterator[list[str]]:
     both = quality, quality.baseline
-    sizes = [f"at {quality.resolution // scale} px" for scale in SCALES]
+    sizes = [f"at {Size.of(quality.resolution).over(scale)} px" for scale in SCALES]
     yield ["", "better", *_in_turns(sizes, ["real"] * len(SCALES))]
     yield ["KID x 1000", "lower", *_in_turns(*([*map(spread_text, one.kid)] for one in both))]
     for share in SHARES:
@@ -109,7 +110,10 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
     for x, (spread, real) in enumerate(zip(quality.kid, quality.baseline.kid, strict=True)):
         _draw_bar(axes, x, 0.7, spread.mean, _LOOKS[x], f"{spread.mean:.0f}", spread.std)
         axes.plot([x - 0.4, x + 0.4], [real.mean] * 2, **_REAL)
-    labels = [f"{size} size\n{quality.resolution // k} px" for size, k in zip(_SIZES, SCALES, strict=True)]
+    labels = [
+        f"{size} size\n{Size.of(quality.resolution).over(k)} px"
+        for size, k in zip(_SIZES, SCALES, strict=True)
+    ]
     _finish(axes, labels, f"KID x 1000 ± sd over subsets of {quality.subset_size}: low is good")
 
 

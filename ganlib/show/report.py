@@ -18,6 +18,7 @@ from ganlib.data.readers import Found, Pictures
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas, render
 from ganlib.show.grids import THUMBNAIL, contact_sheet
+from ganlib.sizes import Size
 
 _MOST_SHOWN, _MOST_ROWS = 100, 200
 _GAP = 3  # px
@@ -70,14 +71,15 @@ def _size_histogram(manifest: Manifest) -> Figure | None:
     short = [min(entry.width, entry.height) for entry in manifest.files if entry.width and entry.height]
     if not short:
         return None
-    target = manifest.settings.size
+    size = Size.of(manifest.settings.size)
+    target = min(size)
     low, high = math.log2(min(*short, target)), math.log2(max(*short, target))
     canvas = new_canvas(8.2, 2.6, facecolor=_PAPER)
     axes = canvas.subplots()
     axes.hist(np.log2(short), bins=np.linspace(low - 0.2, high + 0.2, 41), color=BLUE)
     axes.axvline(math.log2(target), color=ORANGE, linestyle="--")
     top = axes.get_xaxis_transform()
-    axes.text(math.log2(target), 1.02, f"prepared: {target} px", color=ORANGE, transform=top)
+    axes.text(math.log2(target), 1.02, f"prepared: {size} px", color=ORANGE, transform=top)
     ticks = np.arange(math.floor(low), math.ceil(high) + 1)
     axes.set_xticks(ticks, [f"{2**tick:.0f}" for tick in ticks])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

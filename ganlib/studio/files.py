@@ -41,8 +41,8 @@ class SavePanel(Panel):
     title = "Save"
 
     def _build(self) -> widgets.Box:
-        size = self._renderer.recipe.size
-        scales = [(f"{size * k} px", k) for k in (1, 2, 4, 8) if size * k <= _WIDEST]
+        size = self._renderer.recipe.shape
+        scales = [(f"{size.times(k)} px", k) for k in (1, 2, 4, 8) if max(size) * k <= _WIDEST]
         folder = str(self._renderer.folder)  # a name that is no text cannot be sent to a browser
         self.folder = line("Folder", "folder", folder if folder.isprintable() else "", plain(folder))
         self.scale = chooser("Size", "scale", scales)
@@ -89,7 +89,7 @@ class SavePanel(Panel):
         z = self._state.path(stops, round(20 * seconds), closed=self.loop.value)
         path = self._new_file(stops, ending)
         check_film(path, seconds, len(z))
-        scale = max(1, min(self.scale.value, _WIDEST_FILM // self._renderer.recipe.size))
+        scale = max(1, min(self.scale.value, _WIDEST_FILM // max(self._renderer.recipe.shape)))
         frames = torch.cat([enlarge(part, scale, smooth=True) for part in self._pictures(z)])
         film(list(frames.numpy()), path, seconds, alt=f"A film of {len(z)} pictures.")
         return self._saved(path)
@@ -162,11 +162,11 @@ class OpenPanel(Panel):
         return self._project(name, content)
 
     def _project(self, name: str, content: bytes) -> str:
-        size, generator = self._renderer.recipe.size, self._renderer.generator
+        size, generator = self._renderer.recipe.shape, self._renderer.generator
         photo = read_photo(BytesIO(content), size)
         self.photo.value = encode(to_image(photo))
         self.photo.layout.display = ""
-        starts, steps = _SEARCH if size <= _SMALL else _SHORT_SEARCH
+        starts, steps = _SEARCH if max(size) <= _SMALL else _SHORT_SEARCH
         with self._context.working("Searching for the nearest picture …", steps) as progress:
             found = project(generator, photo, starts=starts, steps=steps, shown=False, on_step=progress)
         self._state.go_to(found.z, f"projection of {name}")

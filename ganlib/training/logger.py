@@ -108,7 +108,7 @@ class RunLogger:
         self.state = state
         self._images = images
         self._reference = evaluation and Reference.of(images, evaluation.extractor, budget(_COMPARED, 20))
-        many = images.size <= _LARGEST_SIZE_OF_MANY
+        many = max(images.shape) <= _LARGEST_SIZE_OF_MANY
         self._scored = 256 if many else 64
         self._sample_latent = sample_latent(36 if many else 9, state.recipe.latent_dim)
         self._diversity: float | None = None

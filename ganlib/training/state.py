@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
@@ -123,7 +123,7 @@ class TrainingState:
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
         if recipe.classes:
-            g.class_shares.copy_(batches.class_shares())
+            cast(Tensor, g.class_shares).copy_(batches.class_shares())
         for net in (g, d):
             net.to(device).to(memory_format=_memory_format(device))
         d_forward = d.forward  # before accelerate puts its own in place

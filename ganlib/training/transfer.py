@@ -64,7 +64,7 @@ def _counterparts(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> d
     A net for larger pictures has a stage more in its middle, so that its last layers are called otherwise.
     """
     shift = max(map(_place, own)) - max(map(_place, weights), default=0)
-    found = {}
+    found: dict[str, str] = {}
     for name, tensor in own.items():
         from_the_end = _LAYER.sub(f"main.{_place(name) - shift}.", name)
         for theirs in (name, from_the_end):

@@ -25,7 +25,7 @@ class Size(NamedTuple):
 
     @classmethod
     def of(cls, written: "AnySize") -> "Size":
-        """Read a size of any pictures, which nets need not be built for; what is none raises `GanlibError`."""
+        """Read a size, which nets need not be built for; what is none raises `GanlibError`."""
         if isinstance(written, Size):
             return written
         found = _WRITTEN.fullmatch(str(written).strip())

@@ -146,8 +146,8 @@ def load_art(
     `source` is "portraits" or "patchwork" (both bundled), a folder, a zip or tar file, a prepared set, or a
     Kaggle data set: "owner/name" or its address. `via="huggingface"` takes `source` as a data set of that
     hub, `via="opendatasets"` as an address which that package fetches, `via="kaggle"` has Kaggle's official
-    client fetch a Kaggle data set. `size` is in pixels, a number or "64x96", width x height: 64 unless told, 512
-    for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles". `transform` is applied to `art[i]`,
+    client fetch a Kaggle data set. `size` is in pixels, a number or "64x96", width x height: 64 unless told,
+    512 for "patchwork". `crop` is "centre", "pad", "stretch" or "tiles". `transform` is applied to `art[i]`,
     as in any PyTorch Dataset; a `Trainer` takes the pictures as they are.
 
     Raises:

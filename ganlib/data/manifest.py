@@ -23,8 +23,9 @@ _Pixels = Annotated[int, Meta(ge=1, le=2**32)]
 class Settings:
     """How pictures are prepared.
 
-    `size` is in pixels, or text such as "64x96", width x height; `crop` is one of "centre", "pad" (white borders), "stretch" and "tiles". Duplicates
-    are kept and reported unless they are to be dropped. Fewer pictures than `at_least` are an error.
+    `size` is in pixels, or text such as "64x96", width x height; `crop` is one of "centre", "pad" (white
+    borders), "stretch" and "tiles". Duplicates are kept and reported unless they are to be dropped. Fewer
+    pictures than `at_least` are an error.
     """
 
     size: _Pixels | str = 64

@@ -133,8 +133,8 @@ def _opening(facts: Facts, samples: int) -> str:
     size = facts.recipe.shape
     return f"""# {markdown(facts.name)}
 
-A generator that makes a picture of {size.width} x {size.height} pixels from {facts.recipe.latent_dim} random numbers. \
-These are its first {samples}, not a choice: seeds 0 to {samples - 1}.
+A generator that makes a picture of {size.width} x {size.height} pixels from {facts.recipe.latent_dim} \
+random numbers. These are its first {samples}, not a choice: seeds 0 to {samples - 1}.
 
 ![A grid of {samples} pictures that it has generated](samples.png)"""
 

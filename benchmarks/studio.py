@@ -18,10 +18,10 @@ from torch import nn
 
 from benchmarks.machine import describe, spread, table
 from ganlib.recipes import get_recipe
-from ganlib.run import load_generator, save_generator
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
 from ganlib.studio.panels import DirectionsPanel
+from ganlib.weights import load_generator, save_generator
 
 _LARGE = "gallery512"
 _AT_ONCE = 300.0  # milliseconds

@@ -16,8 +16,9 @@ import torch
 from ganlib.data.dataset import load_art
 from ganlib.evaluation.quality import Figures, measure_quality
 from ganlib.recipes import get_recipe
-from ganlib.run import Run, kimg_of, load_generator, save_generator
+from ganlib.run import Run
 from ganlib.runtime.device import detect
+from ganlib.weights import kimg_of, load_generator, save_generator
 
 WEIGHTS = Path(__file__).parent / "weights"
 

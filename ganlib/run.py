@@ -7,18 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict, cast
 
-import torch
 from msgspec import Meta
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
 from ganlib.runtime.files import (
-    bundled_folder,
     disk_errors_explained,
     expand_home,
     is_part,
@@ -30,7 +24,6 @@ from ganlib.runtime.files import (
 from ganlib.runtime.reading import check_place, decode_json, read_bytes, read_json
 
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
-SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
@@ -64,13 +57,6 @@ class Row(TypedDict, total=False):
     kid: Finite | None
     kid_with: str | None
     warnings: list[Warned]
-
-
-class _Shared(TypedDict, total=False):
-    """What config.json of a shared folder says."""
-
-    recipe: Required[RecipeValues]
-    generator: str
 
 
 class Run:
@@ -228,14 +214,6 @@ class Run:
         with locked(self.folder / ".lock", "training", 0):
             yield
 
-    def save_generator(self, generator: nn.Module, kimg: float, path: Path | None = None) -> None:
-        """Write the generator, its recipe and its age into `path`: generator.safetensors, unless told.
-
-        Raises:
-            GanlibError: the disk is full or the place may not be written.
-        """
-        save_generator(generator, self.recipe(), kimg, path or self.generator_file)
-
 
 _NO_NUMBER = re.compile(rb"(?<=: )(?:NaN|-?Infinity)(?=[,}])")  # older logs hold some
 
@@ -245,140 +223,3 @@ def _row(line: bytes) -> dict[str, Any] | None:
         return cast(dict[str, Any], decode_json(_NO_NUMBER.sub(b"null", line), Row))
     except ValueError:
         return None
-
-
-def save_generator(
-    generator: nn.Module, recipe: Recipe, kimg: float, path: Path, dtype: torch.dtype = torch.float32
-) -> None:
-    """Write a generator that can be loaded with no other file, its floats as `dtype`.
-
-    Raises:
-        GanlibError: the disk is full or the place may not be written.
-    """
-    weights = {name: _as_stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
-    metadata = {
-        "recipe": json.dumps(recipe.to_json()),
-        "kimg": f"{kimg:.3f}",
-        "generator": type(generator).__name__,
-    }
-    content = _with_metadata(save(weights), metadata)
-    write_atomically(path, lambda part: part.write_bytes(content))
-
-
-def _with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
-    """Put metadata into a safetensors file; safetensors itself would do so in another order each time."""
-    begin = 8 + int.from_bytes(content[:8], "little")
-    head = json.dumps({"__metadata__": metadata, **json.loads(content[8:begin])}, separators=(",", ":"))
-    padded = head.encode() + b" " * (-len(head) % 8)
-    return len(padded).to_bytes(8, "little") + padded + content[begin:]
-
-
-def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    floats = tensor.to(dtype) if tensor.is_floating_point() else tensor
-    return floats.detach().cpu().contiguous()
-
-
-def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
-    """Load a generator from a run folder, a shared folder, a weights file, or the name of bundled weights.
-
-    One that was trained as a net of your own is loaded into `generator`, a net of the same class. Returns the
-    generator in eval mode, on the CPU, in fp32, and its recipe.
-
-    Raises:
-        GanlibError: there is no such thing, it is damaged or not a generator of ganlib, or `generator` has
-            other weights or makes pictures of another size.
-    """
-    path = _weights_file(source)
-    recipe, weights = _read_weights(path, generator)
-    if generator is None:
-        net = recipe.generator()
-    else:
-        check_generator(generator, recipe.latent_dim, recipe.shape)
-        net = cast(Generator, generator.cpu())
-    net.load_state_dict(weights)
-    return net.eval(), recipe
-
-
-def kimg_of(path: Path) -> float:
-    """Read how long the generator in a weights file was trained, in thousand pictures.
-
-    Raises:
-        GanlibError: it is damaged.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return decode_json((file.metadata() or {})["kimg"].encode(), Amount)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
-
-
-def _weights_file(source: str | Path) -> Path:
-    run = Run(source)
-    for candidate in (run.generator_file, run.folder / SHARED_WEIGHTS, run.folder):
-        if candidate.is_file():
-            return candidate
-    bundled = {file.stem: file for file in (bundled_folder() / "weights").glob("*.safetensors")}
-    if str(source) in bundled:
-        return bundled[str(source)]
-    if run.folder.is_dir():
-        return run.weights_file()
-    raise GanlibError(
-        f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: "
-        f"{', '.join(sorted(bundled))}."
-    )
-
-
-def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict[str, torch.Tensor]]:
-    """Read recipe and weights, after a look at shapes and types: nothing is allocated for others."""
-    try:
-        facts = _facts(path)
-        recipe = Recipe.from_json(facts["recipe"])
-        with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in list(file.keys())}
-            wanted = _wanted(recipe, generator)
-            if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
-                raise _other_weights(path, recipe, generator, facts.get("generator", ""))
-            for name, tensor in wanted.items():
-                _check_type(path, slices[name].get_dtype(), tensor)
-            weights = {name: file.get_tensor(name) for name in slices}
-    except (SafetensorError, ValueError) as error:
-        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
-    except KeyError as error:
-        raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
-    if not all(tensor.isfinite().all() for tensor in weights.values()):
-        raise GanlibError(f"'{path}' holds weights that are no numbers (NaN or infinite): train it again.")
-    return recipe, weights
-
-
-def _facts(path: Path) -> _Shared:
-    """Read a generator's recipe and class, in config.json if it was shared, or in the head of its weights."""
-    config = path.with_name(SHARED_CONFIG)
-    if path.name == SHARED_WEIGHTS and config.is_file():
-        return read_json(config, _Shared)
-    with safe_open(path, framework="pt") as file:
-        head = file.metadata() or {}
-    recipe = decode_json(head["recipe"].encode(), RecipeValues)
-    return {"recipe": recipe, "generator": head.get("generator", "")}
-
-
-def _wanted(recipe: Recipe, generator: nn.Module | None) -> dict[str, torch.Tensor]:
-    """Find out what a generator is made of, the recipe's without memory for it."""
-    with torch.device("meta"):
-        return (recipe.generator() if generator is None else generator).state_dict()
-
-
-def _check_type(path: Path, found: str, wanted: torch.Tensor) -> None:
-    """Raise `GanlibError` unless weights of the type `found`, in safetensors' words, open as `wanted`."""
-    kind = "BOOL" if wanted.dtype == torch.bool else f"{str(wanted.dtype)[6].upper()}{8 * wanted.itemsize}"
-    if found not in ({"F32", "F16", "BF16"} if wanted.is_floating_point() else {kind}):
-        raise GanlibError(f"'{path}' holds weights in {found}: only fp32, fp16 and bf16 open.")
-
-
-def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name: str) -> GanlibError:
-    if generator is not None:
-        return GanlibError(f"'{path}' holds other weights than those of your {type(generator).__name__}.")
-    how = f"; it was trained as a {name}: in Python, pass generator={name}() to ganlib.load"
-    advice = how if name.isidentifier() else ""
-    return GanlibError(
-        f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for{advice}."
-    )

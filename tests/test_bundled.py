@@ -14,8 +14,8 @@ from ganlib.cli import _parser
 from ganlib.data.dataset import load_art, to_bytes
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe, get_recipe, override
-from ganlib.run import load_generator
 from ganlib.runtime.files import bundled_folder
+from ganlib.weights import load_generator, save_generator
 
 WEIGHTS = sorted((bundled_folder() / "weights").glob("*.safetensors"))
 
@@ -65,8 +65,8 @@ def test_a_run_is_bundled_with_its_age_its_command_and_its_score(bundling, tmp_p
     run = trainer.fit(kimg=0.2)
     rows = [{"step": 1, "kimg": 1234.567, "seconds": 600.0}, {"step": 2, "kimg": 2345.678, "seconds": 1500.0}]
     run.log_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run.save_generator(recipe.generator(), 1234.567, run.best_file)
-    run.save_generator(load_generator(run.folder)[0], 2345.678)
+    save_generator(recipe.generator(), run.recipe(), 1234.567, run.best_file)
+    save_generator(load_generator(run.folder)[0], run.recipe(), 2345.678, run.generator_file)
     path = bundling.bundle(run, "mine", "portraits", 1, best, tmp_path)
     facts = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
     assert (facts["kimg"], facts["minutes"]) == ((1234.567, 10.0) if best else (2345.678, 25.0))

@@ -16,6 +16,7 @@ FLOORS = [
     {"runtime", "losses", "augment", "nets"},
     {"recipes", "data"},
     {"latent", "run"},
+    {"weights"},
     {"evaluation"},
     {"training"},
     {"costs"},

@@ -16,8 +16,9 @@ from ganlib.errors import GanlibError
 from ganlib.hub.hub import load
 from ganlib.latent.sampling import load_latent
 from ganlib.recipes import Recipe, get_recipe
-from ganlib.run import Run, kimg_of, load_generator, save_generator
+from ganlib.run import Run
 from ganlib.show.runs import find_run, find_runs
+from ganlib.weights import kimg_of, load_generator, save_generator
 
 
 def row(step, /, **changes):
@@ -33,7 +34,7 @@ def run(tmp_path, recipe):
 
 def test_a_generator_comes_back_as_it_went(run, recipe):
     generator = recipe.generator()
-    run.save_generator(generator, kimg=1.5)
+    save_generator(generator, run.recipe(), 1.5, run.generator_file)
     loaded, same_recipe = load_generator(run.folder)
     assert same_recipe == recipe
     assert not loaded.training
@@ -42,7 +43,7 @@ def test_a_generator_comes_back_as_it_went(run, recipe):
 
 
 def test_the_weights_file_needs_no_other(run, recipe, tmp_path):
-    run.save_generator(recipe.generator(), kimg=1.5)
+    save_generator(recipe.generator(), run.recipe(), 1.5, run.generator_file)
     alone = run.generator_file.rename(tmp_path / "alone.safetensors")
     assert load_generator(alone)[1] == recipe
     with safe_open(alone, framework="pt") as file:
@@ -68,7 +69,7 @@ def test_a_run_folder_of_another_recipe_is_left_alone(run, recipe):
 
 
 def test_a_lost_checkpoint_does_not_cost_the_generator(run, recipe):
-    run.save_generator(recipe.generator(), kimg=1.0)
+    save_generator(recipe.generator(), run.recipe(), 1.0, run.generator_file)
     with pytest.raises(GanlibError, match=r"no checkpoint\.pt"):
         run.check(recipe)
 
@@ -86,7 +87,7 @@ def test_a_folder_of_the_same_name_does_not_hide_bundled_weights(tmp_path, monke
 
 
 def test_a_truncated_weights_file_is_a_sentence(run, recipe):
-    run.save_generator(recipe.generator(), kimg=1.0)
+    save_generator(recipe.generator(), run.recipe(), 1.0, run.generator_file)
     whole = run.generator_file.read_bytes()
     for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
         run.generator_file.write_bytes(whole[:length])
@@ -168,6 +169,7 @@ def test_two_processes_do_not_train_in_one_folder(run):
     code = f"""
 from ganlib.errors import GanlibError
 from ganlib.run import Run
+from ganlib.weights import save_generator
 try:
     with Run({str(run.folder)!r}).held():
         print("held")
@@ -289,9 +291,10 @@ def test_equal_weights_are_equal_files_in_every_process(run, tmp_path):
     code = f"""
 import torch
 from ganlib.run import Run
+from ganlib.weights import save_generator
 run = Run({str(run.folder)!r})
 torch.manual_seed(0)
-run.save_generator(run.recipe().generator(), 1.5)
+save_generator(run.recipe().generator(), run.recipe(), 1.5, run.generator_file)
 """
     contents = set()
     for _ in range(3):
@@ -435,7 +438,7 @@ def test_a_folder_whose_name_is_no_text_is_listed_and_its_weights_refused(tmp_pa
     run = Run(folder)
     run.start(recipe)
     run.append_log(row(1))
-    run.save_generator(recipe.generator(), 1.0)
+    save_generator(recipe.generator(), run.recipe(), 1.0, run.generator_file)
     assert run.recipe() == recipe
     assert main(["runs", str(tmp_path / "runs")]) == 0
     out = str(tmp_path / "picture.png")

@@ -19,9 +19,9 @@ from ganlib.evaluation.metrics import MeanStd
 from ganlib.evaluation.quality import Quality, Reference
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe
-from ganlib.run import load_generator
 from ganlib.runtime.device import detect
 from ganlib.runtime.files import write_atomically
+from ganlib.weights import load_generator
 
 _MOST = 500
 FOR_A_CURVE = 200

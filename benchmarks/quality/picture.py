@@ -16,10 +16,10 @@ from benchmarks.quality.measuring import FOR_A_CURVE, Point, Result
 from benchmarks.quality.systems import Mark, Stage
 from benchmarks.quality.table import measured_with
 from ganlib.latent.sampling import generate, sample_latent
-from ganlib.run import load_generator
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import Figure
 from ganlib.show.grids import grid_image
+from ganlib.weights import load_generator
 
 _DPI = 100
 _LARGE, _SMALL = 4.2, 2.1  # inches of a grid; the small ones are of another seed or budget

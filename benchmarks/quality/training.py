@@ -21,6 +21,7 @@ from ganlib.runtime.files import make_folder
 from ganlib.training.callbacks import Callback, Training
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.trainer import Trainer
+from ganlib.weights import save_generator
 
 _ENDLESS = 1e9  # kimg: what ends a run is its last mark
 _SECONDS_BETWEEN_PLACES = 1.0
@@ -130,7 +131,7 @@ class Keeper(Callback):
 
     def _keep(self, trainer: Training, mark: Mark, seconds: float) -> None:
         kimg, memory = trainer.state.kimg, peak_memory(trainer.machine.device)
-        trainer.run.save_generator(trainer.state.ema.generator, kimg, self._job.kept_file(mark))
+        save_generator(trainer.state.ema.generator, trainer.recipe, kimg, self._job.kept_file(mark))
         self._job.note(Place(trainer.state.step, kimg, seconds, memory, mark.name, self._rate))
         self._missing.remove(mark)
 

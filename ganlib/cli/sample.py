@@ -47,8 +47,8 @@ def _sample(options: argparse.Namespace) -> None:
     count.
     """
     from ganlib.latent.sampling import generate, sample_latent, truncate
-    from ganlib.run import load_generator
     from ganlib.show.grids import check_grid, grid, square
+    from ganlib.weights import load_generator
 
     generator, recipe = load_generator(options.source)
     if options.files and options.count > _MOST_FILES:
@@ -98,10 +98,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     """
     from ganlib.data.dataset import load_art
     from ganlib.evaluation.quality import measure_quality
-    from ganlib.run import Run, load_generator
+    from ganlib.run import Run
     from ganlib.runtime.device import detect
     from ganlib.show.quality import quality_figure, quality_page
     from ganlib.training.checkpoint import trained_on
+    from ganlib.weights import load_generator
 
     run = Run(options.source)
     generator, recipe = load_generator(run.weights_file(best=True) if options.best else options.source)
@@ -141,8 +142,8 @@ def _interpolate(options: argparse.Namespace) -> None:
     import torch
 
     from ganlib.latent.sampling import walk
-    from ganlib.run import load_generator
     from ganlib.show.film import check_film, film_of_path
+    from ganlib.weights import load_generator
 
     if len(options.stops) == 1:
         raise GanlibError(f"A film needs two stops or more, and '{options.stops[0]}' is one.")
@@ -187,9 +188,9 @@ def _project(options: argparse.Namespace) -> None:
     from ganlib.data.dataset import read_photo
     from ganlib.latent.projection import project
     from ganlib.latent.sampling import save_latent
-    from ganlib.run import load_generator
     from ganlib.show.figure import check_picture_name
     from ganlib.show.grids import check_grid, grid
+    from ganlib.weights import load_generator
 
     photo = expand_home(options.photo)
     out = options.out or photo.with_name(f"{photo.stem}-projected.png")

@@ -27,7 +27,7 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder
 from ganlib.runtime.memory import Memory, most_memory, most_waiting
 from ganlib.runtime.progress import progress
-from ganlib.sizes import Size, as_size
+from ganlib.sizes import AnySize, Size, as_size
 
 _VERSION = 1  # of what this module makes of a file: sets of another version are made again
 _FILES_AHEAD_FOR_EACH_CORE = 16
@@ -129,10 +129,10 @@ def content_hash(digests: Iterable[bytes]) -> str:
 class NpyWriter:
     """Write images, (N, H, W, 3) uint8, one after the other; N is known only at the end."""
 
-    def __init__(self, path: Path, size: Size) -> None:
+    def __init__(self, path: Path, size: AnySize) -> None:
         """Begin the file at `path`."""
         self._file = path.open("w+b")
-        self._shape = (*size, 3)
+        self._shape = (*Size.of(size), 3)
         self.count = 0
         self._write_header()
         self._begin = self._file.tell()
@@ -253,7 +253,7 @@ def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -
     part = _part(out)
     try:
         with disk_errors_explained(out):
-            with closing(NpyWriter(part, Size.of(settings.size))) as writer:
+            with closing(NpyWriter(part, settings.size)) as writer:
                 collector = _Collector(writer, settings)
                 with closing(_prepare_all(pictures, settings)) as prepared:
                     for one in progress(prepared, "prepare", " files", len(pictures)):

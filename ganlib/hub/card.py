@@ -16,10 +16,11 @@ from ganlib.data.sources import PATCHWORK, PORTRAITS
 from ganlib.errors import GanlibError, markdown, plain
 from ganlib.evaluation.quality import Figures, Quality
 from ganlib.recipes import Recipe
-from ganlib.run import Run, kimg_of
+from ganlib.run import Run
 from ganlib.runtime.files import bundled_folder
 from ganlib.runtime.reading import read_json
 from ganlib.training.checkpoint import trained_on
+from ganlib.weights import kimg_of
 
 NOT_STATED = "not stated"
 _LONG = 2000  # letters of what somebody writes about pictures or a recipe

@@ -1,32 +1,26 @@
 """Models to give away: a folder with a card, or a model on the Hugging Face Hub, "owner/name"."""
 
 import json
-import re
 import shutil
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from huggingface_hub import HfApi, PyTorchModelHubMixin, errors, get_token, hf_hub_download
+from huggingface_hub import HfApi, PyTorchModelHubMixin, get_token
 from safetensors.torch import save_model
 from torch import nn
 
 from ganlib.errors import GanlibError
 from ganlib.hub.card import Facts, card, facts_of
 from ganlib.latent.sampling import generate, sample_latent
-from ganlib.nets.base import Generator
-from ganlib.recipes import Recipe
-from ganlib.run import SHARED_CONFIG, SHARED_WEIGHTS, Run, load_generator
+from ganlib.run import Run
 from ganlib.runtime.files import expand_home, is_part, make_folder, write_atomically
-from ganlib.runtime.reading import read_json
 from ganlib.show.grids import grid_image
+from ganlib.weights import SHARED_CONFIG, SHARED_WEIGHTS, first_line, is_hub_name, load_generator
 
 _LARGEST_SIZE_OF_MANY = 128
 _SAMPLES, _CARD = "samples.png", "README.md"
 _FILES = (SHARED_WEIGHTS, SHARED_CONFIG, _SAMPLES, _CARD)
-_OLD_WEIGHTS = "generator.safetensors"  # what version 0.1 shared
-_NAME = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 
 
 def share(
@@ -55,7 +49,7 @@ def share(
             cannot be written; or the Hub does not take it.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
-    if to and not _is_name(to):
+    if to and not is_hub_name(to):
         raise GanlibError(f"A model on the Hub is called owner/name, not '{to}'.")
     name = to.rpartition("/")[2] if to else run.folder.resolve().name
     facts = facts_of(run, name, data, licence, best)
@@ -100,55 +94,6 @@ def _free(folder: Path) -> Path:
     return folder
 
 
-def load(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
-    """Load a generator from what `share` has made: a folder, its weights, or "owner/name" on the Hub.
-
-    A run folder, a weights file and the name of bundled weights will do, too. One that was trained as a net
-    of your own is loaded into `generator`, a net of the same class. Returns the generator in eval mode, on
-    the CPU, in fp32, and its recipe. What came from the Hub is kept, for when the network is away.
-
-    Raises:
-        GanlibError: there is no such thing, it is damaged or none of ganlib's, or the network is away.
-    """
-    is_here = not _is_name(source) or Run(source).folder.exists()
-    return load_generator(source if is_here else _fetch(str(source)), generator)
-
-
-def _is_name(source: str | Path) -> bool:
-    return isinstance(source, str) and _NAME.fullmatch(source) is not None
-
-
-def _fetch(name: str) -> Path:
-    """The path of the model's weights; what the Hub answers instead is turned into a sentence."""
-    try:
-        return _download(name)
-    except GanlibError:
-        raise
-    except errors.GatedRepoError as error:
-        raise GanlibError(f"'{name}' asks for consent: give it on the model's page, then log in.") from error
-    except errors.RepositoryNotFoundError as error:
-        raise GanlibError(
-            f"There is neither a folder nor a model on the Hub called '{name}'; if it is private, log in by "
-            "`hf auth login`."
-        ) from error
-    except errors.RemoteEntryNotFoundError as error:
-        raise GanlibError(f"'{name}' on the Hub holds no weights: it was not shared by ganlib.") from error
-    except Exception as error:  # the client below speaks for itself: each of its versions has other errors
-        why = _first_line(error)
-        raise GanlibError(f"There is no folder '{name}', and the Hub cannot be reached ({why}).") from error
-
-
-def _download(name: str) -> Path:
-    """The path of the model's weights, downloaded once and kept beside its recipe."""
-    try:
-        config = Path(hf_hub_download(name, SHARED_CONFIG))
-    except errors.EntryNotFoundError:
-        return Path(hf_hub_download(name, _OLD_WEIGHTS))
-    if "recipe" not in read_json(config, dict[str, Any]):  # before gigabytes come
-        raise GanlibError(f"'{name}' on the Hub names no recipe: it was not shared by ganlib.")
-    return Path(hf_hub_download(name, SHARED_WEIGHTS))
-
-
 def _upload(folder: Path, name: str, private: bool) -> None:
     """Put all files of a folder into the model `name`, which is made if need be."""
     if get_token() is None:
@@ -166,14 +111,10 @@ def _upload(folder: Path, name: str, private: bool) -> None:
         raise
     except Exception as error:  # whatever the client of this version raises
         raise GanlibError(
-            f"The Hub did not take '{name}' ({_first_line(error)}). The folder '{folder}' is whole."
+            f"The Hub did not take '{name}' ({first_line(error)}). The folder '{folder}' is whole."
         ) from error
 
 
 def page_of(name: str) -> str:
     """Return the address of a model's page on the Hub."""
     return f"{HfApi().endpoint}/{name}"
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from ganlib.errors import GanlibError
-from ganlib.hub.hub import load
 from ganlib.latent.sampling import sample_latent
 from ganlib.runtime.files import expand_home, write_atomically
+from ganlib.weights import load
 
 
 def export_onnx(source: str | Path, out: str | Path, generator: nn.Module | None = None) -> Path:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions, sefa_directions
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
 from ganlib.show.figure import Figure, Interactive
 from ganlib.studio.context import StudioContext
@@ -20,6 +20,7 @@ from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.widgets import announced, column, tagged, watched
+from ganlib.weights import load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
 _TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from ganlib.data.dataset import to_bytes
 from ganlib.latent.sampling import fingerprint, generate
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.runtime.device import detect, one_thread
 from ganlib.runtime.files import cache_folder, expand_home
 from ganlib.show.figure import encode
 from ganlib.show.grids import contact_sheet, to_image
+from ganlib.weights import load_generator
 
 _QUICK = 1  # zlib's level: larger files, and a tenth of the time
 

@@ -20,6 +20,7 @@ from ganlib.runtime.device import budget
 from ganlib.runtime.files import write_atomically
 from ganlib.training.diagnostics import Diagnostic, diagnose
 from ganlib.training.state import MAX_ROLLBACKS, Best, TrainingState
+from ganlib.weights import save_generator
 
 _DENSE = 32
 _SAMPLES_A_SCORE = 4
@@ -200,7 +201,8 @@ class RunLogger:
     def _keep_if_best(self, now: Best) -> None:
         best = self.state.best
         if best is None or best.by != now.by or now.score < best.score:
-            self.run.save_generator(self.state.ema.generator, self.state.kimg, self.run.best_file)
+            state = self.state
+            save_generator(state.ema.generator, state.recipe, state.kimg, self.run.best_file)
             self.state.best = now
 
     @cached_property

@@ -37,6 +37,7 @@ from ganlib.training.logger import (
 )
 from ganlib.training.state import MAX_ROLLBACKS, TrainingState, check_compiler, compile_nets
 from ganlib.training.steps import TrainStep
+from ganlib.weights import save_generator
 
 _THOUSAND = 1000
 
@@ -302,7 +303,7 @@ class Trainer:
         self.distributed.mean(self.state.totals)  # what one process has measured alone would be lost
         if self.distributed.is_main:
             save_checkpoint(self.state, self.run)
-            self.run.save_generator(self.state.ema.generator, self.state.kimg)
+            save_generator(self.state.ema.generator, self.recipe, self.state.kimg, self.run.generator_file)
         self._saved = time.monotonic()
 
     def speed(self) -> float:

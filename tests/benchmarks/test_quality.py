@@ -24,7 +24,7 @@ from ganlib.evaluation.features import Extractor
 from ganlib.evaluation.metrics import Manifold, MeanStd
 from ganlib.evaluation.quality import BySize, Figures, Quality
 from ganlib.recipes import Recipe, get_recipe, recipe_names
-from ganlib.run import load_generator
+from ganlib.weights import load_generator
 
 
 @pytest.fixture

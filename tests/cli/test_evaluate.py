@@ -11,7 +11,8 @@ from PIL import Image
 from ganlib.cli import main
 from ganlib.evaluation.quality import Quality
 from ganlib.recipes import Recipe
-from ganlib.run import Run, save_generator
+from ganlib.run import Run
+from ganlib.weights import save_generator
 
 RECIPE = Recipe("narrow", width=2, latent_dim=8, batch_size=8)
 
@@ -26,7 +27,7 @@ def make(folder):
     run = Run(folder)
     run.start(RECIPE)
     torch.manual_seed(0)
-    run.save_generator(RECIPE.generator(), 0.0)
+    save_generator(RECIPE.generator(), run.recipe(), 0.0, run.generator_file)
     return run
 
 

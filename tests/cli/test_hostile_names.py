@@ -12,8 +12,9 @@ import torch
 
 from ganlib.cli import main
 from ganlib.recipes import Recipe
-from ganlib.run import Run, save_generator
+from ganlib.run import Run
 from ganlib.runtime import progress
+from ganlib.weights import save_generator
 from tests.data.pictures import fill
 
 NAMES = ["a\x1b]0;owned\x07b", "a\nprepared set  /else", "a\rb", "\u202egnp", "größer", os.fsdecode(b"\xff")]

@@ -11,8 +11,8 @@ from PIL import Image
 from ganlib.cli import main
 from ganlib.data.dataset import to_bytes
 from ganlib.latent.sampling import generate, sample_latent, save_latent, walk
-from ganlib.run import load_generator, save_generator
 from ganlib.show.grids import enlarge
+from ganlib.weights import load_generator, save_generator
 
 
 @pytest.fixture

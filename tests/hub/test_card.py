@@ -13,6 +13,7 @@ import yaml
 import ganlib
 from ganlib.errors import GanlibError
 from ganlib.hub.card import home
+from ganlib.weights import save_generator
 
 
 def card_of(run, **told):
@@ -190,7 +191,7 @@ def test_warnings_of_the_training_are_faults_with_their_time(run):
         for step, kimg in ((3, 4.0), (6, 2000.4))
     ]
     run.log_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run.save_generator(ganlib.load(run.folder)[0], 2000.4)
+    save_generator(ganlib.load(run.folder)[0], run.recipe(), 2000.4, run.generator_file)
     text = card_of(run)
     assert text.count("- Seen in training, at 4.0 thousand pictures: All pictures are alike.\n") == 1
     assert text.count("All pictures are alike") == 1
@@ -205,7 +206,7 @@ def test_the_best_weights_are_told_of_as_they_were_then(run, tmp_path):
         {"step": 6, "kimg": 90.0, "seconds": 900.0, "warnings": [late]},
     ]
     run.log_file.write_text("".join(json.dumps({"seconds": 900.0} | row) + "\n" for row in rows))
-    run.save_generator(run.recipe().generator(), 40.0, run.best_file)
+    save_generator(run.recipe().generator(), run.recipe(), 40.0, run.best_file)
     folder = ganlib.share(run, best=True, out=tmp_path / "best")
     best, last, given = (ganlib.load(place)[0] for place in (run.best_file, run.folder, folder))
     assert all(torch.equal(a, b) for a, b in zip(given.parameters(), best.parameters(), strict=True))

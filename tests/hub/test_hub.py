@@ -11,6 +11,7 @@ from ganlib.errors import GanlibError
 from ganlib.nets.dcgan import DCGANGenerator
 from ganlib.nets.residual import ResidualGenerator
 from ganlib.run import Run
+from ganlib.weights import save_generator
 from tests.hub.hub_stand_in import serving
 
 NAME = "somebody/portraits"
@@ -135,7 +136,7 @@ def test_the_classes_themselves_open_what_was_shared(own, changes, recipe, tmp_p
     run = Run(tmp_path / "run")
     run.start(replace(recipe, **changes))
     torch.manual_seed(3)
-    run.save_generator(run.recipe().generator(), 1.0)
+    save_generator(run.recipe().generator(), run.recipe(), 1.0, run.generator_file)
     ganlib.share(run, NAME)
     generator, z = own.from_pretrained(NAME), ganlib.sample_latent(3, 8)
     assert type(generator) is own

@@ -13,7 +13,7 @@ from torch.nn import Conv2d, ConvTranspose2d
 import ganlib
 from ganlib.errors import GanlibError
 from ganlib.nets.registry import FAMILIES
-from ganlib.run import save_generator
+from ganlib.weights import save_generator
 
 SMALL = {"size": 32, "latent_dim": 8, "width": 4}
 WITHOUT_NORM = {"init": "default", "g_norm": "none", "d_norm": "none"}

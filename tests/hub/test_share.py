@@ -12,6 +12,7 @@ import ganlib
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.grids import grid_image
+from ganlib.weights import save_generator
 
 FILES = ["README.md", "config.json", "model.safetensors", "samples.png"]
 
@@ -79,7 +80,7 @@ class MineOnTheHub(Mine, PyTorchModelHubMixin):
 @pytest.mark.parametrize("own", [Mine, MineOnTheHub])
 def test_a_net_of_one_s_own_is_shared_and_loaded_into_another_of_its_class(own, run):
     net = own()
-    run.save_generator(net, 1.0)
+    save_generator(net, run.recipe(), 1.0, run.generator_file)
     folder = ganlib.share(run, generator=own())
     assert names(folder) == FILES
     assert f"generator={own.__name__}())" in (folder / "README.md").read_text(encoding="utf-8")

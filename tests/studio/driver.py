@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from ganlib.recipes import Recipe
-from ganlib.run import save_generator
 from ganlib.studio.app import LatentStudio
+from ganlib.weights import save_generator
 
 RECIPE = Recipe("tiny", size=32, latent_dim=25, width=4)
 

@@ -16,9 +16,10 @@ from traitlets import TraitError
 
 from ganlib.latent.directions import sefa_directions
 from ganlib.latent.sampling import sample_latent
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.studio.app import LatentStudio
 from ganlib.studio.state import MOST_NOTED
+from ganlib.weights import load_generator
 from tests.studio.driver import RECIPE, Driver, save_weights, widgets_of
 from tests.studio.test_app import photo, upload
 

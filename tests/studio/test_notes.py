@@ -7,9 +7,9 @@ import torch
 from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.latent.sampling import sample_latent
-from ganlib.run import load_generator
 from ganlib.studio.notes import Notes, read_notes, write_notes
 from ganlib.studio.state import MOST_NOTED
+from ganlib.weights import load_generator
 
 AXES = torch.eye(4)
 

@@ -16,10 +16,11 @@ from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate, load_latent
 from ganlib.recipes import Recipe, get_recipe
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.training.callbacks import Callback
 from ganlib.training.checkpoint import damage, load_checkpoint, read_checkpoint, save_checkpoint, trained_on
 from ganlib.training.trainer import Trainer
+from ganlib.weights import load_generator
 
 pytestmark = pytest.mark.usefixtures("full_length")
 OLD = Path(__file__).parents[1] / "old" / "version-0.1"

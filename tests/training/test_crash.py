@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
+from ganlib.weights import load_generator
 from tests.training.crash import PROCESSES
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.training.checkpoint import load_checkpoint, read_checkpoint
 from ganlib.training.trainer import Trainer
+from ganlib.weights import load_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, about what the changes lead it to
 fuzz = settings(

@@ -8,11 +8,12 @@ import torch
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Reference
 from ganlib.latent.sampling import generate, sample_latent
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.training.callbacks import Callback
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.logger import Evaluation
 from ganlib.training.trainer import Trainer
+from ganlib.weights import load_generator
 
 pytestmark = pytest.mark.usefixtures("full_length")
 

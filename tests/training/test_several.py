@@ -11,8 +11,9 @@ import torch
 from ganlib.cli import main
 from ganlib.data.dataset import to_float
 from ganlib.recipes import get_recipe, override
-from ganlib.run import Run, load_generator
+from ganlib.run import Run
 from ganlib.training.trainer import Trainer
+from ganlib.weights import load_generator
 from tests.training.members import FIRST, LAST, NO_NORM, pictures, trainer
 from tests.training.together import ROOT, finish, full_length, start
 

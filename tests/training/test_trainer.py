@@ -10,9 +10,9 @@ from PIL import Image
 from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate, sample_latent
-from ganlib.run import load_generator
 from ganlib.training.callbacks import Callback
 from ganlib.training.trainer import Trainer
+from ganlib.weights import load_generator
 
 pytestmark = pytest.mark.usefixtures("full_length")
 

@@ -1,0 +1,228 @@
+"""Weights of generators: found by name, written so that they stand alone, and read once they fit."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Required, TypedDict, cast
+
+import torch
+from huggingface_hub import errors, hf_hub_download
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from ganlib.errors import GanlibError
+from ganlib.nets.base import Generator, check_generator
+from ganlib.recipes import Recipe
+from ganlib.recipes.recipe import RecipeValues
+from ganlib.run import Amount, Run
+from ganlib.runtime.files import bundled_folder, write_atomically
+from ganlib.runtime.reading import decode_json, read_json
+
+SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them
+_OLD_WEIGHTS = "generator.safetensors"  # what version 0.1 shared
+_NAME = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
+
+
+class _Shared(TypedDict, total=False):
+    """What config.json of a shared folder says."""
+
+    recipe: Required[RecipeValues]
+    generator: str
+
+
+def save_generator(
+    generator: nn.Module, recipe: Recipe, kimg: float, path: Path, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a generator that can be loaded with no other file, its floats as `dtype`.
+
+    Raises:
+        GanlibError: the disk is full or the place may not be written.
+    """
+    weights = {name: _as_stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
+    metadata = {
+        "recipe": json.dumps(recipe.to_json()),
+        "kimg": f"{kimg:.3f}",
+        "generator": type(generator).__name__,
+    }
+    content = _with_metadata(save(weights), metadata)
+    write_atomically(path, lambda part: part.write_bytes(content))
+
+
+def _with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
+    """Put metadata into a safetensors file; safetensors itself would do so in another order each time."""
+    begin = 8 + int.from_bytes(content[:8], "little")
+    head = json.dumps({"__metadata__": metadata, **json.loads(content[8:begin])}, separators=(",", ":"))
+    padded = head.encode() + b" " * (-len(head) % 8)
+    return len(padded).to_bytes(8, "little") + padded + content[begin:]
+
+
+def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    floats = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    return floats.detach().cpu().contiguous()
+
+
+def load(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
+    """Load a generator from what `share` has made: a folder, its weights, or "owner/name" on the Hub.
+
+    A run folder, a weights file and the name of bundled weights will do, too. One that was trained as a net
+    of your own is loaded into `generator`, a net of the same class. Returns the generator in eval mode, on
+    the CPU, in fp32, and its recipe. What came from the Hub is kept, for when the network is away.
+
+    Raises:
+        GanlibError: there is no such thing, it is damaged or none of ganlib's, or the network is away.
+    """
+    is_here = not is_hub_name(source) or Run(source).folder.exists()
+    return load_generator(source if is_here else _fetch(str(source)), generator)
+
+
+def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
+    """Load a generator from a run folder, a shared folder, a weights file, or the name of bundled weights.
+
+    One that was trained as a net of your own is loaded into `generator`, a net of the same class. Returns the
+    generator in eval mode, on the CPU, in fp32, and its recipe.
+
+    Raises:
+        GanlibError: there is no such thing, it is damaged or not a generator of ganlib, or `generator` has
+            other weights or makes pictures of another size.
+    """
+    path = find_weights(source)
+    recipe, weights = _read_weights(path, generator)
+    if generator is None:
+        net = recipe.generator()
+    else:
+        check_generator(generator, recipe.latent_dim, recipe.shape)
+        net = cast(Generator, generator.cpu())
+    net.load_state_dict(weights)
+    return net.eval(), recipe
+
+
+def is_hub_name(source: str | Path) -> bool:
+    """Tell whether this may be the name of a model on the Hub, "owner/name"."""
+    return isinstance(source, str) and _NAME.fullmatch(source) is not None
+
+
+def _fetch(name: str) -> Path:
+    """The path of the model's weights; what the Hub answers instead is turned into a sentence."""
+    try:
+        return _download(name)
+    except GanlibError:
+        raise
+    except errors.GatedRepoError as error:
+        raise GanlibError(f"'{name}' asks for consent: give it on the model's page, then log in.") from error
+    except errors.RepositoryNotFoundError as error:
+        raise GanlibError(
+            f"There is neither a folder nor a model on the Hub called '{name}'; if it is private, log in by "
+            "`hf auth login`."
+        ) from error
+    except errors.RemoteEntryNotFoundError as error:
+        raise GanlibError(f"'{name}' on the Hub holds no weights: it was not shared by ganlib.") from error
+    except Exception as error:  # the client below speaks for itself: each of its versions has other errors
+        why = first_line(error)
+        raise GanlibError(f"There is no folder '{name}', and the Hub cannot be reached ({why}).") from error
+
+
+def _download(name: str) -> Path:
+    """The path of the model's weights, downloaded once and kept beside its recipe."""
+    try:
+        config = Path(hf_hub_download(name, SHARED_CONFIG))
+    except errors.EntryNotFoundError:
+        return Path(hf_hub_download(name, _OLD_WEIGHTS))
+    if "recipe" not in read_json(config, dict[str, Any]):  # before gigabytes come
+        raise GanlibError(f"'{name}' on the Hub names no recipe: it was not shared by ganlib.")
+    return Path(hf_hub_download(name, SHARED_WEIGHTS))
+
+
+def find_weights(source: str | Path) -> Path:
+    """Find the weights file of a run folder, a shared folder, a weights file or a bundled name.
+
+    Raises:
+        GanlibError: there is no such thing.
+    """
+    run = Run(source)
+    for candidate in (run.generator_file, run.folder / SHARED_WEIGHTS, run.folder):
+        if candidate.is_file():
+            return candidate
+    bundled = {file.stem: file for file in (bundled_folder() / "weights").glob("*.safetensors")}
+    if str(source) in bundled:
+        return bundled[str(source)]
+    if run.folder.is_dir():
+        return run.weights_file()
+    raise GanlibError(
+        f"There is no run folder, weights file or bundled model '{source}'; the bundled ones are: "
+        f"{', '.join(sorted(bundled))}."
+    )
+
+
+def kimg_of(path: Path) -> float:
+    """Read how long the generator in a weights file was trained, in thousand pictures.
+
+    Raises:
+        GanlibError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return decode_json((file.metadata() or {})["kimg"].encode(), Amount)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+
+
+def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict[str, torch.Tensor]]:
+    """Read recipe and weights, after a look at shapes and types: nothing is allocated for others."""
+    try:
+        facts = _facts(path)
+        recipe = Recipe.from_json(facts["recipe"])
+        with safe_open(path, framework="pt") as file:
+            slices = {name: file.get_slice(name) for name in list(file.keys())}
+            wanted = _wanted(recipe, generator)
+            if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
+                raise _other_weights(path, recipe, generator, facts.get("generator", ""))
+            for name, tensor in wanted.items():
+                _check_type(path, slices[name].get_dtype(), tensor)
+            weights = {name: file.get_tensor(name) for name in slices}
+    except (SafetensorError, ValueError) as error:
+        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+    except KeyError as error:
+        raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise GanlibError(f"'{path}' holds weights that are no numbers (NaN or infinite): train it again.")
+    return recipe, weights
+
+
+def _facts(path: Path) -> _Shared:
+    """Read a generator's recipe and class, in config.json if it was shared, or in the head of its weights."""
+    config = path.with_name(SHARED_CONFIG)
+    if path.name == SHARED_WEIGHTS and config.is_file():
+        return read_json(config, _Shared)
+    with safe_open(path, framework="pt") as file:
+        head = file.metadata() or {}
+    recipe = decode_json(head["recipe"].encode(), RecipeValues)
+    return {"recipe": recipe, "generator": head.get("generator", "")}
+
+
+def _wanted(recipe: Recipe, generator: nn.Module | None) -> dict[str, torch.Tensor]:
+    """Find out what a generator is made of, the recipe's without memory for it."""
+    with torch.device("meta"):
+        return (recipe.generator() if generator is None else generator).state_dict()
+
+
+def _check_type(path: Path, found: str, wanted: torch.Tensor) -> None:
+    """Raise `GanlibError` unless weights of the type `found`, in safetensors' words, open as `wanted`."""
+    kind = "BOOL" if wanted.dtype == torch.bool else f"{str(wanted.dtype)[6].upper()}{8 * wanted.itemsize}"
+    if found not in ({"F32", "F16", "BF16"} if wanted.is_floating_point() else {kind}):
+        raise GanlibError(f"'{path}' holds weights in {found}: only fp32, fp16 and bf16 open.")
+
+
+def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name: str) -> GanlibError:
+    if generator is not None:
+        return GanlibError(f"'{path}' holds other weights than those of your {type(generator).__name__}.")
+    how = f"; it was trained as a {name}: in Python, pass generator={name}() to ganlib.load"
+    advice = how if name.isidentifier() else ""
+    return GanlibError(
+        f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for{advice}."
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text that says something, or else its name."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -56,6 +56,7 @@ class Row(TypedDict, total=False):
     score: Finite | None
     kid: Finite | None
     kid_with: str | None
+    started_from: str
     warnings: list[Warned]
 
 

@@ -72,8 +72,17 @@ def load(source: str | Path, generator: nn.Module | None = None) -> tuple[Genera
     Raises:
         GanlibError: there is no such thing, it is damaged or none of ganlib's, or the network is away.
     """
+    return load_generator(locate(source), generator)
+
+
+def locate(source: str | Path) -> str | Path:
+    """Return `source` itself if it is on this machine, or else the weights that the Hub has of this name.
+
+    Raises:
+        GanlibError: it is not on the Hub either, or the network is away.
+    """
     is_here = not is_hub_name(source) or Run(source).folder.exists()
-    return load_generator(source if is_here else _fetch(str(source)), generator)
+    return source if is_here else _fetch(str(source))
 
 
 def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import option, say, verb
+from ganlib.cli.parts import SOURCE, option, say, verb
 from ganlib.errors import GanlibError
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _recipes(_: argparse.Namespace) -> None:
     option("recipe", "a recipe's name, a JSON file, or 'auto': the one with the best pictures so far"),
     option("--data", "'portraits', 'patchwork', or what 'prepare' takes or wrote (the recipe's own)"),
     option("--run FOLDER", "where everything is written", Path, required=True),
+    option("--from MODEL", f"begin with the weights of a trained model: {SOURCE}, or owner/name on the Hub"),
     option("--epochs", "stop after so many passes over the pictures", float),
     option("--kimg", "stop after so many thousand pictures", float),
     option("--minutes", "stop after so many minutes", float),
@@ -125,6 +126,7 @@ def _train(options: argparse.Namespace) -> None:
         recipe,
         options.data or recipe.art,
         options.run,
+        start_from=getattr(options, "from"),
         device=options.device,
         precision=options.precision,
         callbacks=[ProgressBar(), TensorBoard()] if options.tensorboard else [ProgressBar()],
@@ -141,11 +143,14 @@ def _train(options: argparse.Namespace) -> None:
 def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
     from ganlib.recipes import default_recipe, get_recipe, override
     from ganlib.run import Run
+    from ganlib.weights import load
 
     if options.recipe != "auto":
         recipe = get_recipe(options.recipe)
     elif Run(options.run).recipe_file.exists():
         recipe = Run(options.run).recipe()
+    elif source := getattr(options, "from"):
+        recipe = load(source)[1]
     else:
         recipe = default_recipe()
     return override(recipe, options.settings)

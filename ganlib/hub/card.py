@@ -32,7 +32,8 @@ class Facts:
 
     `best` says that the weights are those with the best score, not the last. `kimg` and `minutes` are the
     length of their training, `minutes` 0 if nothing was logged. `quality_is_old` says that the weights are
-    newer than their figures, and each of `warnings` at how many kimg it was first given.
+    newer than their figures, and each of `warnings` at how many kimg it was first given. `started_from` says
+    which trained model it began with, if any.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Facts:
     quality: Quality | None
     quality_is_old: bool
     warnings: dict[str, float]
+    started_from: str = ""
 
 
 def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: bool) -> Facts:
@@ -61,11 +63,14 @@ def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: b
     for row in rows:
         for warning in row.get("warnings", []):
             warnings.setdefault(warning["seen"], row["kimg"])
+    started_from = rows[0].get("started_from", "") if rows else ""
     figures = run.folder / ("quality-best.json" if best else "quality.json")
     is_old = figures.is_file() and figures.stat().st_mtime < weights.stat().st_mtime
     quality = _read_quality(figures) if figures.is_file() else None
     data, usual = (markdown(data, _LONG), NOT_STATED) if data else _origin(run, recipe.size)
-    return Facts(name, recipe, data, licence or usual, best, kimg, minutes, quality, is_old, warnings)
+    return Facts(
+        name, recipe, data, licence or usual, best, kimg, minutes, quality, is_old, warnings, started_from
+    )
 
 
 def _origin(run: Run, size: int | str) -> tuple[str, str]:
@@ -147,6 +152,7 @@ def _training(facts: Facts) -> str:
     rows = {
         "trained on": facts.data,
         "licence of the weights": markdown(facts.licence) + asking,
+        **({"began with": markdown(facts.started_from, _LONG)} if facts.started_from else {}),
         "recipe": f"{_code(facts.recipe.name)}: {markdown(facts.recipe.about, _LONG)}".rstrip(": "),
         "weights": "those with the best score of the training" if facts.best else "the last of the training",
         "length": f"{shown} pictures shown{minutes}",

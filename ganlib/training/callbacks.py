@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from ganlib.errors import plain
 from ganlib.recipes import Recipe
 from ganlib.run import Run
 from ganlib.runtime.device import Machine
@@ -30,6 +31,7 @@ class Training(Protocol):
     distributed: Distributed
     state: TrainingState
     interrupted: bool
+    started_from: str
     clock: Clock
 
     def stop(self) -> None:
@@ -83,11 +85,13 @@ class ProgressBar(Callback):
         layout = "{desc} |{bar}| {percentage:.0f}%{postfix}"
         file = NotebookLine() if in_notebook() else None
         self._bar = tqdm(
-            total=_FULL, desc=trainer.recipe.name, bar_format=layout, dynamic_ncols=True, file=file
+            total=_FULL, desc=plain(trainer.recipe.name, 60), bar_format=layout, dynamic_ncols=True, file=file
         )
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
-        self._bar.write(f"{trainer.recipe.name} {place} on {trainer.machine}")
+        self._bar.write(f"{plain(trainer.recipe.name)} {place} on {trainer.machine}")
         self._bar.write(f"{trainer.state.batches.storage.where}.")
+        if trainer.started_from and not trainer.state.step:
+            self._bar.write(plain(trainer.started_from))
         if trainer.distributed.size > 1:
             nets = trainer.state.nets().values()
             self._bar.write(division(trainer.distributed.size, trainer.recipe.batch_size, nets))
@@ -103,7 +107,7 @@ class ProgressBar(Callback):
 
     def on_warning(self, trainer: Training, diagnostic: Diagnostic) -> None:
         """Write it above the bar."""
-        self._bar.write(f"At {trainer.state.kimg:.1f} kimg, {diagnostic}")
+        self._bar.write(plain(f"At {trainer.state.kimg:.1f} kimg, {diagnostic}", 1000))
 
     def on_error(self, _trainer: Training) -> None:
         """Close, so that the error stands on a line of its own."""

@@ -176,6 +176,11 @@ class RunLogger:
         self._rows.append(row)
         return row, new
 
+    def note(self, started_from: str) -> None:
+        """Write into a row of its own, before the first step, which weights the run began with."""
+        self.run.append_log({"step": 0, "kimg": 0.0, "seconds": 0.0, "started_from": started_from})
+        self._rows = self.run.log()
+
     def told(self) -> list[Diagnostic]:
         """List all diagnostics of the run so far."""
         warnings = (warning for row in self._rows for warning in row.get("warnings", []))
@@ -233,6 +238,9 @@ class NullLogger(RunLogger):
     def last_look(self) -> Path:
         """Return where the main process writes them."""
         return self.sample()
+
+    def note(self, started_from: str) -> None:
+        """Leave the log to the main process."""
 
     def write(self, *_: Any) -> tuple[dict[str, Any], list[Diagnostic]]:
         """Return an empty row and no diagnostics."""

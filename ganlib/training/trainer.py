@@ -22,6 +22,7 @@ from ganlib.run import Run
 from ganlib.runtime.device import Machine, detect
 from ganlib.runtime.distributed import Distributed
 from ganlib.runtime.files import expand_home
+from ganlib.training import transfer
 from ganlib.training.budget import Budget, Clock, Interrupt
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -65,6 +66,7 @@ class Trainer:
         *,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
+        start_from: str | Path | None = None,
         device: str | None = None,
         precision: str | None = None,
         callbacks: Sequence[Callback] | None = None,
@@ -73,6 +75,9 @@ class Trainer:
         compiled: bool = False,
     ) -> None:
         """Build the nets, or restore them from the run folder; nothing is trained or written yet.
+
+        A new run begins with the weights of a trained model if there is one to `start_from`: a run folder, a
+        shared folder, a weights file, the name of bundled weights, or "owner/name" on the Hub.
 
         Raises:
             GanlibError: recipe and pictures or nets do not fit, the folder belongs to another recipe, or the
@@ -96,6 +101,9 @@ class Trainer:
         if compiled:
             compile_nets(self.state)
         self._check_processes()
+        self.started_from = ""
+        if start_from is not None and self.distributed.is_main and not self.run.checkpoints:
+            self.started_from = transfer.start_from(self.state, start_from)
         self._news = self._load()
         self.train_step = TrainStep(self.recipe, self.state, self.distributed)
         self.clock = self._new_clock(Budget(epochs=self.recipe.epochs))
@@ -204,6 +212,8 @@ class Trainer:
 
     def _begin(self) -> None:
         self._logger.open()
+        if self.started_from and self.state.step == 0:
+            self._logger.note(self.started_from)
         self._saved = time.monotonic()
         self.interrupted = self._stopped = False
         self._call("on_start")

@@ -6,29 +6,33 @@ a few hundred new ones are then enough to turn the rest.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
+from ganlib.run import Run
+from ganlib.training.checkpoint import read_checkpoint
 from ganlib.training.state import TrainingState
+from ganlib.weights import load_generator, locate
 
 _LEAST = 0.5  # of a net's tensors
 _LAYER = re.compile(r"main\.(\d+)\.")
 
 
-def start_from(
-    state: TrainingState, generator: Mapping[str, Tensor], discriminator: Mapping[str, Tensor], name: str
-) -> str:
-    """Begin with what fits of the weights of a trained model; returns a sentence that says how much did.
+def start_from(state: TrainingState, source: str | Path) -> str:
+    """Begin with what fits of a trained model's weights; returns a sentence that says how much did.
 
-    `generator` and `discriminator` are state dicts; the latter may be empty, as most models are shared
-    without one: D then begins anew. `name` is what messages call the model.
+    `source` is a run folder, a shared folder, a weights file, the name of bundled weights, or "owner/name" on
+    the Hub. A run folder holds a discriminator, too; with any other source D begins anew.
 
     Raises:
-        GanlibError: less than half of the generator's weights fit.
+        GanlibError: there is no such model, it is damaged, or less than half of the generator's weights fit.
     """
-    nets = state.nets()
+    nets, name, checkpoints = state.nets(), source, Run(source).checkpoints
+    generator = load_generator(locate(source))[0].state_dict()
+    discriminator = read_checkpoint(checkpoints[0])["discriminator"] if checkpoints else {}
     share = share_that_fits(nets["generator"], generator)
     if share < _LEAST:
         raise GanlibError(

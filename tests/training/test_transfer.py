@@ -1,46 +1,65 @@
 """Transfer learning: what fits is taken, and a sentence says how much."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
+import ganlib
 from ganlib.errors import GanlibError
-from ganlib.training.transfer import copy_fitting, share_that_fits, start_from
-from tests.training.test_trainer import train
+from ganlib.training.trainer import Trainer
+from ganlib.training.transfer import copy_fitting, share_that_fits
+from tests.training.test_trainer import same_state, train
+
+pytestmark = pytest.mark.usefixtures("full_length")
 
 
 @pytest.fixture
 def trained(recipe, art, tmp_path):
-    return train(recipe, art, tmp_path / "trained", kimg=0.1).state
+    return train(recipe, art, tmp_path / "trained", kimg=0.1)
 
 
-@pytest.fixture
-def fresh(recipe, art, tmp_path):
-    return train(replace(recipe, seed=1), art, tmp_path / "fresh", kimg=0.01).state
+def begun(recipe, art, folder, source):
+    return Trainer(replace(recipe, seed=1), art, folder, start_from=source, device="cpu", callbacks=[])
 
 
-def weights(state):
-    return {name: dict(net.state_dict()) for name, net in state.nets().items()}
+def same(net, weights):
+    return all(torch.equal(tensor, weights[name]) for name, tensor in net.state_dict().items())
 
 
-def test_all_weights_of_the_same_nets_are_taken(trained, fresh):
-    theirs = weights(trained)
-    said = start_from(fresh, theirs["generator"], theirs["discriminator"], "portraits")
-    assert said == "Started from 'portraits': 100% of G, 100% of D."
-    for net in (fresh.nets()["generator"], fresh.ema.generator):
-        assert all(
-            torch.equal(tensor, theirs["generator"][name]) for name, tensor in net.state_dict().items()
-        )
-    for name, tensor in fresh.nets()["discriminator"].state_dict().items():
-        assert torch.equal(tensor, theirs["discriminator"][name])
+def test_a_run_gives_all_its_weights_to_the_next(trained, recipe, art, tmp_path):
+    trainer = begun(recipe, art, tmp_path / "next", trained.run.folder)
+    assert trainer.started_from == f"Started from '{trained.run.folder}': 100% of G, 100% of D."
+    average = trained.state.ema.generator.state_dict()
+    assert same(trainer.state.nets()["generator"], average)
+    assert same(trainer.state.ema.generator, average)
+    assert same(trainer.state.nets()["discriminator"], trained.state.nets()["discriminator"].state_dict())
+    assert trainer.state.step == 0
 
 
-def test_without_a_discriminator_d_begins_anew(trained, fresh):
-    before = {key: tensor.clone() for key, tensor in weights(fresh)["discriminator"].items()}
-    assert start_from(fresh, weights(trained)["generator"], {}, "mine").endswith("100% of G, D begins anew.")
-    for key, tensor in weights(fresh)["discriminator"].items():
-        assert torch.equal(tensor, before[key])
+def test_a_generator_alone_lets_d_begin_anew(trained, recipe, art, tmp_path):
+    fresh = Trainer(replace(recipe, seed=1), art, tmp_path / "fresh", device="cpu")
+    trainer = begun(recipe, art, tmp_path / "next", trained.run.generator_file)
+    assert trainer.started_from.endswith("100% of G, D begins anew.")
+    assert same(trainer.state.nets()["discriminator"], fresh.state.nets()["discriminator"].state_dict())
+
+
+def test_the_log_and_the_card_know_what_it_began_with(trained, recipe, art, tmp_path):
+    trainer = begun(recipe, art, tmp_path / "next", trained.run.folder)
+    run = trainer.fit(kimg=1.1)
+    assert [row.get("started_from") for row in run.log()] == [trainer.started_from, None]
+    assert "| began with | Started from " in (ganlib.share(run) / "README.md").read_text()
+
+
+def test_a_run_that_began_so_goes_on_to_the_bit(trained, recipe, art, tmp_path):
+    whole = begun(recipe, art, tmp_path / "whole", trained.run.folder)
+    whole.fit(kimg=0.4)
+    begun(recipe, art, tmp_path / "parts", trained.run.folder).fit(kimg=0.2)
+    parts = begun(recipe, art, tmp_path / "parts", tmp_path / "nowhere")  # not looked at any more
+    parts.fit(kimg=0.4)
+    assert parts.started_from == ""
+    assert same_state(whole.state.state_dict(), parts.state.state_dict())
 
 
 @pytest.mark.parametrize("net", ["generator", "discriminator"])
@@ -60,9 +79,23 @@ def test_a_net_for_larger_pictures_takes_all_but_its_new_stage(recipe, net):
         assert name in taken or torch.equal(tensor, before[name])
 
 
-def test_less_than_half_of_the_generator_is_an_error(recipe, fresh):
-    other = replace(recipe, width=8).generator().state_dict()
+def test_less_than_half_of_the_generator_is_an_error(trained, recipe, art, tmp_path):
     with pytest.raises(
-        GanlibError, match=r"'wide' has weights for only \d+% of this generator: .* same family"
+        GanlibError, match=r"has weights for only \d+% of this generator: .* same family"
     ):
-        start_from(fresh, other, {}, "wide")
+        begun(replace(recipe, width=8), art, tmp_path / "wide", trained.run.folder)
+
+
+def test_no_such_model_is_a_sentence(recipe, art, tmp_path):
+    with pytest.raises(GanlibError, match=r"no run folder, weights file or bundled model"):
+        begun(recipe, art, tmp_path / "next", "nobody")
+
+
+def test_auto_from_a_model_takes_its_recipe(trained, tmp_path, monkeypatch, capsys):
+    from ganlib.cli import main
+
+    monkeypatch.setattr("ganlib.data.dataset.load_art", lambda *_, **__: trained._logger._images)
+    words = ["train", "auto", "--from", str(trained.run.folder), "--run", str(tmp_path / "next")]
+    assert main([*words, "--kimg", "0.05", "--device", "cpu"]) == 0
+    assert json.loads((tmp_path / "next" / "recipe.json").read_text())["name"] == trained.recipe.name
+    assert "100% of G, 100% of D" in capsys.readouterr().out

@@ -34,6 +34,7 @@ def _upscale(usual: str) -> tuple[Option, Option]:
     option("source", SOURCE, "portraits"),
     option("--count", "how many pictures", 16),
     option("--seed", "the first picture's seed; the next has seed + 1", 0),
+    option("--class NAME", "one of the classes that it was trained with (all, as often as they were there)"),
     option("--truncation AMOUNT", "bring z nearer to the mean, such as 0.7: safer pictures, more alike", 1.0),
     option("--out PATH", "the PNG, WebP or JPEG (samples.png), or with --files the folder (samples)", Path),
     option("--files", "one file a picture, named by its seed", False),
@@ -46,11 +47,13 @@ def _sample(options: argparse.Namespace) -> None:
     They come as a grid, or by --files as single pictures in a folder. One seed is one picture, whatever the
     count.
     """
-    from ganlib.latent.sampling import generate, sample_latent, truncate
+    from ganlib.latent.sampling import choose_class, generate, sample_latent, truncate
     from ganlib.show.grids import check_grid, grid, square
     from ganlib.weights import load_generator
 
     generator, recipe = load_generator(options.source)
+    if (name := getattr(options, "class")) is not None:
+        choose_class(generator, recipe.classes, **{name: 1.0})
     if options.files and options.count > _MOST_FILES:
         raise GanlibError(f"{options.count} files are too many: ask for at most {_MOST_FILES}.")
     together, usual = (1, 1) if options.files else (options.count, 2)

@@ -53,14 +53,15 @@ class ImageDataset(Dataset[Tensor]):
     ) -> None:
         """Keep `images`, (N, H, W, 3) uint8; `name` is what messages call them; `folder` holds them.
 
-        `labels`, (N,), are places in `classes`, the names of kinds of pictures, if there are any.
+        `labels`, (N,), are places in `classes`, the names of kinds of pictures: unless given, those of the
+        sub-folders that the files came from.
         """
         self.images = images
         self.name = name
         self.folder = folder
         self.transform = transform
-        self.labels = labels
-        self.classes = tuple(classes)
+        if labels is not None:
+            self.labels, self.classes = labels, tuple(classes)
 
     @classmethod
     def open(cls, folder: Path, name: str | None = None) -> "ImageDataset":
@@ -103,6 +104,20 @@ class ImageDataset(Dataset[Tensor]):
     def manifest(self) -> Manifest | None:
         """What became of every file, if the set was prepared from files."""
         return read_prepared(self.folder)[1] if self.folder else None
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of two or more kinds of pictures, which every picture has one of; or else nothing."""
+        names = tuple(self.manifest.folders()) if self.manifest else ()
+        return names if len(names) > 1 and "" not in names else ()
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64] | None:
+        """The class of every picture, (N,), as its place in `classes`."""
+        if not self.classes or self.manifest is None:
+            return None
+        used = ((self.manifest.folder_of(entry), entry.count) for entry in self.manifest.used())
+        return np.repeat(*np.array([(self.classes.index(name), count) for name, count in used], np.int64).T)
 
     @cached_property
     def content_hash(self) -> str:

@@ -52,6 +52,7 @@ class Batches:
         self.seed = seed
         self.hflip = hflip
         self.share = share
+        self._kinds = len(images.classes)
         self._classes = None if images.labels is None else torch.from_numpy(images.labels[images.train])
         self._last = self._count - self._count % share.size  # where an epoch ends
         self.start_epoch(0)
@@ -84,10 +85,14 @@ class Batches:
         """Return the classes, (N,), of the batch that was read last."""
         return self._labels[self._read]
 
+    def class_counts(self) -> Tensor:
+        """Count the training pictures of each class, (classes,)."""
+        assert self._classes is not None
+        return self._classes.bincount(minlength=self._kinds)
+
     def class_shares(self) -> Tensor:
         """Return the share of each class among the training pictures, (classes,)."""
-        assert self._classes is not None
-        return (self._classes.bincount() / len(self)).to(self._device)
+        return (self.class_counts() / len(self)).to(self._device)
 
     def at_end(self) -> bool:
         """Tell whether the epoch's last batch has been taken."""

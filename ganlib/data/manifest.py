@@ -1,11 +1,14 @@
 """What became of every file: the account that lies beside the prepared pictures."""
 
 import json
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -15,6 +18,7 @@ from ganlib.runtime.files import write_atomically
 from ganlib.runtime.reading import decode_json, read_bytes
 
 _NO_TEXT = re.compile(rb"(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}")  # as names were written before
+_FEW = 8  # folders that a summary names
 _Natural = Annotated[int, Meta(ge=0, le=2**48)]
 _Pixels = Annotated[int, Meta(ge=1, le=2**32)]
 
@@ -91,6 +95,23 @@ class Manifest:
         reasons = (entry.reason or "" for entry in self.refused())
         return Counter(reason.partition(" of '")[0].partition(": ")[0] for reason in reasons)
 
+    def folders(self) -> dict[str, int]:
+        """Count the pictures in each sub-folder, by name; "" stands for those that lie in none."""
+        folders: Counter[str] = Counter()
+        for entry in self.used():
+            folders[self.folder_of(entry)] += entry.count
+        return dict(sorted(folders.items()))
+
+    def folder_of(self, entry: Entry) -> str:
+        """Name the sub-folder in which a file lies, at whatever depth; what all paths begin with is none."""
+        inner = PurePosixPath(entry.path).parts[len(self._outer) :]
+        return inner[0] if len(inner) > 1 else ""
+
+    @cached_property
+    def _outer(self) -> tuple[str, ...]:
+        parents = [str(PurePosixPath(entry.path).parent) for entry in self.used()]
+        return PurePosixPath(posixpath.commonpath(parents)).parts if parents else ()
+
     def duplicates(self) -> int:
         """Count the pictures that are pixel for pixel the same as an earlier one."""
         return sum(entry.duplicate_of is not None for entry in self.used())
@@ -103,6 +124,11 @@ class Manifest:
         """Say what became of the files, a line for each thing there is to say."""
         lines = [f"{self.pictures()} pictures from {len(self.files)} files"]
         lines += [f"{number:6} refused: {reason}" for reason, number in self.tally().most_common()]
+        folders = self.folders()
+        if len(folders) > 1 and "" not in folders:
+            few = ", ".join(f"{number} in '{name}'" for name, number in islice(folders.items(), _FEW))
+            more = " ..." if len(folders) > _FEW else ""
+            lines.append(f"{len(folders):6} folders, put together unless trained with --classes: {few}{more}")
         if self.duplicates():
             lines.append(f"{self.duplicates():6} kept, the same as another, pixel for pixel")
         if self.near_duplicates():
@@ -111,8 +137,8 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`, one file a line."""
-        head = {**vars(self), "settings": asdict(self.settings)}
-        del head["files"]
+        names = (field.name for field in fields(self) if field.name != "files")
+        head = {**{name: getattr(self, name) for name in names}, "settings": asdict(self.settings)}
         entries = ",\n".join("  " + json.dumps(entry.as_json()) for entry in self.files)
         text = f'{json.dumps(head, indent=1)[:-2]},\n "files": [\n{entries}\n ]\n}}\n'
         write_atomically(manifest_file(folder), lambda part: part.write_text(text, encoding="utf-8"))

@@ -46,6 +46,20 @@ def generate(generator: nn.Module, z: Tensor, batch_size: int = 64) -> Tensor:
         return torch.cat([generator(part.to(device)).float().cpu() for part in z.split(batch_size)])
 
 
+def choose_class(generator: Generator, classes: Sequence[str], **shares: float) -> None:
+    """Let a generator make pictures of one class from now on, or blend several by their shares.
+
+    `classes` are the names that its recipe lists; `choose_class(net, recipe.classes, cats=0.7, dogs=0.3)`.
+
+    Raises:
+        GanlibError: there is no such class, or the generator knows none.
+    """
+    if unknown := [name for name in shares if name not in classes]:
+        known = f"choose among {', '.join(classes)}" if classes else "this generator was trained without any"
+        raise GanlibError(f"There is no class '{unknown[0]}': {known}.")
+    generator.chosen = torch.tensor([shares.get(name, 0.0) for name in classes])
+
+
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:
     """Return `z` itself, if it is (N, latent_dim) and finite.
 

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ganlib.training import transfer
 from ganlib.training.budget import Budget, Clock, Interrupt
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
-from ganlib.training.diagnostics import Diagnostic
+from ganlib.training.diagnostics import Diagnostic, uneven_classes
 from ganlib.training.logger import (
     Evaluation,
     NullLogger,
@@ -67,6 +68,7 @@ class Trainer:
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
         start_from: str | Path | None = None,
+        classes: bool = False,
         device: str | None = None,
         precision: str | None = None,
         callbacks: Sequence[Callback] | None = None,
@@ -77,7 +79,8 @@ class Trainer:
         """Build the nets, or restore them from the run folder; nothing is trained or written yet.
 
         A new run begins with the weights of a trained model if there is one to `start_from`: a run folder, a
-        shared folder, a weights file, the name of bundled weights, or "owner/name" on the Hub.
+        shared folder, a weights file, the name of bundled weights, or "owner/name" on the Hub. With `classes`
+        the nets learn which pictures lie in which sub-folder of the data.
 
         Raises:
             GanlibError: recipe and pictures or nets do not fit, the folder belongs to another recipe, or the
@@ -97,6 +100,8 @@ class Trainer:
         self.interrupted = self._stopped = self._saves = False
         with self.distributed.one_by_one():
             images = as_image_dataset(data, self.recipe.size)
+        if classes:
+            self.recipe = self._with_classes(images)
         self.state = self._new_state(images, generator, discriminator)
         if compiled:
             compile_nets(self.state)
@@ -105,11 +110,21 @@ class Trainer:
         if start_from is not None and self.distributed.is_main and not self.run.checkpoints:
             self.started_from = transfer.start_from(self.state, start_from)
         self._news = self._load()
+        if self.recipe.classes and self.state.step == 0:
+            self._news = uneven_classes(self.recipe.classes, self.state.batches.class_counts().tolist())
         self.train_step = TrainStep(self.recipe, self.state, self.distributed)
         self.clock = self._new_clock(Budget(epochs=self.recipe.epochs))
         self._saved = time.monotonic()
         logger = RunLogger if self.distributed.is_main else NullLogger
         self._logger = logger(self.run, self.state, images, evaluation if self.distributed.is_main else None)
+
+    def _with_classes(self, images: ImageDataset) -> Recipe:
+        if not images.classes:
+            raise GanlibError(
+                f"'{images.name}' has no classes: put every picture into one of two or more sub-folders, and "
+                "name the folder around them."
+            )
+        return replace(self.recipe, classes=images.classes)
 
     def _new_state(
         self, images: ImageDataset, generator: nn.Module | None, discriminator: nn.Module | None

@@ -55,3 +55,29 @@ def test_a_damaged_one_is_a_sentence(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(GanlibError, match="damaged: remove it"):
         read_manifest(tmp_path)
+
+
+def manifest_of(*paths):
+    entries = [Entry(path, index) for index, path in enumerate(paths)]
+    return Manifest(Settings(), "here", "f", "c", [*entries, Entry("refused/x.txt", reason="not a picture")])
+
+
+@pytest.mark.parametrize(
+    ("paths", "folders"),
+    [
+        (["cats/1.png", "dogs/1.png", "cats/old/2.png"], {"cats": 2, "dogs": 1}),
+        (["art/cats/1.png", "art/dogs/1.png"], {"cats": 1, "dogs": 1}),
+        (["1.png", "dogs/1.png"], {"": 1, "dogs": 1}),
+        (["a/x/1.png", "b/x/1.png"], {"a": 1, "b": 1}),
+        (["cats/1.png", "cats/2.png"], {"": 2}),
+        (["1.png"], {"": 1}),
+        ([], {}),
+    ],
+)
+def test_sub_folders_are_counted_without_those_around_them_all(paths, folders):
+    assert manifest_of(*paths).folders() == folders
+
+
+def test_the_summary_says_that_folders_were_put_together():
+    assert "2 folders, put together unless" in manifest_of("cats/1.png", "dogs/1.png").summary()
+    assert "folders" not in manifest_of("1.png", "dogs/1.png").summary()

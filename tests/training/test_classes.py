@@ -1,18 +1,23 @@
 """Training with classes: labels go with their pictures, and a run resumes to the bit."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from ganlib.data.dataset import ImageDataset
+from ganlib.cli import main
+from ganlib.data.dataset import ImageDataset, load_art
 from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
+from ganlib.training.trainer import Trainer
 from tests.training.test_trainer import StopAt, same_state, train
 
 CLASSES = ("dark", "light")
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("full_length")
 
 
 @pytest.fixture
@@ -60,3 +65,45 @@ def test_an_interrupted_run_with_classes_ends_with_the_same_bits(recipe, art, tm
 def test_a_recipe_of_other_classes_is_refused(recipe, art, tmp_path):
     with pytest.raises(GanlibError, match=r"knows the classes dark, blue, and the pictures have dark, light"):
         train(replace(recipe, classes=("dark", "blue")), art, tmp_path, kimg=0.1)
+
+
+@pytest.fixture
+def sorted_folder(tmp_path, art):
+    for number, (picture, label) in enumerate(zip(art.images, art.labels, strict=True)):
+        path = tmp_path / "paintings" / CLASSES[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+    return tmp_path / "paintings"
+
+
+def test_sub_folders_are_classes_where_asked(recipe, sorted_folder, tmp_path):
+    art = load_art(sorted_folder, 32)
+    assert art.classes == CLASSES
+    light = art.images.mean((1, 2, 3)) > 127
+    assert (art.labels == light).all()
+    plain = replace(recipe, classes=())
+    assert Trainer(plain, art, tmp_path / "merged", device="cpu").recipe.classes == ()
+    trainer = Trainer(plain, art, tmp_path / "apart", device="cpu", classes=True, callbacks=[])
+    run = trainer.fit(kimg=1.1)
+    assert run.recipe().classes == CLASSES
+    (warning,) = run.log()[-1]["warnings"]
+    assert warning["name"] == "uneven classes"
+    assert "in 'dark'" in warning["seen"]
+
+
+def test_pictures_without_folders_have_no_classes(recipe, tmp_path):
+    art = ImageDataset(np.zeros((40, 32, 32, 3), np.uint8), "plain")
+    with pytest.raises(GanlibError, match="'plain' has no classes: put every picture into one of two"):
+        Trainer(replace(recipe, classes=()), art, tmp_path, device="cpu", classes=True)
+
+
+def test_train_and_sample_a_class_from_the_command_line(sorted_folder, tmp_path, recipe, capsys):
+    (tmp_path / "tiny.json").write_text(json.dumps(replace(recipe, classes=()).to_json()))
+    run = str(tmp_path / "run")
+    words = ["train", str(tmp_path / "tiny.json"), "--data", str(sorted_folder), "--classes", "--run", run]
+    assert main([*words, "--kimg", "0.1", "--device", "cpu"]) == 0
+    for name in CLASSES:
+        assert main(["sample", run, "--class", name, "--out", str(tmp_path / f"{name}.png")]) == 0
+    assert (tmp_path / "dark.png").read_bytes() != (tmp_path / "light.png").read_bytes()
+    assert main(["sample", run, "--class", "blue"]) == 2
+    assert "There is no class 'blue': choose among dark, light." in capsys.readouterr().err

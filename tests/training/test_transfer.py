@@ -80,9 +80,7 @@ def test_a_net_for_larger_pictures_takes_all_but_its_new_stage(recipe, net):
 
 
 def test_less_than_half_of_the_generator_is_an_error(trained, recipe, art, tmp_path):
-    with pytest.raises(
-        GanlibError, match=r"has weights for only \d+% of this generator: .* same family"
-    ):
+    with pytest.raises(GanlibError, match=r"has weights for only \d+% of this generator: .* same family"):
         begun(replace(recipe, width=8), art, tmp_path / "wide", trained.run.folder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image, ImageSequence
 
-from ganlib.data.decode import open_picture
+from ganlib.data.opening import open_picture
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import write_atomically
 

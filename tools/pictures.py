@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganlib.data.decode import open_picture
+from ganlib.data.opening import open_picture
 from ganlib.run import Run
 from ganlib.show.film import film
 

@@ -17,8 +17,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganlib.data.decode import RefusedError, decode, open_picture
+from ganlib.data.decode import decode
 from ganlib.data.manifest import Manifest, Settings
+from ganlib.data.opening import RefusedError, open_picture
 from ganlib.data.prepare import content_hash, is_prepared, open_images, prepare, read_prepared
 from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError

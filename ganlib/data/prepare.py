@@ -17,9 +17,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ganlib.data.decode import CROPS, TOO_MUCH_MEMORY, RefusedError, decode
+from ganlib.data.decode import CROPS, decode
 from ganlib.data.duplicates import COLOURS, Look, look_at, near_duplicates
 from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
+from ganlib.data.opening import TOO_MUCH_MEMORY, RefusedError
 from ganlib.data.readers import FolderPictures, Found, Pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, cast
 
-from ganlib.data.decode import NO_FILE
+from ganlib.data.opening import NO_FILE
 from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.memory import LIMIT, most_memory, most_waiting
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ganlib.data.decode import open_picture
+from ganlib.data.opening import open_picture
 from ganlib.errors import GanlibError, plain, printable
 from ganlib.runtime.files import write_atomically
 

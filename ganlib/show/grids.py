@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ganlib.data.dataset import to_bytes
-from ganlib.data.decode import RefusedError, open_picture, refusals
+from ganlib.data.opening import RefusedError, open_picture, refusals
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.figure import Figure

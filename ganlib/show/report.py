@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from ganlib.data.decode import open_picture
 from ganlib.data.manifest import Manifest
+from ganlib.data.opening import open_picture
 from ganlib.data.prepare import read_prepared
 from ganlib.data.readers import Found, Pictures
 from ganlib.runtime.files import write_atomically

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, features
 
 from ganlib.data import decode as module
-from ganlib.data.decode import RefusedError, decode
+from ganlib.data import opening
+from ganlib.data.decode import decode
+from ganlib.data.opening import RefusedError
 from tests.data.hostile import TRUNCATED, painting, png_chunk, png_head, saved, tiff
 from tests.data.profiles import (
     ADOBE_RGB,
@@ -235,7 +237,7 @@ def test_what_the_first_frame_of_a_gif_leaves_out_is_white(how):
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_one_pixel_more_than_a_hundred_million_is_too_many(monkeypatch):
-    monkeypatch.setattr(module, "MOST_PIXELS", 40 * 41)
+    monkeypatch.setattr(opening, "MOST_PIXELS", 40 * 41)
     assert only(painting(40, 41)).any()
     assert refusal(saved(painting(41, 41), "PNG")) == "over 100 megapixels"
     monkeypatch.undo()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganlib.data.decode import RefusedError, decode, open_picture, refusals
+from ganlib.data.decode import decode
 from ganlib.data.manifest import Settings, read_manifest
+from ganlib.data.opening import RefusedError, open_picture, refusals
 from ganlib.data.prepare import prepare
 from ganlib.data.readers import open_archive
 from ganlib.errors import GanlibError
@@ -240,8 +241,8 @@ def test_one_function_opens_pictures():
     files = [path for package in ("ganlib", "tools", "benchmarks") for path in (ROOT / package).rglob("*.py")]
     found = {path.relative_to(ROOT).as_posix() for path in files if uses_of_image_open(path)}
     assert len(files) > 80
-    assert found == {"ganlib/data/decode.py"}
-    assert len(uses_of_image_open(ROOT / "ganlib/data/decode.py")) == 1
+    assert found == {"ganlib/data/opening.py"}
+    assert len(uses_of_image_open(ROOT / "ganlib/data/opening.py")) == 1
 
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n"

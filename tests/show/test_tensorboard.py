@@ -144,7 +144,7 @@ def test_warnings_are_text_and_what_was_not_measured_is_left_out(recipe, art, tm
     found = events(trainer.run)
     (text,) = found.Tensors("warnings/text_summary")
     assert text.step == 1000
-    assert text.tensor_proto.string_val[0].decode() == r"**oscillation**: It swings. Lower g\_lr."
+    assert text.tensor_proto.string_val[0].decode() == "**oscillation**: It swings. Lower g_lr."
     assert "score" not in found.Tags()["scalars"]
 
 

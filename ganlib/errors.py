@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_MARKDOWN = re.compile(r"([\\`*{}\[\]()<>#|~&]|\b_|_\b|^[-+])")
 _LONGEST = 200
 _SECRETS = {  # what a secret looks like: what is left of it
     r"(:/{1,2})[^/\s'\"]*@": r"\1",  # the user and the password of a link

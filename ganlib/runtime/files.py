@@ -28,21 +28,18 @@ def expand_home(path: str | Path) -> Path:
         GanlibError: no file can have this name.
     """
     expanded = Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
-    if not _can_be_a_name(str(expanded)):
-        raise GanlibError(
-            f"'{plain(path, 60)}' cannot be the name of a file: choose a shorter or plainer one."
-        )
+    _check_name(expanded)
     return expanded
 
 
-def _can_be_a_name(path: str) -> bool:
+def _check_name(path: Path) -> None:
     try:
         name = os.fsencode(path)
     except UnicodeEncodeError:
-        return False
-    return (
-        b"\0" not in name and len(name) <= _LONGEST_PATH and max(map(len, name.split(b"/"))) <= _LONGEST_NAME
-    )
+        name = b"\0"
+    longest = max(map(len, name.split(b"/")))
+    if b"\0" in name or len(name) > _LONGEST_PATH or longest > _LONGEST_NAME:
+        raise GanlibError(f"'{plain(path, 60)}' cannot be the name of a file: choose another.")
 
 
 def bundled_folder() -> Path:
@@ -119,6 +116,7 @@ def make_folder(path: Path) -> Path:
     Raises:
         GanlibError: the disk is full, the place may not be written, or a file stands there.
     """
+    _check_name(path)
     with disk_errors_explained(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
@@ -172,6 +170,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
         GanlibError: the disk is full or the place may not be written; `path` is as it was.
     """
     make_folder(path.parent)
+    _check_name(path)
     part = _part(path)
     with disk_errors_explained(path):
         try:

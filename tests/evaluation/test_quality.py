@@ -176,7 +176,15 @@ def test_figures_of_version_0_1_still_open():
 
 
 @pytest.mark.parametrize(
-    "change", [{"kid": None}, {"count": "1"}, {"closest": [{"sample": 1}]}, {"baseline": {}}]
+    "change",
+    [
+        {"kid": None},
+        {"real": "x"},
+        {"fid": [1]},
+        {"seed": None},
+        {"closest": [{"sample": 1}]},
+        {"baseline": {}},
+    ],
 )
 def test_a_damaged_json_is_refused(found, change):
     with pytest.raises(GanlibError, match="These are no figures of this version of ganlib"):

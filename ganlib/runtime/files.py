@@ -39,7 +39,7 @@ def _check_name(path: Path) -> None:
         name = b"\0"
     longest = max(map(len, name.split(b"/")))
     if b"\0" in name or len(name) > _LONGEST_PATH or longest > _LONGEST_NAME:
-        raise GanlibError(f"'{plain(path, 60)}' cannot be the name of a file: choose another.")
+        raise GanlibError(f"'{plain(path, 80)}' cannot be the name of a file: choose another.")
 
 
 def bundled_folder() -> Path:

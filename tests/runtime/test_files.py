@@ -77,7 +77,7 @@ except GanlibError as error:
 @pytest.mark.parametrize("name", ["folder", "x" * 300])
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, name):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(GanlibError, match="cannot be written"):
+    with pytest.raises(GanlibError, match=r"cannot be written|cannot be the name"):
         write_atomically(tmp_path / name, lambda part: part.write_bytes(b"new"))
 
 

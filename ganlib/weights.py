@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Required, TypedDict, cast
 
@@ -170,7 +172,7 @@ def kimg_of(path: Path) -> float:
         GanlibError: it is damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with _opened(path) as file:
             return decode_json((file.metadata() or {})["kimg"].encode(), Amount)
     except (SafetensorError, KeyError, ValueError) as error:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
@@ -181,7 +183,7 @@ def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict
     try:
         facts = _facts(path)
         recipe = Recipe.from_json(facts["recipe"])
-        with safe_open(path, framework="pt") as file:
+        with _opened(path) as file:
             slices = {name: file.get_slice(name) for name in list(file.keys())}
             wanted = _wanted(recipe, generator)
             if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
@@ -198,12 +200,21 @@ def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict
     return recipe, weights
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a weights file; safetensors takes no name that is not UTF-8, but the number of an open file."""
+    with path.open("rb") as file:
+        is_text = str(path).encode(errors="ignore").decode() == str(path)
+        with safe_open(path if is_text else f"/dev/fd/{file.fileno()}", framework="pt") as opened:
+            yield opened
+
+
 def _facts(path: Path) -> _Shared:
     """Read a generator's recipe and class, in config.json if it was shared, or in the head of its weights."""
     config = path.with_name(SHARED_CONFIG)
     if path.name == SHARED_WEIGHTS and config.is_file():
         return read_json(config, _Shared)
-    with safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         head = file.metadata() or {}
     recipe = decode_json(head["recipe"].encode(), RecipeValues)
     return {"recipe": recipe, "generator": head.get("generator", "")}

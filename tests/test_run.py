@@ -13,12 +13,11 @@ from safetensors.torch import save_file
 
 from ganlib.cli import main
 from ganlib.errors import GanlibError
-from ganlib.hub.hub import load
 from ganlib.latent.sampling import load_latent
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run
 from ganlib.show.runs import find_run, find_runs
-from ganlib.weights import kimg_of, load_generator, save_generator
+from ganlib.weights import kimg_of, load, load_generator, save_generator
 
 
 def row(step, /, **changes):

@@ -15,7 +15,7 @@ from ganlib.cli import main
 from ganlib.data.dataset import ImageDataset
 from ganlib.errors import GanlibError
 from ganlib.hub.card import card, facts_of
-from ganlib.hub.hub import load, share
+from ganlib.hub.hub import share
 from ganlib.latent.sampling import load_latent, sample_latent, save_latent
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run
@@ -23,7 +23,7 @@ from ganlib.show.curves import curves
 from ganlib.training.checkpoint import load_checkpoint, read_checkpoint, trained_on
 from ganlib.training.diagnostics import diagnose
 from ganlib.training.trainer import Trainer
-from ganlib.weights import kimg_of, load_generator
+from ganlib.weights import kimg_of, load, load_generator
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's and matplotlib's, about what they are led to
 OLD = Path(__file__).parent / "old" / "version-0.1"

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 64
 _MOST_FILES = 100_000
+_SEEDS = re.compile(r"(-?\d{1,19})(?:-(\d{1,18}))?")
 
 
 def _upscale(usual: str) -> tuple[Option, Option]:
@@ -33,7 +34,7 @@ def _upscale(usual: str) -> tuple[Option, Option]:
 @verb(
     option("source", SOURCE, "portraits"),
     option("--count", "how many pictures", 16),
-    option("--seed", "the first picture's seed; the next has seed + 1", 0),
+    option("--seed --seeds", "the first picture's seed; the next has seed + 1; or a list: 1,5,9-12", "0"),
     option("--class NAME", "one of the classes that it was trained with (all, as often as they were there)"),
     option("--truncation AMOUNT", "bring z nearer to the mean, such as 0.7: safer pictures, more alike", 1.0),
     option("--out PATH", "the PNG, WebP or JPEG (samples.png), or with --files the folder (samples)", Path),
@@ -47,6 +48,8 @@ def _sample(options: argparse.Namespace) -> None:
     They come as a grid, or by --files as single pictures in a folder. One seed is one picture, whatever the
     count.
     """
+    import torch
+
     from ganlib.latent.sampling import choose_class, generate, sample_latent, truncate
     from ganlib.show.grids import check_grid, grid, square
     from ganlib.weights import load_generator
@@ -54,23 +57,40 @@ def _sample(options: argparse.Namespace) -> None:
     generator, recipe = load_generator(options.source)
     if (name := getattr(options, "class")) is not None:
         choose_class(generator, recipe.classes, **{name: 1.0})
-    if options.files and options.count > _MOST_FILES:
-        raise GanlibError(f"{options.count} files are too many: ask for at most {_MOST_FILES}.")
-    together, usual = (1, 1) if options.files else (options.count, 2)
+    seeds = _seeds(options.seed, options.count)
+    count = sum(map(len, seeds))
+    if options.files and count > _MOST_FILES:
+        raise GanlibError(f"{count} files are too many: ask for at most {_MOST_FILES}.")
+    together, usual = (1, 1) if options.files else (count, 2)
     scale = usual if options.upscale is None else options.upscale
     check_grid(together, recipe.shape, square(max(together, 1)), scale)
-    z = truncate(sample_latent(options.count, recipe.latent_dim, options.seed), options.truncation)
+    drawn = torch.cat([sample_latent(len(part), recipe.latent_dim, part.start) for part in seeds])
+    z = truncate(drawn, options.truncation)
     draw = partial(grid, scale=scale, smooth=options.smooth)
     if options.files:
-        where = _write_files(generator, z, draw, options)
+        where = _write_files(generator, z, draw, [seed for part in seeds for seed in part], options)
     else:
         where = draw(generate(generator, z)).save(options.out or Path("samples.png"))
-    last = options.seed + options.count - 1
-    say(f"{options.count} pictures, seeds {options.seed} to {last}: {where}")
+    told = ", ".join(f"{part[0]} to {part[-1]}" if len(part) > 1 else str(part[0]) for part in seeds)
+    say(f"{count} picture{'s'[: count > 1]}, seed{'s'[: count > 1]} {told}: {where}")
+
+
+def _seeds(text: str, count: int) -> list[range]:
+    """Read "7" as `count` seeds from 7 on, and "1,5,9-12" as these seeds alone."""
+    parts = [_SEEDS.fullmatch(part.strip()) for part in text.split(",")]
+    found = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
+    if len(found) < len(parts) or not all(found):
+        raise GanlibError(f"'{text}' names no seeds: write one, such as 7, or several, such as 1,5,9-12.")
+    one = len(found) == 1 and len(found[0]) == 1
+    return [range(found[0].start, found[0].start + max(count, 0))] if one else found
 
 
 def _write_files(
-    generator: "Generator", z: "Tensor", draw: "Callable[[Tensor], Figure]", options: argparse.Namespace
+    generator: "Generator",
+    z: "Tensor",
+    draw: "Callable[[Tensor], Figure]",
+    seeds: Sequence[int],
+    options: argparse.Namespace,
 ) -> Path:
     from ganlib.latent.sampling import generate
     from ganlib.runtime.progress import progress
@@ -78,8 +98,9 @@ def _write_files(
     folder = make_folder(options.out or Path("samples"))
     batches = z.split(_AT_ONCE)  # so that few pictures are in memory at a time
     pictures = (picture for part in batches for picture in generate(generator, part))
-    for k, picture in enumerate(progress(pictures, "generating", "picture", options.count)):
-        draw(picture[None]).save(folder / f"seed-{options.seed + k:06d}.{options.format}")
+    shown = progress(pictures, "generating", "picture", len(seeds))
+    for seed, picture in zip(seeds, shown, strict=True):
+        draw(picture[None]).save(folder / f"seed-{seed:06d}.{options.format}")
     return folder
 
 

@@ -14,12 +14,14 @@ from ganlib.runtime.device import free_memory
 from ganlib.runtime.distributed import ALONE, Share
 
 _PICTURES_AT_ONCE = 1024
+_LARGEST_OF_FEW = 64  # a batch that may be larger than the set
 
 
 class Batches:
     """An endless stream of batches, shuffled anew in every epoch by seed and epoch number alone.
 
-    A batch is turned to float and flipped on the device; `storage.where` says where the pictures lie. Of
+    Where there are fewer pictures than a batch has, an epoch shows each of them several times. A batch is
+    turned to float and flipped on the device; `storage.where` says where the pictures lie. Of
     several processes each reads its share of every batch; where they cannot share the end of an epoch
     evenly, up to `share.size - 1` pictures of it are passed over, other ones each time.
     """
@@ -33,9 +35,11 @@ class Batches:
         hflip: bool = False,
         share: Share = ALONE,
     ) -> None:
-        """Raise `GanlibError` if a batch is larger than the set, or cannot be shared evenly."""
+        """Raise `GanlibError` if a batch is too large for the set, or cannot be shared evenly."""
         self._count = len(images.train)
-        if batch_size > self._count:
+        if not self._count:
+            raise GanlibError(f"All pictures of '{images.name}' are held out: use more of them.")
+        if batch_size > max(self._count, _LARGEST_OF_FEW):
             raise GanlibError(
                 f"A batch of {batch_size} is larger than the {self._count} pictures to train on in "
                 f"'{images.name}': use more pictures or a smaller batch_size."
@@ -54,17 +58,20 @@ class Batches:
         self.share = share
         self._kinds = len(images.classes)
         self._classes = None if images.labels is None else torch.from_numpy(images.labels[images.train])
-        self._last = self._count - self._count % share.size  # where an epoch ends
+        self._times = -(-batch_size // self._count)  # that an epoch shows a picture
+        self.epoch_length = self._times * self._count  # in pictures
+        self._last = self.epoch_length - self.epoch_length % share.size  # where an epoch ends
         self.start_epoch(0)
 
     def __len__(self) -> int:
-        """Count the pictures of an epoch."""
+        """Count the pictures to train on."""
         return self._count
 
     def start_epoch(self, epoch: int, position: int = 0) -> None:
         """Go to `position`, in pictures of all processes, in the order of `epoch`."""
         generator = torch.Generator().manual_seed(self.seed * 2**20 + epoch)
-        order = torch.randperm(len(self), generator=generator)[: self._last]
+        orders = [torch.randperm(self._count, generator=generator) for _ in range(self._times)]
+        order = torch.cat(orders)[: self._last]
         shared = torch.cat([self.share.of(batch) for batch in order.split(self.batch_size)])
         self.storage.begin(shared)
         if self._classes is not None:

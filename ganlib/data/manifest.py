@@ -36,7 +36,7 @@ class Settings:
     crop: str = "centre"
     drop_duplicates: bool = False
     drop_near_duplicates: bool = False
-    at_least: int = 64
+    at_least: int = 10
 
     def choices(self) -> tuple[object, ...]:
         """Return everything that decides what is made of the files."""

@@ -341,6 +341,8 @@ def _check_count(out: Path, settings: Settings) -> None:
     if count < settings.at_least:
         manifest = read_manifest(out)
         reasons = ", ".join(f"{number} {reason}" for reason, number in manifest.tally().most_common())
+        if not manifest.files:
+            raise GanlibError(f"There is no file in '{manifest.source}': name the folder of the pictures.")
         raise GanlibError(
             f"Too few pictures: {count} from {len(manifest.files)} files, and a GAN needs at least "
             f"{settings.at_least}. Refused: {reasons or 'none'}. '{manifest_file(out)}' says why each was."

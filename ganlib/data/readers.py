@@ -88,7 +88,7 @@ class FolderPictures(Pictures):
     def files(self) -> list[Found]:
         """Every file by its path."""
         met = (found._replace(path=_text(found.path)) for found in self._walk())
-        return sorted(met, key=lambda found: found.path)
+        return sorted((found for found in met if not _is_of_macos(found.path)), key=lambda found: found.path)
 
     def _walk(self) -> Iterator[Found]:
         """Folders before links to folders, so that a folder's files are found under its own name."""
@@ -148,7 +148,8 @@ class ZipPictures(Pictures):
         """Read the archive's table of contents."""
         super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
         self._archive = zipfile.ZipFile(path)  # threads may read from it at the same time
-        members = (member for member in self._archive.infolist() if not member.is_dir())
+        every = self._archive.infolist()
+        members = (member for member in every if not (member.is_dir() or _is_of_macos(member.filename)))
         stamp = _stamp(path.stat())
         self.files = [
             Found(member.filename, partial(self._read, member), _problem_of(member), stamp, member.file_size)
@@ -179,7 +180,7 @@ class TarPictures(Pictures):
         """Yield the files in order, to be opened as they come: a packed archive has no other order."""
         with _damage_explained(self._path), tarfile.open(self._path, tarinfo=_Member) as archive:
             for member in archive:
-                if not member.isdir():
+                if not (member.isdir() or _is_of_macos(member.name)):
                     read = partial(self._read, archive, member)
                     yield Found(_text(member.name), read, _problem_in_tar(member), size=member.size)
                 cast(Any, archive).members = []  # which would grow with every file
@@ -251,6 +252,11 @@ def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
         return Found(path, problem=NO_FILE)
     problem = _TOO_LARGE if facts.st_size > most_memory() else ""
     return Found(path, partial(Path, entry.path), problem, _stamp(facts), facts.st_size)
+
+
+def _is_of_macos(path: str) -> bool:
+    """Whether macOS has put this file beside another one, to keep what other systems have no place for."""
+    return path.rpartition("/")[2].startswith("._") or path.startswith("__MACOSX/")
 
 
 def _text(name: str) -> str:

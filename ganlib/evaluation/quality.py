@@ -70,6 +70,11 @@ class Quality(Figures):
     seed: int
     closest: tuple[Pair, ...]
 
+    @property
+    def copies(self) -> bool:
+        """Whether pictures come so near to training pictures that they are as good as copies."""
+        return self.neighbour_ratio < _COPIES
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         return _plain(asdict(self))
@@ -90,6 +95,7 @@ class Quality(Figures):
             raise GanlibError(f"These are no figures of this version of ganlib ({error}).") from error
 
 
+_COPIES = 0.8  # of the distance at which held-out pictures lie
 _OLD_NAMES = {"floor": "baseline", "sd": "std"}  # in files of version 0.1
 
 

@@ -23,6 +23,7 @@ class Diversity:
     @torch.inference_mode()
     def __call__(self, generated: Tensor) -> float:
         """Compute it for two pictures or more, (N, 3, H, W) in [-1, 1]; 1 if no two real ones differ."""
+        generated = generated[: max(2, len(self._real))]  # of more, the nearest would be nearer
         groups = self._real.split(min(len(generated), len(self._real)))
         whole = [group for group in groups[:_MOST_GROUPS] if len(group) == len(groups[0])]
         real = torch.stack([_median_to_nearest(group) for group in whole]).mean().item()

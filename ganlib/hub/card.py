@@ -108,7 +108,6 @@ def home() -> str:
 
 _KNOWN_TO_THE_HUB = re.compile(r"cc-by(-nc)?(-nd|-sa)?-4\.0|cc0-1\.0|apache-2\.0|mit|openrail")
 _LEAST = 0.5  # of what real pictures get
-_COPIES = 0.8
 _FEW = 10
 
 
@@ -207,7 +206,7 @@ def _measured_faults(quality: Quality) -> list[str]:
         found.append(f"Many of its pictures do not look real: its precision is {quality.precision:.2f}.")
     if quality.recall < _LEAST * quality.baseline.recall:
         found.append(f"It leaves out kinds of picture: its recall is {quality.recall:.2f}.")
-    if quality.neighbour_ratio < _COPIES:
+    if quality.copies:
         near = f"{quality.neighbour_ratio:.2f} times as far from the nearest training picture as new ones do"
         found.append(f"It comes close to copying: its pictures lie {near}.")
     return found

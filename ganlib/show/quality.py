@@ -68,8 +68,14 @@ def _explained(quality: Quality) -> str:
     return (
         f"real: what {quality.baseline.count:,} other real pictures get in their place.\n"
         f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
-        f"held-out pictures; far below 1, they are copies.{fid if quality.fid is None else ''}"
+        f"held-out pictures; far below 1, they are copies.{_copies(quality)}"
+        f"{fid if quality.fid is None else ''}"
     )
+
+
+def _copies(quality: Quality) -> str:
+    near = f"its pictures lie {quality.neighbour_ratio:.2f} times as far from the nearest training picture"
+    return f"\nIt comes close to copying: {near} as new ones do." if quality.copies else ""
 
 
 def quality_figure(quality: Quality, generator: Generator, images: ImageDataset, name: str) -> Figure:

@@ -72,6 +72,14 @@ class Callback:
         """Called when the budget is spent or the run interrupted; everything is saved."""
 
 
+_FEW = 200  # pictures
+_WITH_FEW = (
+    "{} pictures are few: soon the generator may make copies of them, which 'evaluate' finds. What helps: "
+    "start from a trained model (--from portraits), cut large pictures into many (--crop tiles), and let D "
+    "see them changed (--set hflip=True augment=translate,colour)."
+)
+
+
 class ProgressBar(Callback):
     """Show a bar with kimg, pictures a second, losses and the time left."""
 
@@ -90,6 +98,8 @@ class ProgressBar(Callback):
         place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self._bar.write(f"{plain(trainer.recipe.name)} {place} on {trainer.machine}")
         self._bar.write(f"{trainer.state.batches.storage.where}.")
+        if (count := len(trainer.state.batches)) < _FEW:
+            self._bar.write(_WITH_FEW.format(count))
         if trainer.started_from and not trainer.state.step:
             self._bar.write(plain(trainer.started_from))
         if trainer.distributed.size > 1:

@@ -260,7 +260,7 @@ def _check(saved: dict[str, Any], state: TrainingState) -> None:
         raise ValueError("its scaler lacks something")
     if len(saved["counted"]) != len(state.counted):
         raise ValueError("its counts are more or fewer")
-    if saved["data"]["position"] > len(state.batches):
+    if saved["data"]["position"] > state.batches.epoch_length:
         raise ValueError("its place lies beyond the pictures")
     state.rng.check(saved["random"])
 

@@ -99,7 +99,7 @@ class TrainStep:
         self.distributed = distributed
         self.loss = recipe.adversarial_loss()
         self.augment = Augment(recipe.augment)
-        self.schedule = recipe.schedule(math.ceil(len(state.batches) / recipe.batch_size))
+        self.schedule = recipe.schedule(math.ceil(state.batches.epoch_length / recipe.batch_size))
         self.last_values = torch.zeros_like(state.totals)
 
     def turn(self) -> Turn:

@@ -190,3 +190,24 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(arguments, message, weight
     assert message in sentence
     assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "seeds"),
+    [
+        ("5", 3, [5, 6, 7]),
+        ("1,5,9-12", 16, [1, 5, 9, 10, 11, 12]),
+        ("3-3", 2, [3, 4]),
+        (" 4 , 2 ", 9, [4, 2]),
+    ],
+)
+def test_seeds_are_one_to_begin_with_or_a_list(weights, tmp_path, text, count, seeds):
+    words = ["sample", str(weights), "--files", "--count", str(count), "--out", str(tmp_path / "out")]
+    assert main([*words, "--seeds", text]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"seed-{seed:06d}.png" for seed in seeds}
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,", "5-3", "1.5", "1--2", "1-99999999999999999999"])
+def test_what_is_no_list_of_seeds_is_a_sentence(weights, text, capsys):
+    assert main(["sample", str(weights), f"--seed={text}"]) == 2
+    assert "names no seeds: write one, such as 7, or several, such as 1,5,9-12." in capsys.readouterr().err

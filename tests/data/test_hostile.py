@@ -149,7 +149,7 @@ def test_too_few_pictures_are_a_sentence_with_the_tally(tmp_path, expected, plac
         prepare(folder, Settings(size=SIZE), tmp_path / "out")
     count = sum(path.startswith("no_pictures/") for path in expected)
     text = str(problem.value)
-    assert f"Too few pictures: 0 from {count} files, and a GAN needs at least 64." in text
+    assert f"Too few pictures: 0 from {count} files, and a GAN needs at least 10." in text
     assert re.search(r"[ ,]\d+ not a picture[,.]", text)
     assert re.search(r"[ ,]1 an empty file[,.]", text)
     assert f"'{tmp_path / 'out' / 'manifest.json'}' says why" in text

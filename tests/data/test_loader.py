@@ -52,10 +52,9 @@ def test_mirror_turns_some_pictures_round(art):
 
 
 def test_a_batch_larger_than_the_set_is_refused(art):
-    count = len(art.train)
-    with pytest.raises(GanlibError, match=f"A batch of {count + 1} is larger than the {count} pictures"):
-        Batches(art, count + 1, CPU)
-    with pytest.raises(GanlibError, match="larger than the 0"):
+    with pytest.raises(GanlibError, match=f"A batch of 65 is larger than the {len(art.train)} pictures"):
+        Batches(art, 65, CPU)
+    with pytest.raises(GanlibError, match="All pictures of 'empty' are held out"):
         Batches(ImageDataset(np.zeros((0, 32, 32, 3), np.uint8), "empty"), 1, CPU)
 
 
@@ -179,3 +178,26 @@ def test_pictures_reach_the_gpu_either_way(mapped):
         shown.append(torch.cat([storage.read(0, 16), storage.read(16, 32)]))
         assert shown[-1].device.type == "cuda"
     assert torch.equal(*shown)
+
+
+@pytest.mark.parametrize(("count", "batch"), [(10, 16), (10, 64), (40, 16), (16, 16)])
+def test_fewer_pictures_than_a_batch_are_shown_several_times(count, batch):
+    images = np.arange(count, dtype=np.uint8)[:, None, None, None].repeat(4, 1).repeat(4, 2).repeat(3, 3)
+    art = ImageDataset(images, "few")
+    batches, pictures = Batches(art, batch, CPU, seed=3), len(art.train)
+    times = -(-batch // pictures)
+    assert (len(batches), batches.epoch_length) == (pictures, times * pictures)
+    seen = []
+    while not batches.at_end():
+        found = batches.next()
+        assert len(found) == batch or batches.at_end()
+        seen += found[:, 0, 0, 0].tolist()
+    assert len(set(seen)) == pictures
+    assert {seen.count(value) for value in seen} == {times}
+
+
+def test_a_set_of_which_all_is_held_out_is_a_sentence(monkeypatch):
+    monkeypatch.setattr("ganlib.data.dataset._HELD_OUT_OF_20", 20)
+    art = ImageDataset(np.zeros((12, 32, 32, 3), np.uint8), "few")
+    with pytest.raises(GanlibError, match="All pictures of 'few' are held out"):
+        Batches(art, 4, CPU)

@@ -229,3 +229,18 @@ def test_what_is_no_archive_is_a_sentence(tmp_path, content):
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(GanlibError, match="neither"):
         open_archive(tmp_path / "a.txt")
+
+
+def test_what_macos_puts_beside_a_file_is_no_file(tmp_path):
+    folder = fill(tmp_path / "art", 2)
+    (folder / "._0.png").write_bytes(b"\0\5\x16\7")
+    with zipfile.ZipFile(tmp_path / "art.zip", "w") as archive:
+        archive.write(folder / "000.png", "art/0.png")
+        archive.writestr("__MACOSX/art/._0.png", b"\0\5\x16\7")
+        archive.writestr("art/._1.png", b"\0\5\x16\7")
+    with tarfile.open(tmp_path / "art.tar", "w") as archive:
+        archive.add(folder / "000.png", "art/0.png")
+        archive.add(folder / "._0.png", "art/._0.png")
+    assert len(FolderPictures(folder)) == 2
+    for name in ("art.zip", "art.tar"):
+        assert [found.path for found in open_archive(tmp_path / name).files] == ["art/0.png"]

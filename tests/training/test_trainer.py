@@ -355,3 +355,14 @@ def test_a_gradient_too_large_for_its_precision_is_told_as_none(recipe, art, tmp
     measures = trainer.train_step.measures()
     assert measures["g_gradient"] is None
     assert measures["d_gradient"] > 0
+
+
+def test_a_dozen_pictures_train_with_a_word_about_it(recipe, tmp_path, capsys):
+    few = ImageDataset(np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8), "few")
+    run = Trainer(recipe, few, tmp_path / "few", device="cpu").fit(kimg=1.1)
+    assert f"{len(few.train)} pictures are few: soon" in capsys.readouterr().out
+    (row,) = run.log()
+    assert row["epoch"] == pytest.approx(row["kimg"] * 1000 / len(few.train))
+    again = Trainer(recipe, few, tmp_path / "few", device="cpu")
+    assert again.state.batches.position <= again.state.batches.epoch_length
+    again.fit(kimg=1.3)

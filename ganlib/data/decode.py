@@ -23,8 +23,7 @@ _RESIZABLE = {"RGB", "L", "CMYK"}
 _GREY = {"1", "L", "LA"}
 _BYTE, _WORD = 255, 65535
 _ROUNDING = 2
-_PHOTOMETRIC, _ORIENTATION = 262, 274  # tags of TIFF and EXIF
-_ON_ITS_SIDE = {5, 6, 7, 8}
+_PHOTOMETRIC = 262  # a tag of TIFF
 
 
 class Picture(NamedTuple):
@@ -59,12 +58,27 @@ def decode(
     size = Size.of(size)
     enough = max(size) * _MOST_TILES_ALONG_THE_SHORT_SIDE if crop == "tiles" else max(size)
     with refusals(file), open_picture(file, enough) as picture:
-        times = _times(_upright_size(picture), size)
-        if not enlarge and (max if crop == "pad" else min)(times) < 1:
+        turned = picture.size, picture.size[::-1]  # which of them it is, its EXIF tells when it is decoded
+        if not (enlarge or any(_is_large_enough(one, size, crop) for one in turned)):
             raise RefusedError(f"smaller than {size} px", picture.size)
-        tiles = math.prod(times) / min(times) ** 2 * _tiles_along(times) ** 2 if crop == "tiles" else 1
-        claim(memory_needed(picture, enough) + round(8 * math.prod(size) * tiles))
-        return _fitted(picture, size, crop, enough)
+        claim(memory_needed(picture, enough) + max(_memory_of_cut(one, size, crop) for one in turned))
+        picture.draft("RGB", (enough, enough))  # a JPEG is decoded at a reduced scale
+        decoded = picture.size
+        plain = _plain_and_upright(picture)
+        if not (enlarge or _is_large_enough(turned[plain.size != decoded], size, crop)):
+            raise RefusedError(f"smaller than {size} px", turned[0])
+        return _fitted(plain, turned[0], picture.info.get("icc_profile"), size, crop)
+
+
+def _is_large_enough(picture: tuple[int, int], size: Size, crop: str) -> bool:
+    return (max if crop == "pad" else min)(_times(picture, size)) >= 1
+
+
+def _memory_of_cut(picture: tuple[int, int], size: Size, crop: str) -> int:
+    """The bytes of a picture when resized, and once more of what is cut out of it."""
+    times = _times(picture, size)
+    tiles = math.prod(times) / min(times) ** 2 * _tiles_along(times) ** 2 if crop == "tiles" else 1
+    return round(8 * math.prod(size) * tiles)
 
 
 def _times(picture: tuple[int, int], size: Size) -> tuple[float, float]:
@@ -72,22 +86,12 @@ def _times(picture: tuple[int, int], size: Size) -> tuple[float, float]:
     return picture[0] / size.width, picture[1] / size.height
 
 
-def _upright_size(picture: Image.Image) -> tuple[int, int]:
-    """Width and height of the picture when it stands upright."""
-    with suppress(Exception):  # broken EXIF says nothing about the picture
-        if picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
-            return picture.height, picture.width
-    return picture.size
-
-
-def _fitted(picture: ImageFile.ImageFile, size: Size, crop: str, enough: int) -> Picture:
-    width, height = picture.size
-    picture.draft("RGB", (enough, enough))  # a JPEG is decoded at a reduced scale
-    profile = picture.info.get("icc_profile")
-    plain = _plain_and_upright(picture)
+def _fitted(
+    plain: Image.Image, file_size: tuple[int, int], profile: bytes | None, size: Size, crop: str
+) -> Picture:
     images = [np.asarray(_srgb(square, profile)) for square in _cut(plain, size, crop)]
     overview = images[0] if len(images) == 1 else np.asarray(plain.resize(_on_paper(size)).convert("RGB"))
-    return Picture(images, overview, width, height)
+    return Picture(images, overview, *file_size)
 
 
 def _plain_and_upright(picture: ImageFile.ImageFile) -> Image.Image:

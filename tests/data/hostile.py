@@ -148,7 +148,6 @@ def _no_pictures(folder: Path) -> dict[str, str]:
             "drawing.eps": (script, "not a picture but a drawing of lines (PostScript)"),
             "document.pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "not a picture but a PDF document"),
             "pointer.png": (pointer, "not a picture but a Git LFS pointer: run 'git lfs pull'"),
-            "._photo.jpg": (b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(100), NO_PICTURE),
             "phone.heic": (
                 b"\0\0\0\x18ftypheic" + bytes(40),
                 "a picture that Pillow cannot read (HEIC or AVIF): save it as JPEG",

@@ -80,7 +80,7 @@ def test_the_report_is_written_also_where_pictures_are_too_few(folder, tmp_path,
     ("arguments", "message"),
     [
         (["nowhere"], "There is no art 'nowhere'"),
-        (["{folder}", "--size", "48"], "power of two"),
+        (["{folder}", "--size", "100"], "power of two"),
         (["{folder}", "--crop", "oval"], "There is no crop 'oval'"),
         (["{folder}", "--via", "pigeon"], "There is no way 'pigeon'"),
         (["portraits"], "prepared already"),

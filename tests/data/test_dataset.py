@@ -96,7 +96,7 @@ def test_an_image_folder_becomes_bytes_once(tmp_path):
     ("items", "message"),
     [
         ([], "no length, or none above 0"),
-        ([torch.zeros(())], r"holds \(\), and a picture is \(3, S, S\)"),
+        ([torch.zeros(())], r"holds \(\), and a picture is \(3, H, W\)"),
         (["words"], "holds str, and a picture"),
         ([torch.zeros(3, 8, 9)], r"holds \(3, 8, 9\), and a picture"),
         ([torch.full((3, 8, 8), torch.nan)], r"numbers outside \[-1, 1\]: normalise"),
@@ -182,7 +182,7 @@ def test_a_prepared_set_is_opened_as_it_is(tmp_path):
         load_art(str(out), 64)
 
 
-@pytest.mark.parametrize("size", [48, 16, 1024, 0, -64])
+@pytest.mark.parametrize("size", [100, 16, 2048, 0])
 def test_a_size_that_no_net_paints_is_a_sentence(size):
     with pytest.raises(GanlibError, match="power of two"):
         load_art("portraits", size)

@@ -136,7 +136,7 @@ WITHOUT_A_SOURCE = {  # what the four do not have or do not say
     "artportraits64": {"logit_noise_kimg"},
     "artgan64": {"logit_noise", "logit_noise_kimg", "fakes"},
 }
-OUR_OWN = {"name", "about", "project", "pictures", "art", "ema_kimg", "sync_norm", "seed"}
+OUR_OWN = {"classes", "name", "about", "project", "pictures", "art", "ema_kimg", "sync_norm", "seed"}
 
 
 @pytest.mark.parametrize("name", SEEDS)

@@ -139,7 +139,7 @@ def test_values_that_the_code_behind_cannot_use_are_one_sentence(whole, tmp_path
     "images",
     [
         np.zeros((5, 32, 32, 4), np.uint8),
-        np.zeros((5, 32, 16, 3), np.uint8),
+        np.zeros((5, 32, 16, 2), np.uint8),
         np.zeros((5, 32, 32), np.uint8),
         np.zeros((4, 32, 32, 3), np.uint8),
         np.zeros((5, 32, 32, 3), np.int8),

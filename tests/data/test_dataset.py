@@ -98,7 +98,7 @@ def test_an_image_folder_becomes_bytes_once(tmp_path):
         ([], "no length, or none above 0"),
         ([torch.zeros(())], r"holds \(\), and a picture is \(3, H, W\)"),
         (["words"], "holds str, and a picture"),
-        ([torch.zeros(3, 8, 9)], r"holds \(3, 8, 9\), and a picture"),
+        ([torch.zeros(4, 8, 9)], r"holds \(4, 8, 9\), and a picture"),
         ([torch.full((3, 8, 8), torch.nan)], r"numbers outside \[-1, 1\]: normalise"),
         ([torch.rand(3, 8, 8)], r"lie in \[0, 1\].*add transforms.Normalize"),
         ([torch.zeros(3, 8, 8), torch.zeros(3, 4, 4)], "differ in size"),

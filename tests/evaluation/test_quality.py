@@ -36,7 +36,7 @@ class Colours:
 class Made:
     """A set of given pictures, of which the last ones are held out."""
 
-    name, size = "made", 16
+    name, size, shape = "made", 16, (16, 16)
 
     def __init__(self, pictures, held_out):
         self.pictures = pictures

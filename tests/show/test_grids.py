@@ -6,6 +6,7 @@ from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.show.grids import before_after, check_grid, contact_sheet, enlarge, grid, grid_image, to_image
+from ganlib.sizes import Size
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -30,7 +31,7 @@ def test_a_grid_can_be_enlarged_and_have_columns():
 @pytest.mark.parametrize(("columns", "scale"), [(1, 0), (1, -1), (0, 1), (1, 1000)])
 def test_a_grid_of_no_size_or_too_large_is_a_sentence(columns, scale):
     with pytest.raises(GanlibError):
-        check_grid(5, 32, columns, scale)
+        check_grid(5, Size(32, 32), columns, scale)
 
 
 def test_enlarging_makes_squares_or_slopes():

@@ -219,13 +219,13 @@ def _mean(rows: Sequence[_Row], name: str) -> float:
     return fmean(_known(rows, name))
 
 
-_FEW, _UNEVEN = 100, 10  # pictures of a class, and how many times as many another one may have
+_FEW_OF_A_CLASS, _UNEVEN = 100, 10  # pictures of a class, and how many times as many another one may have
 
 
 def uneven_classes(names: Sequence[str], counts: Sequence[int]) -> Diagnostic | None:
     """Warn if a class has few training pictures, by themselves or next to another's."""
     fewest = min(counts)
-    if fewest >= _FEW and max(counts) <= _UNEVEN * fewest:
+    if fewest >= _FEW_OF_A_CLASS and max(counts) <= _UNEVEN * fewest:
         return None
     seen = ", ".join(f"{count:,} in '{name}'" for name, count in zip(names, counts, strict=True))
     return Diagnostic(

@@ -157,7 +157,7 @@ class TrainStep:
             return self.state.generator(self.distributed.share.of(z), *labels)
 
     def _train_discriminator(
-        self, real: Tensor, fake: Tensor, labels: Labels
+        self, real: Tensor, fake: Tensor, labels: Labels = ()
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Take D's step; returns its loss and the batch means of D(x) and D(G(z)).
 

@@ -157,7 +157,7 @@ def test_any_dataset_is_trained_on_and_known_again(tmp_path):
         (Squares(size=64), "has 64 px"),
         (Squares(count=0), "none above 0"),
         ([torch.rand(3, 32, 32)] * 20, r"lie in \[0, 1\].*Normalize\(0.5, 0.5\)"),
-        ([torch.rand(1, 32, 32)] * 20, r"holds \(1, 32, 32\), and a picture is \(3, S, S\)"),
+        ([torch.rand(1, 32, 32)] * 20, r"holds \(1, 32, 32\), and a picture is \(3, H, W\)"),
         ([torch.rand(3, 32, 32), torch.rand(3, 64, 64)], "differ in size"),
         (["a.png"] * 20, "holds str"),
         ([torch.full((3, 32, 32), 300)] * 20, r"holds torch\.int64: give bytes \(uint8\) or floats"),

@@ -15,6 +15,7 @@ from ganlib.data.manifest import Manifest
 from ganlib.data.opening import open_picture
 from ganlib.data.prepare import read_prepared
 from ganlib.data.readers import Found, Pictures
+from ganlib.errors import printable
 from ganlib.runtime.files import write_atomically
 from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas, render
 from ganlib.show.grids import THUMBNAIL, contact_sheet
@@ -94,7 +95,7 @@ def _refused_rows(manifest: Manifest, pictures: Pictures | None) -> list[_Row]:
     entries = list(islice(manifest.refused(), _MOST_ROWS))
     wanted = {entry.path for entry in entries}
     seen = {found.path: _thumbnail(found) for found in pictures or () if found.path in wanted}
-    return [_Row(entry.path, entry.reason or "", seen.get(entry.path)) for entry in entries]
+    return [_Row(printable(entry.path), entry.reason or "", seen.get(entry.path)) for entry in entries]
 
 
 def _thumbnail(found: Found) -> Figure | None:
@@ -132,7 +133,7 @@ def _repeated_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:
     rows = []
     for entry in islice(repeated, _MOST_ROWS):
         first = entry.duplicate_of or entry.near_duplicate_of or ""
-        remark = f"{'the same as' if entry.duplicate_of else 'nearly'} {first}"
+        remark = f"{'the same as' if entry.duplicate_of else 'nearly'} {printable(first)}"
         pair = contact_sheet([images[entry.index], images[places[first]]], 2, _GAP)
-        rows.append(_Row(entry.path, remark, _beside_words(pair)))
+        rows.append(_Row(printable(entry.path), remark, _beside_words(pair)))
     return rows

@@ -23,7 +23,7 @@ _NAMES = {  # the title of a panel, and how the column is called in the descript
     "d_loss": ("Loss of D", "loss of D"),
     "g_loss": ("Loss of G", "loss of G"),
     "real_probability": ("Real pictures: D(x)", "D(x)"),
-    "fake_probability": ("Painted ones: D(G(z))", "D(G(z))"),
+    "fake_probability": ("Generated pictures: D(G(z))", "D(G(z))"),
     "score": ("Score, the lower the better", "score"),
 }
 

@@ -350,8 +350,8 @@ def _accelerator(machine: Machine) -> Accelerator:
         accelerator = Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
     except ValueError as error:
         raise GanlibError(
-            f"This Python process has already trained elsewhere than on {machine}: start it anew "
-            "(in a notebook: restart the kernel) to change the device."
+            "This Python process has already trained on another device, or in another precision, than "
+            f"{machine}: start it anew (in a notebook: restart the kernel) to change that."
         ) from error
     if accelerator.device.type != machine.device.type:
         raise GanlibError(

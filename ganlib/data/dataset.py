@@ -142,10 +142,17 @@ class ImageDataset(Dataset[Tensor]):
         chosen = np.array(self.images[indices])  # a copy, because a mapped file is read-only
         return to_float(torch.from_numpy(chosen))
 
-    @cached_property
+    @property
     def _is_held_out(self) -> NDArray[np.bool_]:
-        images = map(np.ascontiguousarray, self.images)
-        return np.array([zlib.crc32(image.data) % 20 < _HELD_OUT_OF_20 for image in images], dtype=bool)
+        return self.checksums[:, 1] % 20 < _HELD_OUT_OF_20
+
+    @cached_property
+    def checksums(self) -> NDArray[np.int64]:
+        """The CRC-32 of every picture's name, or place where it has none, and of its bytes, (N, 2)."""
+        used = self.manifest.used() if self.manifest else ()
+        names = [f"{entry.path}\0{n}" for entry in used for n in range(entry.count)] or range(len(self))
+        pairs = zip(names, map(np.ascontiguousarray, self.images), strict=True)
+        return np.array([(zlib.crc32(str(name).encode()), zlib.crc32(image.data)) for name, image in pairs])
 
 
 def load_art(

@@ -50,6 +50,7 @@ class Batches:
                 f"batch_size that {share.size} divides, such as {share.size * -(-batch_size // share.size)}."
             )
         self.fingerprint = images.content_hash
+        self.checksums = torch.from_numpy(images.checksums)
         self.storage = choose_storage(images, device)
         self.batch_size = batch_size
         self._device = device

@@ -13,6 +13,7 @@ from ganlib.runtime.device import TINY_STEPS, is_tiny
 from ganlib.training.state import TrainingState
 
 _ENDING = ("SIGTERM", "SIGHUP")  # a scheduler or Colab wants the process to end, or its terminal is gone
+_MINUTE, _TEN = 60, 10
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,12 @@ class Clock:
         seconds = self.seconds_left()
         kimg = self._state.kimg + seconds * self.speed() * self._real_share / 1000
         epochs = 1000 * kimg / len(self._state.batches)
-        return (
-            f"{self.speed():.0f} pictures a second: about {seconds / 60:.1f} minutes, "
-            f"to {kimg:.0f} kimg ({epochs:.0f} epochs)."
-        )
+        minutes = f"about {seconds / 60:.1f} minutes" if seconds >= _MINUTE else "less than a minute"
+        return f"{self.speed():.0f} pictures a second: {minutes}, to {_brief(kimg)} kimg ({_brief(epochs)} epochs)."
+
+
+def _brief(number: float) -> str:
+    return f"{number:,.0f}" if number >= _TEN else f"{number:.2g}"
 
 
 class Interrupt:

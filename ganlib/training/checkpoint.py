@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, TypeVar, cast
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, cast
 
 import msgspec
 import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
+from ganlib.data.changes import describe_changes
 from ganlib.errors import GanlibError
 from ganlib.run import Amount, Count, Finite, Run, Warned
 from ganlib.runtime.files import write_atomically
@@ -54,6 +55,7 @@ class Data(TypedDict):
 
     pictures: Count
     fingerprint: str
+    checksums: NotRequired[Tensor]  # older ones have none
     epoch: Annotated[int, Meta(ge=0, lt=2**20)]
     position: Count
 
@@ -92,10 +94,11 @@ def save_checkpoint(state: TrainingState, run: Run) -> None:
     write_atomically(run.checkpoint_file, lambda part: part.write_bytes(buffer.getbuffer()), keep)
 
 
-def load_checkpoint(state: TrainingState, run: Run) -> Diagnostic | None:
-    """Bring `state` to the newest whole checkpoint of the run; returns a diagnostic if it is not the last.
+def load_checkpoint(state: TrainingState, run: Run, data_changed: bool = False) -> list[Diagnostic]:
+    """Bring `state` to the newest whole checkpoint of the run; returns what there is to say of it.
 
-    Nothing in `state` has changed if this raises.
+    That is that it is not the last, or, where this is allowed by `data_changed`, that it was trained on other
+    pictures: then a new epoch begins. Nothing in `state` has changed if this raises.
 
     Raises:
         GanlibError: all are damaged, or it was written for another data set or other nets, by another
@@ -104,9 +107,10 @@ def load_checkpoint(state: TrainingState, run: Run) -> Diagnostic | None:
     damages = {path.name: damage(path) for path in (run.checkpoint_file, run.previous_checkpoint_file)}
     for path in run.checkpoints:
         if damages[path.name] is None:
-            _load(state, path)
-            first = damages[run.checkpoint_file.name]
-            return None if path == run.checkpoint_file else _older_one(state, run, str(first))
+            news = _load(state, path, data_changed)
+            if path != run.checkpoint_file:
+                news.append(_older_one(state, run, str(damages[run.checkpoint_file.name])))
+            return news
     raise GanlibError(
         f"No checkpoint of '{run.folder}' can be read ("
         + "; ".join(f"{name} {what}" for name, what in damages.items())
@@ -210,14 +214,18 @@ def _globals(pickled: bytes) -> Iterator[object]:
     return (name for code, name, _ in pickletools.genops(pickled) if "GLOBAL" in code.name)
 
 
-def _load(state: TrainingState, path: Path) -> None:
+def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnostic]:
     saved = read_checkpoint(path)
-    data = saved["data"]
+    data, news = saved["data"], []
     if data["fingerprint"] != state.batches.fingerprint:
-        raise GanlibError(
-            f"The run '{path.parent}' was trained on {data['pictures']} other pictures than the "
-            f"{len(state.batches)} of this set: name the same pictures, or another run folder."
-        )
+        changes = _changes(data, state)
+        if not data_changed:
+            raise GanlibError(
+                f"The run '{path.parent}' was trained on other pictures than those of this set ({changes}): "
+                "name the same ones, or go on with these by --data-changed, in Python data_changed=True."
+            )
+        news.append(_other_pictures(changes))
+        data |= {"epoch": data["epoch"] + 1, "position": 0}
     try:
         _check(saved, state)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
@@ -227,6 +235,23 @@ def _load(state: TrainingState, path: Path) -> None:
             "goes on with the same nets."
         ) from error
     state.load_state_dict(saved)
+    state.count_classes()
+    return news
+
+
+def _other_pictures(changes: str) -> Diagnostic:
+    return Diagnostic(
+        "other pictures",
+        f"From here on the run learns from other pictures: {changes}.",
+        "Nothing has to be done; what is new in them takes a while to show.",
+    )
+
+
+def _changes(data: dict[str, Any], state: TrainingState) -> str:
+    known, now = data.get("checksums"), state.batches.checksums
+    if known is None or known.shape[1:] != now.shape[1:]:
+        return f"{data['pictures']:,} to train on then, {len(state.batches):,} now"
+    return describe_changes(known, now)
 
 
 def _older_one(state: TrainingState, run: Run, damage: str) -> Diagnostic:
@@ -242,6 +267,7 @@ def _check_storage(saved: dict[str, Any], size: int) -> None:
     nets = [*saved["generator"].values(), *saved["discriminator"].values(), *saved["ema"].values()]
     moments = [*saved["g_optimizer"].values(), *saved["d_optimizer"].values()]
     tensors = [*nets, *(tensor for one in moments for tensor in one.values()), saved["totals"]]
+    tensors += [saved["data"]["checksums"]] if "checksums" in saved["data"] else []
     tensors += [stream for stream in saved["random"].values() if isinstance(stream, Tensor)]
     claimed = {(tensor.data_ptr(), tensor.shape): tensor.nbytes for tensor in tensors}  # weights may be tied
     if sum(claimed.values()) > size:

@@ -222,15 +222,17 @@ def _mean(rows: Sequence[_Row], name: str) -> float:
 _FEW_OF_A_CLASS, _UNEVEN = 100, 10  # pictures of a class, and how many times as many another one may have
 
 
-def uneven_classes(names: Sequence[str], counts: Sequence[int]) -> Diagnostic | None:
+def uneven_classes(names: Sequence[str], counts: Sequence[int]) -> list[Diagnostic]:
     """Warn if a class has few training pictures, by themselves or next to another's."""
     fewest = min(counts)
     if fewest >= _FEW_OF_A_CLASS and max(counts) <= _UNEVEN * fewest:
-        return None
+        return []
     seen = ", ".join(f"{count:,} in '{name}'" for name, count in zip(names, counts, strict=True))
-    return Diagnostic(
-        "uneven classes",
-        f"The training pictures are {seen}.",
-        "A class of few is soon learnt by heart: add pictures to it, put it together with another, or train "
-        "without classes.",
-    )
+    return [
+        Diagnostic(
+            "uneven classes",
+            f"The training pictures are {seen}.",
+            "A class of few is soon learnt by heart: add pictures to it, put it together with another, or "
+            "train without classes.",
+        )
+    ]

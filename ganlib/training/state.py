@@ -122,15 +122,13 @@ class TrainingState:
         with rng.used():
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
-        if recipe.classes:
-            cast(Tensor, g.class_shares).copy_(batches.class_shares())
         for net in (g, d):
             net.to(device).to(memory_format=_memory_format(device))
         d_forward = d.forward  # before accelerate puts its own in place
         ema = GeneratorEMA(g, recipe.ema_kimg)
         g_optimizer = Adam(g.parameters(), recipe.g_lr, recipe.betas, fused=True)
         d_optimizer = Adam(d.parameters(), recipe.d_lr, recipe.betas, fused=True)
-        return cls(
+        state = cls(
             recipe,
             accelerator,
             batches,
@@ -143,6 +141,14 @@ class TrainingState:
             d_forward,
             totals=torch.zeros(4, device=device),
         )
+        state.count_classes()
+        return state
+
+    def count_classes(self) -> None:
+        """Let G and its average know how many of the pictures are of each class, where there are any."""
+        if self.recipe.classes:
+            for net in (self.nets()["generator"], self.ema.generator):
+                cast(Tensor, net.class_shares).copy_(self.batches.class_shares())
 
     @property
     def kimg(self) -> float:
@@ -167,6 +173,7 @@ class TrainingState:
             "data": {
                 "pictures": len(self.batches),
                 "fingerprint": self.batches.fingerprint,
+                "checksums": self.batches.checksums,
                 "epoch": self.batches.epoch,
                 "position": self.batches.position,
             },

@@ -69,6 +69,7 @@ class Trainer:
         discriminator: nn.Module | None = None,
         start_from: str | Path | None = None,
         classes: bool = False,
+        data_changed: bool = False,
         device: str | None = None,
         precision: str | None = None,
         callbacks: Sequence[Callback] | None = None,
@@ -80,7 +81,8 @@ class Trainer:
 
         A new run begins with the weights of a trained model if there is one to `start_from`: a run folder, a
         shared folder, a weights file, the name of bundled weights, or "owner/name" on the Hub. With `classes`
-        the nets learn which pictures lie in which sub-folder of the data.
+        the nets learn which pictures lie in which sub-folder of the data. With `data_changed` a run goes on
+        although pictures were added, removed or changed since.
 
         Raises:
             GanlibError: recipe and pictures or nets do not fit, the folder belongs to another recipe, or the
@@ -109,9 +111,9 @@ class Trainer:
         self.started_from = ""
         if start_from is not None and self.distributed.is_main and not self.run.checkpoints:
             self.started_from = transfer.start_from(self.state, start_from)
-        self._news = self._load()
+        self._news = self._load(data_changed)
         if self.recipe.classes and self.state.step == 0:
-            self._news = uneven_classes(self.recipe.classes, self.state.batches.class_counts().tolist())
+            self._news += uneven_classes(self.recipe.classes, self.state.batches.class_counts().tolist())
         self.train_step = TrainStep(self.recipe, self.state, self.distributed)
         self.clock = self._new_clock(Budget(epochs=self.recipe.epochs))
         self._saved = time.monotonic()
@@ -163,12 +165,12 @@ class Trainer:
             if not self.distributed.agree_on(value):
                 raise GanlibError(f"The processes {problem}.")
 
-    def _load(self) -> Diagnostic | None:
+    def _load(self, data_changed: bool = False) -> list[Diagnostic]:
         """Bring every process to the run's last checkpoint, which only the main one needs to see."""
-        news = None
+        news: list[Diagnostic] = []
         if self.distributed.is_main:
             self.run.check(self.recipe)
-            news = load_checkpoint(self.state, self.run) if self.run.checkpoints else None
+            news = load_checkpoint(self.state, self.run, data_changed) if self.run.checkpoints else []
         self.state.follow_main(self.distributed)
         return news
 
@@ -232,12 +234,12 @@ class Trainer:
         self._saved = time.monotonic()
         self.interrupted = self._stopped = False
         self._call("on_start")
-        if self._news:
-            self._warn(self._news)
-            self._news = None
+        news, self._news = self._news, []
+        for diagnostic in news:
+            self._warn(diagnostic)
         if self.state.step == 0:
             self._call("on_sample", self._logger.sample())
-        if not self.distributed.all(not self.distributed.is_main or bool(self.run.checkpoints)):
+        if self.distributed.any(self.distributed.is_main and bool(news or not self.run.checkpoints))[0]:
             self._save()  # a place to go back to
         self._saved = time.monotonic()
         self.clock.start()

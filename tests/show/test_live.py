@@ -131,7 +131,7 @@ def test_the_last_page_shows_how_far_it_came_with_curves_and_samples(recipe, art
 def test_on_the_way_it_says_how_long_it_will_take(recipe, art, tmp_path, clock, shown):
     train(recipe, art, tmp_path / "run", 0.5, LiveView(), Tick(clock, 1.0))
     middle = pages(shown)[len(shown) // 2]
-    assert "pictures a second: about 0.0 minutes, to " in middle.text
+    assert "pictures a second: less than a minute, to " in middle.text
     assert "left" in middle.text
     assert "loss of D " in middle.text
     assert 0 < float(middle.progress["value"]) < 1

@@ -252,7 +252,7 @@ def test_the_progress_bar_says_what_is_asked_of_it(recipe, art, tmp_path, capsys
     for word in ("kimg", "pictures/s", " D ", " G ", "left", "100%"):
         assert word in shown.err
     assert "test starts on cpu" in shown.out
-    assert "pictures a second: about" in shown.out
+    assert "pictures a second: " in shown.out
     Trainer(recipe, art, tmp_path / "run", device="cpu").fit(kimg=0.3)
     assert "goes on at 0.2 kimg" in capsys.readouterr().out
 

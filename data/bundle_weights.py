@@ -1,6 +1,7 @@
 """Put a trained generator into `data/weights`, in half precision, with a JSON of how it was trained.
 
-`python data/bundle_weights.py runs/night portraits` writes `portraits.safetensors` and `portraits.json`.
+`python data/bundle_weights.py runs/night portraits` writes `portraits.safetensors` and `portraits.json`. Of a
+run that started from them, `--discriminator` writes `discriminators/portraits.safetensors` beside them.
 """
 
 import argparse
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from ganlib.data.dataset import load_art
 from ganlib.evaluation.quality import Figures, measure_quality
 from ganlib.recipes import get_recipe
 from ganlib.run import Run
 from ganlib.runtime.device import detect
+from ganlib.runtime.files import make_folder
+from ganlib.training.checkpoint import read_checkpoint
 from ganlib.weights import kimg_of, load_generator, save_generator
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -49,6 +53,22 @@ def bundle(run: Run, name: str, art: str, threads: int, best: bool = False, fold
     return path
 
 
+def bundle_discriminator(run: Run, name: str, art: str, folder: Path = WEIGHTS) -> Path:
+    """Write the discriminator of `run`, which started from the generator `name`, and return its path."""
+    checkpoint = read_checkpoint(run.checkpoint_file)
+    path = make_folder(folder / "discriminators") / f"{name}.safetensors"
+    save_file({key: tensor.half().contiguous() for key, tensor in checkpoint["discriminator"].items()}, path)
+    kimg = checkpoint["counters"]["images"] / 1000
+    facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    facts["discriminator"] = {
+        "kimg": kimg,
+        "command": command(run, art, kimg, name),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
 def quality(path: Path, art: str) -> dict[str, Any]:
     """What is measured of the weights in a file, and with what; KID is times 1,000."""
     generator, recipe = load_generator(path)
@@ -67,12 +87,12 @@ def _by_size(figures: Figures) -> dict[str, float]:
     return {size: round(kid.mean, 1) for size, kid in figures.kid._asdict().items()}
 
 
-def command(run: Run, art: str, kimg: float) -> str:
-    """What to type to train it again: every field that differs from the defaults is named."""
+def command(run: Run, art: str, kimg: float, start: str = "") -> str:
+    """What to type to train it again, from `start`: every field that differs from the defaults is named."""
     recipe = run.recipe()
     changed = recipe.differences(get_recipe(recipe.name))
     words = ["python", "-m", "ganlib", "train", recipe.name, "--data", art, "--run", f"runs/{art}"]
-    words += ["--kimg", repr(kimg)]
+    words += [*(["--from", start] if start else []), "--kimg", repr(kimg)]
     if changed:
         words += ["--set", *(f"{name}={_as_typed(getattr(recipe, name))}" for name in changed)]
     return shlex.join(words)
@@ -94,7 +114,11 @@ def main() -> None:
     parser.add_argument("--art", default="portraits", help="what they were trained on")
     parser.add_argument("--best", action="store_true", help="take best.safetensors, not the last generator")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads used")
+    parser.add_argument("--discriminator", action="store_true", help="take D alone, for the weights there")
     options = parser.parse_args()
+    if options.discriminator:
+        print(bundle_discriminator(Run(options.run), options.name, options.art))
+        return
     print(bundle(Run(options.run), options.name, options.art, options.threads, options.best))
 
 

@@ -1,6 +1,7 @@
-"""Draw the bundled picture sets again, byte for byte.
+"""Draw the bundled picture sets again, byte for byte, and two more that only benchmarks train on.
 
-Run ``python data/render.py portraits`` or ``python data/render.py patchwork``.
+Run ``python data/render.py portraits`` or ``python data/render.py patchwork``; ``voxels`` and ``travellers``
+become a folder of PNG files each, in the one that is named by ``--out``.
 
 This script has dependencies of its own, which nothing else in the project needs. The files beside it
 were made with these versions, and only these are sure to give the same bytes:
@@ -13,7 +14,7 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from importlib.resources import files
 from itertools import count, islice
@@ -30,12 +31,15 @@ COLUMNS = 64
 PATCHWORKS = 300
 PATCHWORK_SIZE = 512
 PALETTE_SIZE = 256
+OTHERS = 3000
 
 # Sixteen flat, softly saturated backgrounds: once round the colour wheel, then three near-neutrals.
 BACKGROUNDS = (
     "#f4b8a8", "#f3c79b", "#f2d68a", "#e3e09a", "#c5dca0", "#a5d6b0", "#9bd5c6", "#9ccfda",
     "#a6c3e3", "#b3b6e6", "#c7b2e2", "#debae0", "#efb9d0", "#e9c9bd", "#d9d2c0", "#c3ced6",
 )  # fmt: skip
+
+Layer = Callable[[int], Image.Image]
 
 # What the style draws besides people. Masks, its third kind of disguise, are switched off altogether.
 NOT_PEOPLE = {"head": {"bear"}, "expression": {"cyclops", "monster"}}
@@ -64,18 +68,25 @@ def portrait_options(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(style: Style, options: dict[str, Any], size: int) -> Image.Image:
-    """Draw one picture, size x size, RGB."""
+    """Draw one picture, size x size, RGBA."""
     svg = Avatar(style, options).to_string()
     png = resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
-    return Image.open(io.BytesIO(png)).convert("RGB")
+    return Image.open(io.BytesIO(png)).convert("RGBA")
 
 
-def draw_distinct(name: str, options: dict[str, Any], size: int) -> Iterator[tuple[int, Image.Image]]:
-    """Yield (k, picture) for the seeds "name-0", "name-1", ..., leaving out pictures seen before."""
+def draw_distinct(
+    name: str, options: dict[str, Any], size: int, before: Layer | None = None
+) -> Iterator[tuple[int, Image.Image]]:
+    """Yield (k, picture) for the seeds "name-0", "name-1", ..., leaving out pictures seen before.
+
+    `before` draws what lies behind the k-th picture, which is white otherwise.
+    """
     style = Style(load_definition(name))
+    white = Image.new("RGBA", (size, size), "white")
     seen: set[bytes] = set()
     for k in count():
         image = draw(style, options | {"seed": f"{name}-{k}"}, size)
+        image = Image.alpha_composite(before(k) if before else white, image).convert("RGB")
         pixels = image.tobytes()
         if pixels not in seen:
             seen.add(pixels)
@@ -155,14 +166,43 @@ def render_patchwork(out: Path) -> int:
     return len(data)
 
 
+def render_voxels(out: Path) -> int:
+    """Write voxels/*.png: figures of large square pixels on white."""
+    return write_folder(out / "voxels", draw_distinct("voxel-art", {}, TILE))
+
+
+def render_travellers(out: Path) -> int:
+    """Write travellers/*.png: faces cut out of paper before landscapes."""
+    land = Style(load_definition("landscape"))
+    options = {"backgroundColor": ["#00000000"], "scale": 0.9}
+    pictures = draw_distinct("cutouts", options, TILE, lambda k: draw(land, {"seed": f"landscape-{k}"}, TILE))
+    return write_folder(out / "travellers", pictures)
+
+
+def write_folder(folder: Path, pictures: Iterator[tuple[int, Image.Image]]) -> int:
+    """Write so many pictures, named by their seeds; return their size in bytes."""
+    folder.mkdir(exist_ok=True)
+    for k, image in islice(pictures, OTHERS):
+        image.save(folder / f"{k:05}.png")
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+RENDERERS = {
+    "portraits": render_portraits,
+    "patchwork": render_patchwork,
+    "voxels": render_voxels,
+    "travellers": render_travellers,
+}
+
+
 def main() -> None:
     """Draw the set named on the command line."""
     parser = argparse.ArgumentParser(description="Draw a bundled picture set again.")
-    parser.add_argument("set", choices=["portraits", "patchwork"], help="the set to draw")
+    parser.add_argument("set", choices=RENDERERS, help="the set to draw")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write to")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    size = {"portraits": render_portraits, "patchwork": render_patchwork}[args.set](args.out)
+    size = RENDERERS[args.set](args.out)
     sys.stdout.write(f"{args.set}: {size:,} bytes in {args.out}\n")
 
 

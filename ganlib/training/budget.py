@@ -104,7 +104,10 @@ class Clock:
         kimg = self._state.kimg + seconds * self.speed() * self._real_share / 1000
         epochs = 1000 * kimg / len(self._state.batches)
         minutes = f"about {seconds / 60:.1f} minutes" if seconds >= _MINUTE else "less than a minute"
-        return f"{self.speed():.0f} pictures a second: {minutes}, to {_brief(kimg)} kimg ({_brief(epochs)} epochs)."
+        return (
+            f"{self.speed():.0f} pictures a second: {minutes}, to {_brief(kimg)} kimg "
+            f"({_brief(epochs)} epochs)."
+        )
 
 
 def _brief(number: float) -> str:

@@ -7,15 +7,17 @@ a few hundred new ones are then enough to turn the rest.
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
 from ganlib.run import Run
 from ganlib.training.checkpoint import read_checkpoint
 from ganlib.training.state import TrainingState
-from ganlib.weights import load_generator, locate
+from ganlib.weights import find_weights, load_generator, locate
 
 _LEAST = 0.5  # of a net's tensors
 _LAYER = re.compile(r"main\.(\d+)\.")
@@ -25,14 +27,13 @@ def start_from(state: TrainingState, source: str | Path) -> str:
     """Begin with what fits of a trained model's weights; returns a sentence that says how much did.
 
     `source` is a run folder, a shared folder, a weights file, the name of bundled weights, or "owner/name" on
-    the Hub. A run folder holds a discriminator, too; with any other source D begins anew.
+    the Hub. Run folders and bundled weights hold a discriminator, too; with any other source D begins anew.
 
     Raises:
         GanlibError: there is no such model, it is damaged, or less than half of the generator's weights fit.
     """
-    nets, name, checkpoints = state.nets(), source, Run(source).checkpoints
-    generator = load_generator(locate(source))[0].state_dict()
-    discriminator = read_checkpoint(checkpoints[0])["discriminator"] if checkpoints else {}
+    nets, name, found = state.nets(), source, locate(source)
+    generator, discriminator = load_generator(found)[0].state_dict(), _discriminator(found)
     share = share_that_fits(nets["generator"], generator)
     if share < _LEAST:
         raise GanlibError(
@@ -46,6 +47,15 @@ def start_from(state: TrainingState, source: str | Path) -> str:
         copy_fitting(nets["discriminator"], discriminator)
     d_text = f"{d_share:.0%} of D" if d_share >= _LEAST else "D begins anew"
     return f"Started from '{name}': {share:.0%} of G, {d_text}."
+
+
+def _discriminator(source: str | Path) -> Mapping[str, Tensor]:
+    """Read the weights of D where they are kept: in a run's checkpoint, or below those of G."""
+    if checkpoints := Run(source).checkpoints:
+        return cast(dict[str, Tensor], read_checkpoint(checkpoints[0])["discriminator"])
+    weights = find_weights(source)
+    beside = weights.parent / "discriminators" / weights.name
+    return load_file(beside) if beside.is_file() else {}
 
 
 def share_that_fits(net: nn.Module, weights: Mapping[str, Tensor]) -> float:

@@ -1,0 +1,121 @@
+"""What it brings to start from a trained model, at equal CPU minutes.
+
+`python -m benchmarks.transfer FOLDER [FOLDER ...]` trains `modern64-cpu` on 100 and on 2,000 pictures of each
+folder, with three seeds, anew and from the bundled portraits, and prints KID (times 1,000, at half size),
+recall and how near generated pictures come to training ones; the comparison is with held-out pictures of the
+whole folder. Stopped, it goes on with the same command. The sets of RESULTS.md are drawn by `data/render.py`.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganlib.data.dataset import ImageDataset, load_art
+from ganlib.evaluation.quality import measure_quality
+from ganlib.recipes import get_recipe
+from ganlib.run import Run
+from ganlib.runtime.device import detect
+from ganlib.runtime.files import bundled_folder
+from ganlib.training.callbacks import Callback, Training
+from ganlib.training.trainer import Trainer
+from ganlib.weights import load_generator
+
+PORTRAITS = "portraits"
+STARTS: dict[str, str | Path | None] = {
+    "anew": None,
+    "G alone": bundled_folder() / "weights" / "portraits.safetensors",
+    "G and D": PORTRAITS,
+}
+COUNTS = (100, 2000)
+SEEDS = (0, 1, 2)
+
+
+class CpuMinutes(Callback):
+    """End training after so many minutes that this process has computed."""
+
+    def __init__(self, minutes: float) -> None:
+        """Count from now."""
+        self._end = time.process_time() + 60 * minutes
+
+    def on_step(self, trainer: Training) -> None:
+        """Look at the clock."""
+        if time.process_time() > self._end:
+            trainer.stop()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: a set, how many of its pictures, where it starts, and a seed."""
+
+    art: ImageDataset
+    count: int
+    start: str
+    seed: int
+
+    def run(self, runs: Path) -> Run:
+        """Return its run folder below `runs`."""
+        return Run(runs / f"{self.art.name}-{self.count}-{self.start.replace(' ', '-')}-{self.seed}")
+
+
+def figures(job: Job, runs: Path, minutes: float) -> dict[str, Any]:
+    """Train and measure, unless that was done before."""
+    run = job.run(runs)
+    file = run.folder / "transfer.json"
+    if not file.is_file():
+        chosen = job.art.images[job.art.train[: job.count]]
+        recipe = replace(get_recipe("modern64-cpu"), seed=job.seed)
+        few = ImageDataset(np.ascontiguousarray(chosen), job.art.name)
+        trainer = Trainer(
+            recipe, few, run.folder, start_from=STARTS[job.start], device="cpu", precision="fp32",
+            callbacks=[CpuMinutes(minutes)], save_minutes=10_000,
+        )  # fmt: skip
+        trainer.fit(kimg=10_000)
+        quality = measure_quality(load_generator(run.folder)[0], job.art)
+        found = {
+            "kimg": trainer.state.kimg,
+            "kid": quality.kid.half.mean,
+            "recall": quality.manifold.half.recall,
+            "neighbours": quality.neighbour_ratio,
+        }
+        file.write_text(json.dumps(found), encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Read the command line, train what is missing, print a table."""
+    parser = argparse.ArgumentParser("benchmarks.transfer", description=__doc__)
+    parser.add_argument("folders", nargs="+", help="folders of pictures")
+    parser.add_argument("--minutes", type=float, default=5.0, help="CPU minutes of each training (5)")
+    parser.add_argument("--runs", type=Path, default=Path("runs/transfer"), help="the run folders")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    sets = [load_art(folder) for folder in options.folders]
+    print(f"{detect('cpu')}, one thread, {options.minutes:g} CPU minutes each\n")
+    print("| pictures | start | kimg | KID/2 | of each seed | recall/2 | nearest neighbour |")
+    print("|---|---|---|---|---|---|---|")
+    for art, count in ((art, count) for art in sets for count in COUNTS):
+        found: dict[str, list[dict[str, Any]]] = {start: [] for start in STARTS}
+        for seed, start in ((seed, start) for seed in SEEDS for start in STARTS):
+            found[start].append(figures(Job(art, count, start, seed), options.runs, options.minutes))
+        for start, rows in found.items():
+            print(_row(f"{count} {art.name}", start, rows), flush=True)
+
+
+def _row(what: str, start: str, rows: list[dict[str, Any]]) -> str:
+    mean = {name: fmean(row[name] for row in rows) for name in rows[0]}
+    each = ", ".join(f"{row['kid']:,.0f}" for row in rows)
+    return (
+        f"| {what} | {start} | {mean['kimg']:.0f} | {mean['kid']:,.0f} | {each} | {mean['recall']:.2f} "
+        f"| {mean['neighbours']:.2f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -34,7 +35,6 @@ STARTS: dict[str, str | Path | None] = {
     "G and D": PORTRAITS,
 }
 COUNTS = (100, 2000)
-SEEDS = (0, 1, 2)
 
 
 class CpuMinutes(Callback):
@@ -94,18 +94,18 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", help="folders of pictures")
     parser.add_argument("--minutes", type=float, default=5.0, help="CPU minutes of each training (5)")
     parser.add_argument("--runs", type=Path, default=Path("runs/transfer"), help="the run folders")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="to train with (0 1 2)")
+    parser.add_argument("--starts", nargs="+", choices=STARTS, default=[*STARTS], help="where to start from")
     options = parser.parse_args()
     torch.set_num_threads(1)
     sets = [load_art(folder) for folder in options.folders]
     print(f"{detect('cpu')}, one thread, {options.minutes:g} CPU minutes each\n")
     print("| pictures | start | kimg | KID/2 | of each seed | recall/2 | nearest neighbour |")
     print("|---|---|---|---|---|---|---|")
-    for art, count in ((art, count) for art in sets for count in COUNTS):
-        found: dict[str, list[dict[str, Any]]] = {start: [] for start in STARTS}
-        for seed, start in ((seed, start) for seed in SEEDS for start in STARTS):
-            found[start].append(figures(Job(art, count, start, seed), options.runs, options.minutes))
-        for start, rows in found.items():
-            print(_row(f"{count} {art.name}", start, rows), flush=True)
+    for art, count, start in product(sets, COUNTS, options.starts):
+        jobs = [Job(art, count, start, seed) for seed in options.seeds]
+        rows = [figures(job, options.runs, options.minutes) for job in jobs]
+        print(_row(f"{count} {art.name}", start, rows), flush=True)
 
 
 def _row(what: str, start: str, rows: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ whole folder. Stopped, it goes on with the same command. The sets of RESULTS.md 
 
 import argparse
 import json
+import shutil
 import time
 from dataclasses import dataclass, replace
 from itertools import product
@@ -23,17 +24,12 @@ from ganlib.evaluation.quality import measure_quality
 from ganlib.recipes import get_recipe
 from ganlib.run import Run
 from ganlib.runtime.device import detect
-from ganlib.runtime.files import bundled_folder
+from ganlib.runtime.files import make_folder
 from ganlib.training.callbacks import Callback, Training
 from ganlib.training.trainer import Trainer
-from ganlib.weights import load_generator
+from ganlib.weights import find_weights, load_generator
 
-PORTRAITS = "portraits"
-STARTS: dict[str, str | Path | None] = {
-    "anew": None,
-    "G alone": bundled_folder() / "weights" / "portraits.safetensors",
-    "G and D": PORTRAITS,
-}
+STARTS = ("anew", "G alone", "G and D")
 COUNTS = (100, 2000)
 
 
@@ -73,7 +69,7 @@ def figures(job: Job, runs: Path, minutes: float) -> dict[str, Any]:
         recipe = replace(get_recipe("modern64-cpu"), seed=job.seed)
         few = ImageDataset(np.ascontiguousarray(chosen), job.art.name)
         trainer = Trainer(
-            recipe, few, run.folder, start_from=STARTS[job.start], device="cpu", precision="fp32",
+            recipe, few, run.folder, start_from=_model(job.start, runs), device="cpu", precision="fp32",
             callbacks=[CpuMinutes(minutes)], save_minutes=10_000,
         )  # fmt: skip
         trainer.fit(kimg=10_000)
@@ -88,6 +84,13 @@ def figures(job: Job, runs: Path, minutes: float) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
+def _model(start: str, runs: Path) -> str | Path | None:
+    """Where the weights come from; away from their D those of G are alone."""
+    if start == "G alone":
+        return Path(shutil.copy(find_weights("portraits"), make_folder(runs)))
+    return "portraits" if start == "G and D" else None
+
+
 def main() -> None:
     """Read the command line, train what is missing, print a table."""
     parser = argparse.ArgumentParser("benchmarks.transfer", description=__doc__)
@@ -95,7 +98,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="CPU minutes of each training (5)")
     parser.add_argument("--runs", type=Path, default=Path("runs/transfer"), help="the run folders")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="to train with (0 1 2)")
-    parser.add_argument("--starts", nargs="+", choices=STARTS, default=[*STARTS], help="where to start from")
+    parser.add_argument("--starts", nargs="+", choices=STARTS, default=STARTS, help="where to start from")
     options = parser.parse_args()
     torch.set_num_threads(1)
     sets = [load_art(folder) for folder in options.folders]

@@ -298,17 +298,11 @@ def compile_nets(state: TrainingState) -> None:
     """Compile, in place, the nets of `state` that no gradient penalty passes through.
 
     That is G, and D where the recipe has no penalty, for torch.compile cannot differentiate twice. Names of
-    weights, checkpoints and the average stay as they are: a compiled run and a plain one go on with each
-    other's checkpoints. They agree but for rounding, in bf16 that of bf16; dropout may draw other numbers. A
-    net whose BatchNorm is synchronised between processes is left alone. Two shapes are compiled, a whole
-    batch and the last one of an epoch: about a minute on two CPU cores.
+    weights stay as they are: a compiled run and a plain one go on with each other's checkpoints, and agree
+    but for rounding. Two shapes are compiled, a whole batch and the last one of an epoch.
 
-    On CUDA each compiled part is replayed as a CUDA graph, whose results are overwritten in the next step, so
-    `train_step` announces each. Within a step the fakes and what D keeps of its passes are all alive and stay
-    in place; nothing that is read later is left there, for losses are copied, and gradients forgotten before
-    each backward pass. Frozen weights and the shorter batch have graphs of their own.
-
-    On a CPU it brings nothing, as benchmarks/RESULTS.md shows; on a GPU it has not been measured.
+    On CUDA each compiled part is replayed as a CUDA graph, whose results are overwritten in the next step:
+    losses are copied, and `train_step` announces each. What it brings stands in benchmarks/RESULTS.md.
     """
     state.replayed = state.accelerator.device.type == "cuda"
     mode = "reduce-overhead" if state.replayed else None

@@ -130,7 +130,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     run = Run(options.source)
     generator, recipe = load_generator(run.weights_file(best=True) if options.best else options.source)
-    images = load_art(options.data or recipe.art, recipe.size)
+    if not (pictures := options.data or recipe.art):
+        raise GanlibError(f"'{options.source}' says nothing of its pictures: name them by --data.")
+    images = load_art(pictures, recipe.size)
     if (data := trained_on(run)) and data["fingerprint"] != images.content_hash:
         raise GanlibError(
             f"'{run.folder}' was trained on {data['pictures']} other pictures than those of '{images.name}': "

@@ -172,7 +172,7 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         (["project", "{tmp}/p.png", "{w}", "--crop", "tiles"], "no crop 'tiles'"),
         (["project", "{tmp}/p.png", "{w}", "--starts", "0"], "1 to 256 starts"),
         (["project", "{tmp}/p.png", "{w}", "--out", "{tmp}/a.gif"], "names no picture format"),
-        (["project", "{tmp}/p.png", "{tmp}/p.png"], "damaged or cut short"),
+        (["project", "{tmp}/p.png", "{tmp}/p.png"], "p.png' is a picture: name a run folder"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_writes_nothing(arguments, message, weights, tmp_path, capsys):

@@ -188,13 +188,13 @@ def _interpolate(options: argparse.Namespace) -> None:
 
 def _stop(text: str, generator: "Generator") -> "Tensor":
     """The z, (latent_dim,), of a seed or in a file."""
-    from ganlib.latent.sampling import load_latent, sample_latent
+    from ganlib.latent.sampling import complete, load_latent, sample_latent
 
     if re.fullmatch(r"-?\d+", text):
-        return sample_latent(1, generator.latent_dim, int(text))[0]
+        return complete(sample_latent(1, generator.latent_dim, int(text))[0], generator)
     if not os.path.exists(expand_home(text)):  # noqa: PTH110 (Path's own raises if the name is too long)
         raise GanlibError(f"'{text}' is neither a seed nor a JSON file of a z that is there.")
-    return load_latent(text, generator)
+    return complete(load_latent(text, generator), generator)
 
 
 @verb(

@@ -5,11 +5,12 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, TypedDict, cast
 
 import torch
 from msgspec import Meta
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, in_eval
@@ -58,6 +59,17 @@ def choose_class(generator: Generator, classes: Sequence[str], **shares: float) 
         known = f"choose among {', '.join(classes)}" if classes else "this generator was trained without any"
         raise GanlibError(f"There is no class '{unknown[0]}': {known}.")
     generator.chosen = torch.tensor([shares.get(name, 0.0) for name in classes])
+
+
+def point_dim(generator: nn.Module) -> int:
+    """Count the numbers that decide a picture: z, and behind it the share of each class if there are any."""
+    return cast(int, generator.latent_dim) + cast(int, getattr(generator, "classes", 0))
+
+
+def complete(z: Tensor, generator: nn.Module) -> Tensor:
+    """Put a share of 0 for each class behind a z, (latent_dim,), unless it holds them: z then decides."""
+    lacks = point_dim(generator) - len(z)
+    return pad(z, (0, lacks)) if len(z) == generator.latent_dim else z
 
 
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:
@@ -174,10 +186,12 @@ def fingerprint(generator: Generator) -> str:
 def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
     """Write one z, (latent_dim,), as JSON text that names the model it belongs to.
 
+    The share of each class may stand behind it, (latent_dim + classes,).
+
     Raises:
         GanlibError: z has another shape, or holds a NaN or an infinity.
     """
-    check_latent(z[None], generator.latent_dim)
+    check_latent(complete(z, generator)[None], point_dim(generator))
     values = {
         "schema": _SCHEMA,
         "recipe": recipe.name,
@@ -204,7 +218,7 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
             f"{name} belongs to other weights (recipe {values['recipe']!r}): open the model it was saved "
             "from. One that has been trained on since then makes other pictures."
         )
-    if len(values["z"]) != generator.latent_dim:
+    if len(values["z"]) not in {generator.latent_dim, point_dim(generator)}:
         raise GanlibError(f"{name} is damaged: its z is no list of {generator.latent_dim} numbers.")
     return torch.tensor(values["z"], dtype=torch.float64).float()
 

@@ -1,10 +1,11 @@
 """How good a generator is: its pictures next to real ones that it was never shown."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -49,13 +50,27 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class ClassFigures:
+    """KID at half size of the pictures of one class, of which `count` real ones were there to compare.
+
+    `baseline` is that of other real ones in their place; either is None where there are too few pictures.
+    """
+
+    name: str
+    count: int
+    kid: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
 class Quality(Figures):
     """The figures of generated pictures, and `baseline`: the same of real pictures in their place.
 
     `pictures` names the set; `resolution` is in px and what `extractor` is given, which looks at `side` px;
     `real` says how many pictures the samples were compared with, `real_are` what these are, and `train` in
     how many training pictures neighbours were looked for. `subset_size` is that of KID, and `seed` that of
-    z and of subsets. `closest` holds the samples that are nearest to a training picture, nearest first.
+    z and of subsets. `closest` holds the samples that are nearest to a training picture, nearest first, and
+    `by_class` the figures of each class that the generator knows.
     """
 
     baseline: Figures
@@ -69,6 +84,7 @@ class Quality(Figures):
     subset_size: int
     seed: int
     closest: tuple[Pair, ...]
+    by_class: tuple[ClassFigures, ...] = ()
 
     @property
     def copies(self) -> bool:
@@ -117,6 +133,7 @@ def _in_order(values: dict[str, Any]) -> dict[str, Any]:
 
 
 _FEWEST_HELD_OUT = 64
+_HEADLINE = 2  # how many times the pictures are shrunk for the KID that stands first
 _AT_ONCE = 64  # pictures that are in memory as floats
 _CLOSEST = 8
 
@@ -136,11 +153,14 @@ class _Group:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def features(self, scale: int) -> Tensor:
+    def features(self, scale: int, label: int | None = None) -> Tensor:
+        """Features (N, D) of pictures that were shrunk `scale` times: of all, or of one class."""
         if scale not in self.seen:
             parts = np.split(self.indices, range(_AT_ONCE, len(self), _AT_ONCE))
             self.seen[scale] = torch.cat([self.look(self.images.tensor(part), scale) for part in parts])
-        return self.seen[scale]
+        if label is None:
+            return self.seen[scale]
+        return self.seen[scale][torch.from_numpy(cast(_Indices, self.images.labels)[self.indices] == label)]
 
     def unseen(self, scales: Iterable[int] = SCALES) -> int:
         return len(self) * sum(scale not in self.seen for scale in scales)
@@ -224,6 +244,17 @@ class Reference:
         """Compute KID of other real pictures than samples are compared with: as good as it can be."""
         return metrics.kid(*self._apart(scale))
 
+    def of_class(self, label: int, paint: Callable[[int], Tensor]) -> ClassFigures:
+        """Compute the figures of one class; `paint` makes so many samples of it, (N, 3, S, S)."""
+        real, name = self._real.features(_HEADLINE, label), self.images.classes[label]
+        if len(real) < 2 * FEWEST:
+            return ClassFigures(name, len(real), None, None)
+        parts = paint(len(real)).split(_AT_ONCE)
+        seen = torch.cat([self._look(self._of_this_size(part), _HEADLINE) for part in parts])
+        apart = self._apart(_HEADLINE, label)
+        baseline = metrics.kid(*apart).mean if min(map(len, apart)) >= FEWEST else None
+        return ClassFigures(name, len(real), metrics.kid(real, seen).mean, baseline)
+
     def quality(self, samples: Tensor | Iterable[Tensor], seed: int = 0) -> Quality:
         """Compute all figures of samples, (N, 3, S, S) in [-1, 1], whole or in parts; `seed` draws subsets.
 
@@ -261,11 +292,11 @@ class Reference:
         near = metrics.nearest(self._held_out.features(1), self._train.features(1))
         return max(near.distances.median().item(), torch.finfo(torch.float32).tiny)
 
-    def _apart(self, scale: int) -> tuple[Tensor, Tensor]:
-        """Features of real pictures and of as many others, none of them on both sides."""
-        real = self._real.features(scale)
+    def _apart(self, scale: int, label: int | None = None) -> tuple[Tensor, Tensor]:
+        """Features of real pictures and of about as many others, none of them on both sides."""
+        real = self._real.features(scale, label)
         if len(self._others):
-            return real, self._others.features(scale)
+            return real, self._others.features(scale, label)
         half = len(real) // 2
         return real[:half], real[half : 2 * half]
 
@@ -315,11 +346,20 @@ def measure_quality(
     generated = reference.count if count is None else count
     z = sample_latent(generated, generator.latent_dim, seed)  # type: ignore[arg-type]
     parts = (generate(generator, part) for part in z.split(_AT_ONCE))
-    if not progress:
-        return reference.quality(parts, seed)
-    with bar("evaluating", "picture", reference.unseen(generated)) as shown:
-        reference.watch = shown.update
-        return reference.quality(parts, seed)
+    classes = getattr(generator, "classes", 0)
+    classes *= classes == len(images.classes)
+
+    def paint(label: int, count: int) -> Tensor:
+        shares = torch.eye(classes)[label].expand(count, -1)
+        drawn = sample_latent(count, generator.latent_dim, seed)  # type: ignore[arg-type]
+        return generate(generator, torch.cat([drawn, shares], 1))
+
+    total = reference.unseen(generated) + reference.count * bool(classes)
+    with bar("evaluating", "picture", total) if progress else nullcontext() as shown:
+        reference.watch = shown and shown.update
+        quality = reference.quality(parts, seed)
+        by_class = tuple(reference.of_class(label, partial(paint, label)) for label in range(classes))
+        return replace(quality, by_class=by_class)
 
 
 def _figures(real: _Features, generated: _Features, ratio: float, seed: int) -> Figures:

@@ -133,11 +133,10 @@ def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = F
     Raises:
         GanlibError: there are fewer than two stops, or fewer frames than stops.
     """
-    if stops.ndim != 2 or len(stops) < 2 or frames < len(stops):  # noqa: PLR2004 (rows and columns; two ends)
-        raise GanlibError(
-            f"A walk of {frames} frames past stops of shape {tuple(stops.shape)}: give two rows or more, and "
-            "as many frames."
-        )
+    if stops.ndim != 2 or len(stops) < 2:  # noqa: PLR2004 (rows and columns; two ends)
+        raise GanlibError(f"A walk needs two stops or more, (N, latent_dim), not {tuple(stops.shape)}.")
+    if frames < len(stops):
+        raise GanlibError(f"A walk past {len(stops)} stops needs {len(stops)} frames or more, not {frames}.")
     ends = torch.cat([stops[1:], stops[:1]]) if closed else stops[1:]
     places = torch.linspace(0, len(ends), frames + closed, dtype=torch.float64)[:frames]
     legs = places.long().clamp(max=len(ends) - 1)

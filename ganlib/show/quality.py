@@ -28,7 +28,8 @@ _BAR = 0.27
 
 def quality_page(quality: Quality) -> str:
     """Write what was measured with what, and every figure beside what real pictures get in its place."""
-    return f"{computed_with(quality)}\n\n{table(list(_rows(quality)))}\n\n{_explained(quality)}"
+    by_class = f"{table(list(_rows_by_class(quality)))}\n\n" if quality.by_class else ""
+    return f"{computed_with(quality)}\n\n{table(list(_rows(quality)))}\n\n{by_class}{_explained(quality)}"
 
 
 def computed_with(quality: Quality) -> str:
@@ -57,6 +58,14 @@ def _rows(quality: Quality) -> Iterator[list[str]]:
     yield ["FID", "lower", *("-" if one.fid is None else f"{one.fid:.1f}" for one in both), *empty]
     yield ["distinct", "higher", *(f"{one.distinct:,} of {one.count:,}" for one in both), *empty]
     yield ["neighbours", "near 1", *(f"{one.neighbour_ratio:.2f}" for one in both), *empty]
+
+
+def _rows_by_class(quality: Quality) -> Iterator[list[str]]:
+    yield ["class", "real pictures", f"KID x 1000 at {Size.of(quality.resolution).over(2)} px", "real"]
+    for one in quality.by_class:
+        kid = "too few" if one.kid is None else f"{one.kid:.1f}"
+        real = "-" if one.baseline is None else f"{one.baseline:.1f}"
+        yield [plain(one.name, 40), f"{one.count:,}", kid, real]
 
 
 def _in_turns(generated: Sequence[str], real: Sequence[str]) -> list[str]:

@@ -88,8 +88,7 @@ class ClassPanel(Panel):
         self._share, ends = 0.0, (0.0, 1.0)
         self.share = self._slider("Blend", "class-blend", ends, 0.05, lambda: self._share, self._blend)
         self.share.widget.style.description_width = "80px"
-        self.more = column(row(self.other, self.share.widget))
-        return column(row(self.one), self.more)
+        return column(row(self.one, self.other), self.share.widget)
 
     def show(self) -> None:
         """Show the classes of the point: the two with the largest shares, if they are others than before."""
@@ -99,7 +98,8 @@ class ClassPanel(Panel):
             self.one.value = first if shares.any() else _ANY
             self.other.value, self._share = second, shares[second].item()
         self.share.show()
-        self.more.layout.display = "none" if self.one.value == _ANY else ""
+        for widget in (self.other, self.share.widget):
+            widget.layout.display = "none" if self.one.value == _ANY else ""
 
     def _chosen(self) -> Tensor:
         """The share of each class, (classes,), as the widgets have it."""

@@ -134,7 +134,7 @@ def write_zip(path, *names):
 
 OTHERS = {
     "module": (lambda path: write_torch(path, NetG()), "is a whole module in a pickle .*netG.state_dict"),
-    "bomb": (lambda path: write_torch(path, {"main.0.weight": Bomb()}), "holds more than tensors .*explode"),
+    "bomb": (lambda path: write_torch(path, {"main.0.weight": Bomb()}), "holds more than numbers .*explode"),
     "old": (
         lambda path: write_torch(path, NetG().state_dict(), _use_new_zipfile_serialization=False),
         "PyTorch's format of before version 1.6: open it there",
@@ -142,7 +142,7 @@ OTHERS = {
     "pickle": (lambda path: path.write_bytes(pickle.dumps(Bomb())), "is a pickle, as StyleGAN's"),
     "several": (
         lambda path: write_torch(path, {"netG": NetG().state_dict(), "netD": {}, "epoch": 3}),
-        "a dictionary of netG, netD, epoch: save the generator's state dict alone",
+        "a dictionary of netG, netD, epoch: save the state dict of G alone",
     ),
     "empty dictionary": (lambda path: write_torch(path, {}), "a dictionary of nothing"),
     "optimiser": (

@@ -167,14 +167,15 @@ def _interpolate(options: argparse.Namespace) -> None:
     """Make a GIF or MP4 that goes from picture to picture along arcs in the latent space."""
     import torch
 
-    from ganlib.latent.sampling import walk
+    from ganlib.latent.sampling import complete, walk
     from ganlib.show.film import check_film, film_of_path
     from ganlib.weights import load_generator
 
     if len(options.stops) == 1:
         raise GanlibError(f"A film needs two stops or more, and '{options.stops[0]}' is one.")
     generator, _ = load_generator(options.source)
-    stops = torch.stack([_stop(text, generator) for text in options.stops])  # (N, latent_dim)
+    shape = generator.latent_dim, getattr(generator, "classes", 0)
+    stops = torch.stack([complete(_stop(text, generator), *shape) for text in options.stops])
     legs = len(stops) - 1 + options.loop
     seconds = _SECONDS_A_LEG * legs if options.seconds is None else options.seconds
     check_film(options.out, seconds)  # before it is multiplied
@@ -188,13 +189,13 @@ def _interpolate(options: argparse.Namespace) -> None:
 
 def _stop(text: str, generator: "Generator") -> "Tensor":
     """The z, (latent_dim,), of a seed or in a file."""
-    from ganlib.latent.sampling import complete, load_latent, sample_latent
+    from ganlib.latent.sampling import load_latent, sample_latent
 
     if re.fullmatch(r"-?\d+", text):
-        return complete(sample_latent(1, generator.latent_dim, int(text))[0], generator)
+        return sample_latent(1, generator.latent_dim, int(text))[0]
     if not os.path.exists(expand_home(text)):  # noqa: PTH110 (Path's own raises if the name is too long)
         raise GanlibError(f"'{text}' is neither a seed nor a JSON file of a z that is there.")
-    return complete(load_latent(text, generator), generator)
+    return load_latent(text, generator)
 
 
 @verb(

@@ -1,6 +1,6 @@
 """How good a generator is: its pictures next to real ones that it was never shown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
@@ -87,9 +87,10 @@ class Quality(Figures):
     by_class: tuple[ClassFigures, ...] = ()
 
     @property
-    def copies(self) -> bool:
-        """Whether pictures come so near to training pictures that they are as good as copies."""
-        return self.neighbour_ratio < _COPIES
+    def copies(self) -> str:
+        """A sentence where pictures come so near to training pictures that they are as good as copies."""
+        near = f"its pictures lie {self.neighbour_ratio:.2f} times as far from the nearest training picture"
+        return f"It comes close to copying: {near} as new ones do." if self.neighbour_ratio < _COPIES else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values."""
@@ -133,6 +134,7 @@ def _in_order(values: dict[str, Any]) -> dict[str, Any]:
 
 
 _FEWEST_HELD_OUT = 64
+_OF_A_CLASS = 200  # samples
 _HEADLINE = 2  # how many times the pictures are shrunk for the KID that stands first
 _AT_ONCE = 64  # pictures that are in memory as floats
 _CLOSEST = 8
@@ -244,16 +246,15 @@ class Reference:
         """Compute KID of other real pictures than samples are compared with: as good as it can be."""
         return metrics.kid(*self._apart(scale))
 
-    def of_class(self, label: int, paint: Callable[[int], Tensor]) -> ClassFigures:
-        """Compute the figures of one class; `paint` makes so many samples of it, (N, 3, S, S)."""
-        real, name = self._real.features(_HEADLINE, label), self.images.classes[label]
-        if len(real) < 2 * FEWEST:
-            return ClassFigures(name, len(real), None, None)
-        parts = paint(len(real)).split(_AT_ONCE)
-        seen = torch.cat([self._look(self._of_this_size(part), _HEADLINE) for part in parts])
+    def of_class(self, label: int, samples: Iterable[Tensor]) -> ClassFigures:
+        """Compute the figures of one class from its samples, (N, 3, S, S) in [-1, 1], in parts."""
+        name, count = self.images.classes[label], len(real := self._real.features(_HEADLINE, label))
+        if count < 2 * FEWEST:
+            return ClassFigures(name, count, None, None)
+        seen = torch.cat([self._look(self._of_this_size(part), _HEADLINE) for part in samples])
         apart = self._apart(_HEADLINE, label)
         baseline = metrics.kid(*apart).mean if min(map(len, apart)) >= FEWEST else None
-        return ClassFigures(name, len(real), metrics.kid(real, seen).mean, baseline)
+        return ClassFigures(name, count, metrics.kid(real, seen).mean, baseline)
 
     def quality(self, samples: Tensor | Iterable[Tensor], seed: int = 0) -> Quality:
         """Compute all figures of samples, (N, 3, S, S) in [-1, 1], whole or in parts; `seed` draws subsets.
@@ -345,21 +346,19 @@ def measure_quality(
     reference = Reference.of(images, extractor, count)
     generated = reference.count if count is None else count
     z = sample_latent(generated, generator.latent_dim, seed)  # type: ignore[arg-type]
-    parts = (generate(generator, part) for part in z.split(_AT_ONCE))
-    classes = getattr(generator, "classes", 0)
-    classes *= classes == len(images.classes)
 
-    def paint(label: int, count: int) -> Tensor:
-        shares = torch.eye(classes)[label].expand(count, -1)
-        drawn = sample_latent(count, generator.latent_dim, seed)  # type: ignore[arg-type]
-        return generate(generator, torch.cat([drawn, shares], 1))
+    def paint(z: Tensor) -> Iterator[Tensor]:
+        return (generate(generator, part) for part in z.split(_AT_ONCE))
 
-    total = reference.unseen(generated) + reference.count * bool(classes)
+    known = getattr(generator, "classes", 0)
+    classes = torch.eye(known if known == len(images.classes) else 0)  # the share of each class, a row each
+    total = reference.unseen(generated) + len(classes) * _OF_A_CLASS
     with bar("evaluating", "picture", total) if progress else nullcontext() as shown:
         reference.watch = shown and shown.update
-        quality = reference.quality(parts, seed)
-        by_class = tuple(reference.of_class(label, partial(paint, label)) for label in range(classes))
-        return replace(quality, by_class=by_class)
+        quality = reference.quality(paint(z), seed)
+        few = z[:_OF_A_CLASS]
+        of_each = (paint(torch.cat([few, shares.expand(len(few), -1)], 1)) for shares in classes)
+        return replace(quality, by_class=tuple(map(reference.of_class, range(len(classes)), of_each)))
 
 
 def _figures(real: _Features, generated: _Features, ratio: float, seed: int) -> Figures:

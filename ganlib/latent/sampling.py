@@ -66,10 +66,9 @@ def point_dim(generator: nn.Module) -> int:
     return cast(int, generator.latent_dim) + cast(int, getattr(generator, "classes", 0))
 
 
-def complete(z: Tensor, generator: nn.Module) -> Tensor:
-    """Put a share of 0 for each class behind a z, (latent_dim,), unless it holds them: z then decides."""
-    lacks = point_dim(generator) - len(z)
-    return pad(z, (0, lacks)) if len(z) == generator.latent_dim else z
+def complete(z: Tensor, latent_dim: int, classes: int) -> Tensor:
+    """Put a share of 0 for each class behind z, (..., latent_dim), unless they are there: z then decides."""
+    return pad(z, (0, classes)) if z.shape[-1] == latent_dim else z
 
 
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:
@@ -190,7 +189,7 @@ def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
     Raises:
         GanlibError: z has another shape, or holds a NaN or an infinity.
     """
-    check_latent(complete(z, generator)[None], point_dim(generator))
+    check_latent(z[None], len(z) if len(z) == generator.latent_dim else point_dim(generator))
     values = {
         "schema": _SCHEMA,
         "recipe": recipe.name,

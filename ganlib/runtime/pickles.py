@@ -53,40 +53,30 @@ def read_pickle(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     return values
 
 
-def strange_names(path: Path) -> list[str]:
-    """List what a file asks for by name that tensors and plain values do not need; its code, if it has any.
-
-    Raises:
-        ValueError: its list of contents is too long or cannot be read.
-    """
-    with zipfile.ZipFile(path) as archive:
-        lists = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
-        if sum(entry.file_size for entry in lists) > _LARGEST_LIST:
-            raise ValueError("its list of contents is too long")
-        opcodes = [opcode for entry in lists for opcode in pickletools.genops(archive.read(entry))]
-    names = {str(name) for code, name, _ in opcodes if "GLOBAL" in code.name}  # None where made while read
-    return sorted(name for name in names if not _PLAIN.fullmatch(name))
-
-
-def check_claims(tensors: Iterable[Tensor], size: int) -> None:
-    """Raise `ValueError` if tensors claim more than a file of `size` bytes holds, as views of a few may."""
-    claimed = {(tensor.data_ptr(), tensor.shape): tensor.nbytes for tensor in tensors}  # weights may be tied
-    if sum(claimed.values()) > size:
-        raise ValueError("its tensors claim more memory than the file has bytes")
+def claimed(tensors: Iterable[Tensor]) -> int:
+    """Count the bytes that tensors claim: views of a few may claim any number, tied weights count once."""
+    return sum({(tensor.data_ptr(), tensor.shape): tensor.nbytes for tensor in tensors}.values())
 
 
 def _refusal(path: Path) -> str | None:
     """Say what a list of contents asks for that no checkpoint does, even of what torch would allow it."""
-    try:
-        names = strange_names(path)
-    except ValueError as error:
-        return f"is damaged: {error}"
+    with zipfile.ZipFile(path) as archive:
+        lists = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
+        if sum(entry.file_size for entry in lists) > _LARGEST_LIST:
+            return "is damaged: its list of contents is too long"
+        try:
+            opcodes = [opcode for entry in lists for opcode in pickletools.genops(archive.read(entry))]
+        except ValueError as error:
+            return f"is damaged: its list of contents cannot be read ({error})"
+    names = sorted({str(name) for code, name, _ in opcodes if "GLOBAL" in code.name})  # None: made while read
     for name in names:
         if isinstance(getattr(torch, kind := name.removeprefix("torch "), None), torch.dtype):
             return f"holds weights in {kind}: only fp32, fp16 and bf16 open"
-    if names:
+    if strange := [name for name in names if not _PLAIN.fullmatch(name)]:
+        is_module = any(name.startswith("torch.nn.modules") for name in strange)
+        what = "is a whole module in a pickle" if is_module else "was refused: it holds more than numbers"
         return (
-            f"was refused: it holds more than numbers ({names[0]}), which could run code when it is opened. "
-            "No checkpoint of ganlib does: take your own copy of it"
+            f"{what} ({strange[0]}), which could run code when it is opened. No checkpoint of ganlib does, "
+            "nor a state dict: where it was made, save that by torch.save(netG.state_dict(), 'netG.pth')"
         )
     return None

@@ -73,18 +73,13 @@ def _in_turns(generated: Sequence[str], real: Sequence[str]) -> list[str]:
 
 
 def _explained(quality: Quality) -> str:
-    fid = f"\nFID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side."
-    return (
+    fid = f"FID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side."
+    explained = (
         f"real: what {quality.baseline.count:,} other real pictures get in their place.\n"
         f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
-        f"held-out pictures; far below 1, they are copies.{_copies(quality)}"
-        f"{fid if quality.fid is None else ''}"
+        "held-out pictures; far below 1, they are copies."
     )
-
-
-def _copies(quality: Quality) -> str:
-    near = f"its pictures lie {quality.neighbour_ratio:.2f} times as far from the nearest training picture"
-    return f"\nIt comes close to copying: {near} as new ones do." if quality.copies else ""
+    return "\n".join(filter(None, [explained, quality.copies, "" if quality.fid else fid]))
 
 
 def quality_figure(quality: Quality, generator: Generator, images: ImageDataset, name: str) -> Figure:

@@ -6,11 +6,10 @@ from itertools import compress
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions
-from ganlib.latent.sampling import check_latent, sample_latent, slerp, truncate, walk
+from ganlib.latent.sampling import check_latent, complete, sample_latent, slerp, truncate, walk
 
 _LONGEST_HISTORY = 50
 LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters
@@ -88,7 +87,8 @@ class StudioState:
         self.latent_dim = latent_dim
         self.classes = [plain(name, LONGEST_NAME) for name in classes]
         self.dim = latent_dim + len(classes)
-        self.directions = Directions(self._point(directions.vectors), directions.shares)
+        vectors = complete(directions.vectors, latent_dim, len(classes))
+        self.directions = Directions(vectors, directions.shares)
         self.names = [f"direction {k + 1}" for k in range(len(directions))]
         self.slots: dict[str, Tensor] = {}
         self.favourites: list[Tensor] = []
@@ -129,7 +129,7 @@ class StudioState:
 
     def go_to(self, z: Tensor, name: str, truncation: float = 1.0) -> None:
         """Show z, (latent_dim,), which people know as `name`."""
-        z = check_latent(self._point(z[None]), self.dim)[0]
+        z = check_latent(complete(z[None], self.latent_dim, len(self.classes)), self.dim)[0]
         self._leave_for(self._elsewhere(z, plain(name, _LONGEST_PLACE), truncation))
 
     def go_back(self, steps: int = 1) -> None:
@@ -234,10 +234,6 @@ class StudioState:
         """Return the current z moved to every offset along every direction, one direction after the other."""
         moved = [self.current.moved(k, offset) for k in range(len(self.directions)) for offset in offsets]
         return self.truncated(torch.stack([point.untruncated(self.directions) for point in moved]))
-
-    def _point(self, z: Tensor) -> Tensor:
-        """Put a share of 0 for each class behind z, (N, latent_dim), unless they are there."""
-        return pad(z, (0, len(self.classes))) if z.shape[1] == self.latent_dim else z
 
     def _of_seed(self, seed: int, truncation: float, shares: Tensor) -> LatentPoint:
         base = torch.cat([sample_latent(1, self.latent_dim, seed)[0], shares])

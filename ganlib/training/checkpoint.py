@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganlib.errors import GanlibError
 from ganlib.run import Amount, Count, Finite, Run, Warned
 from ganlib.runtime.files import write_atomically
-from ganlib.runtime.pickles import check_claims, damage, read_pickle
+from ganlib.runtime.pickles import claimed, damage, read_pickle
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.rng import Streams
 from ganlib.training.state import MAX_ROLLBACKS, TrainingState
@@ -180,7 +180,8 @@ def _check_storage(saved: dict[str, Any], size: int) -> None:
     moments = [*saved["g_optimizer"].values(), *saved["d_optimizer"].values()]
     tensors = [*nets, *(tensor for one in moments for tensor in one.values()), saved["totals"]]
     tensors += [stream for stream in saved["random"].values() if isinstance(stream, Tensor)]
-    check_claims(tensors, size)
+    if claimed(tensors) > size:
+        raise ValueError("its tensors claim more memory than the file has bytes")
 
 
 def _check(saved: dict[str, Any], state: TrainingState) -> None:

@@ -108,10 +108,9 @@ def open_dcgan(path: Path, weights: Mapping[str, Tensor]) -> tuple[Generator, Re
         raise GanlibError(f"'{path}' makes pictures of {colours} channels, and pictures here have 1 or 3.")
     weights[names[-1]] = weights[names[-1]].expand(-1, _RGB, -1, -1)
     shapes = [weights[name].shape for name in names]
-    height, width = (side * 2 ** (len(shapes) - 1) for side in shapes[0][2:])
+    size = Size(*shapes[0][2:]).times(2 ** (len(shapes) - 1)).to_json()
     about = "In the layout of PyTorch's DCGAN example; trained elsewhere."
-    sizes: dict[str, int | str] = {"latent_dim": shapes[0][0], "width": shapes[-1][0]}
-    recipe = Recipe(path.stem, about, art="", size=Size(height, width).to_json(), **sizes)  # type: ignore[arg-type]
+    recipe = Recipe(path.stem, about, art="", size=size, latent_dim=shapes[0][0], width=shapes[-1][0])
     with torch.device("meta"):
         net = Generator(recipe.latent_dim, _layers(shapes))
     if _outline(net.state_dict()) != _outline(weights):

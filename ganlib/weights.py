@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Required, TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import torch
 from huggingface_hub import errors, hf_hub_download
@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ganlib.errors import GanlibError
+from ganlib.foreign import SAFETENSORS, TORCH, check_finite, kind_of, open_dcgan, read_state_dict, refused
 from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
@@ -29,7 +30,7 @@ _NAME = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 class _Shared(TypedDict, total=False):
     """What config.json of a shared folder says."""
 
-    recipe: Required[RecipeValues]
+    recipe: RecipeValues
     generator: str
 
 
@@ -98,7 +99,19 @@ def load_generator(source: str | Path, generator: nn.Module | None = None) -> tu
             other weights or makes pictures of another size.
     """
     path = find_weights(source)
-    recipe, weights = _read_weights(path, generator)
+    if (kind := kind_of(path)) == TORCH:
+        return open_dcgan(path, read_state_dict(path))
+    if kind != SAFETENSORS:
+        raise refused(path, kind)
+    try:
+        with _opened(path) as file:
+            if not (facts := _facts(path, file.metadata() or {})):
+                return open_dcgan(path, {name: file.get_tensor(name) for name in list(file.keys())})
+            recipe = Recipe.from_json(facts["recipe"])
+            weights = _read_weights(path, file, recipe, generator, facts.get("generator", ""))
+    except (SafetensorError, ValueError) as error:
+        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+    check_finite(path, weights)
     if generator is None:
         net = recipe.generator()
     else:
@@ -178,26 +191,17 @@ def kimg_of(path: Path) -> float:
         raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
 
 
-def _read_weights(path: Path, generator: nn.Module | None) -> tuple[Recipe, dict[str, torch.Tensor]]:
-    """Read recipe and weights, after a look at shapes and types: nothing is allocated for others."""
-    try:
-        facts = _facts(path)
-        recipe = Recipe.from_json(facts["recipe"])
-        with _opened(path) as file:
-            slices = {name: file.get_slice(name) for name in list(file.keys())}
-            wanted = _wanted(recipe, generator)
-            if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
-                raise _other_weights(path, recipe, generator, facts.get("generator", ""))
-            for name, tensor in wanted.items():
-                _check_type(path, slices[name].get_dtype(), tensor)
-            weights = {name: file.get_tensor(name) for name in slices}
-    except (SafetensorError, ValueError) as error:
-        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
-    except KeyError as error:
-        raise GanlibError(f"'{path}' is no generator of ganlib: it names no recipe.") from error
-    if not all(tensor.isfinite().all() for tensor in weights.values()):
-        raise GanlibError(f"'{path}' holds weights that are no numbers (NaN or infinite): train it again.")
-    return recipe, weights
+def _read_weights(
+    path: Path, file: Any, recipe: Recipe, generator: nn.Module | None, name: str
+) -> dict[str, torch.Tensor]:
+    """Read weights, after a look at shapes and types: nothing is allocated for others."""
+    slices = {name: file.get_slice(name) for name in list(file.keys())}
+    wanted = _wanted(recipe, generator)
+    if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
+        raise _other_weights(path, recipe, generator, name)
+    for name, tensor in wanted.items():
+        _check_type(path, slices[name].get_dtype(), tensor)
+    return {name: file.get_tensor(name) for name in slices}
 
 
 @contextmanager
@@ -209,13 +213,14 @@ def _opened(path: Path) -> Iterator[Any]:
             yield opened
 
 
-def _facts(path: Path) -> _Shared:
+def _facts(path: Path, head: dict[str, str]) -> _Shared:
     """Read a generator's recipe and class, in config.json if it was shared, or in the head of its weights."""
     config = path.with_name(SHARED_CONFIG)
     if path.name == SHARED_WEIGHTS and config.is_file():
-        return read_json(config, _Shared)
-    with _opened(path) as file:
-        head = file.metadata() or {}
+        shared = read_json(config, _Shared)
+        return shared if "recipe" in shared else {}
+    if "recipe" not in head:
+        return {}
     recipe = decode_json(head["recipe"].encode(), RecipeValues)
     return {"recipe": recipe, "generator": head.get("generator", "")}
 

@@ -15,7 +15,7 @@ FLOORS = [
     {"sizes"},
     {"runtime", "losses", "augment", "nets"},
     {"recipes", "data"},
-    {"latent", "run"},
+    {"latent", "run", "foreign"},
     {"weights"},
     {"evaluation"},
     {"training"},

@@ -130,7 +130,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     run = Run(options.source)
     generator, recipe = load_generator(run.weights_file(best=True) if options.best else options.source)
-    images = load_art(options.data or recipe.art, recipe.size)
+    if not (pictures := options.data or recipe.art):
+        raise GanlibError(f"'{options.source}' says nothing of its pictures: name them by --data.")
+    images = load_art(pictures, recipe.size)
     if (data := trained_on(run)) and data["fingerprint"] != images.content_hash:
         raise GanlibError(
             f"'{run.folder}' was trained on {data['pictures']} other pictures than those of '{images.name}': "
@@ -165,14 +167,15 @@ def _interpolate(options: argparse.Namespace) -> None:
     """Make a GIF or MP4 that goes from picture to picture along arcs in the latent space."""
     import torch
 
-    from ganlib.latent.sampling import walk
+    from ganlib.latent.sampling import complete, walk
     from ganlib.show.film import check_film, film_of_path
     from ganlib.weights import load_generator
 
     if len(options.stops) == 1:
         raise GanlibError(f"A film needs two stops or more, and '{options.stops[0]}' is one.")
     generator, _ = load_generator(options.source)
-    stops = torch.stack([_stop(text, generator) for text in options.stops])  # (N, latent_dim)
+    shape = generator.latent_dim, getattr(generator, "classes", 0)
+    stops = torch.stack([complete(_stop(text, generator), *shape) for text in options.stops])
     legs = len(stops) - 1 + options.loop
     seconds = _SECONDS_A_LEG * legs if options.seconds is None else options.seconds
     check_film(options.out, seconds)  # before it is multiplied

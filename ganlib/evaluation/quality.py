@@ -1,10 +1,11 @@
 """How good a generator is: its pictures next to real ones that it was never shown."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -49,13 +50,27 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class ClassFigures:
+    """KID at half size of the pictures of one class, of which `count` real ones were there to compare.
+
+    `baseline` is that of other real ones in their place; either is None where there are too few pictures.
+    """
+
+    name: str
+    count: int
+    kid: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
 class Quality(Figures):
     """The figures of generated pictures, and `baseline`: the same of real pictures in their place.
 
     `pictures` names the set; `resolution` is in px and what `extractor` is given, which looks at `side` px;
     `real` says how many pictures the samples were compared with, `real_are` what these are, and `train` in
     how many training pictures neighbours were looked for. `subset_size` is that of KID, and `seed` that of
-    z and of subsets. `closest` holds the samples that are nearest to a training picture, nearest first.
+    z and of subsets. `closest` holds the samples that are nearest to a training picture, nearest first, and
+    `by_class` the figures of each class that the generator knows.
     """
 
     baseline: Figures
@@ -69,11 +84,13 @@ class Quality(Figures):
     subset_size: int
     seed: int
     closest: tuple[Pair, ...]
+    by_class: tuple[ClassFigures, ...] = ()
 
     @property
-    def copies(self) -> bool:
-        """Whether pictures come so near to training pictures that they are as good as copies."""
-        return self.neighbour_ratio < _COPIES
+    def copies(self) -> str:
+        """A sentence where pictures come so near to training pictures that they are as good as copies."""
+        near = f"its pictures lie {self.neighbour_ratio:.2f} times as far from the nearest training picture"
+        return f"It comes close to copying: {near} as new ones do." if self.neighbour_ratio < _COPIES else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain values."""
@@ -117,6 +134,8 @@ def _in_order(values: dict[str, Any]) -> dict[str, Any]:
 
 
 _FEWEST_HELD_OUT = 64
+_OF_A_CLASS = 200  # samples
+_HEADLINE = 2  # how many times the pictures are shrunk for the KID that stands first
 _AT_ONCE = 64  # pictures that are in memory as floats
 _CLOSEST = 8
 
@@ -136,11 +155,14 @@ class _Group:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def features(self, scale: int) -> Tensor:
+    def features(self, scale: int, label: int | None = None) -> Tensor:
+        """Features (N, D) of pictures that were shrunk `scale` times: of all, or of one class."""
         if scale not in self.seen:
             parts = np.split(self.indices, range(_AT_ONCE, len(self), _AT_ONCE))
             self.seen[scale] = torch.cat([self.look(self.images.tensor(part), scale) for part in parts])
-        return self.seen[scale]
+        if label is None:
+            return self.seen[scale]
+        return self.seen[scale][torch.from_numpy(cast(_Indices, self.images.labels)[self.indices] == label)]
 
     def unseen(self, scales: Iterable[int] = SCALES) -> int:
         return len(self) * sum(scale not in self.seen for scale in scales)
@@ -224,6 +246,16 @@ class Reference:
         """Compute KID of other real pictures than samples are compared with: as good as it can be."""
         return metrics.kid(*self._apart(scale))
 
+    def of_class(self, label: int, samples: Iterable[Tensor]) -> ClassFigures:
+        """Compute the figures of one class from its samples, (N, 3, S, S) in [-1, 1], in parts."""
+        name, count = self.images.classes[label], len(real := self._real.features(_HEADLINE, label))
+        if count < 2 * FEWEST:
+            return ClassFigures(name, count, None, None)
+        seen = torch.cat([self._look(self._of_this_size(part), _HEADLINE) for part in samples])
+        apart = self._apart(_HEADLINE, label)
+        baseline = metrics.kid(*apart).mean if min(map(len, apart)) >= FEWEST else None
+        return ClassFigures(name, count, metrics.kid(real, seen).mean, baseline)
+
     def quality(self, samples: Tensor | Iterable[Tensor], seed: int = 0) -> Quality:
         """Compute all figures of samples, (N, 3, S, S) in [-1, 1], whole or in parts; `seed` draws subsets.
 
@@ -261,11 +293,11 @@ class Reference:
         near = metrics.nearest(self._held_out.features(1), self._train.features(1))
         return max(near.distances.median().item(), torch.finfo(torch.float32).tiny)
 
-    def _apart(self, scale: int) -> tuple[Tensor, Tensor]:
-        """Features of real pictures and of as many others, none of them on both sides."""
-        real = self._real.features(scale)
+    def _apart(self, scale: int, label: int | None = None) -> tuple[Tensor, Tensor]:
+        """Features of real pictures and of about as many others, none of them on both sides."""
+        real = self._real.features(scale, label)
         if len(self._others):
-            return real, self._others.features(scale)
+            return real, self._others.features(scale, label)
         half = len(real) // 2
         return real[:half], real[half : 2 * half]
 
@@ -314,12 +346,19 @@ def measure_quality(
     reference = Reference.of(images, extractor, count)
     generated = reference.count if count is None else count
     z = sample_latent(generated, generator.latent_dim, seed)  # type: ignore[arg-type]
-    parts = (generate(generator, part) for part in z.split(_AT_ONCE))
-    if not progress:
-        return reference.quality(parts, seed)
-    with bar("evaluating", "picture", reference.unseen(generated)) as shown:
-        reference.watch = shown.update
-        return reference.quality(parts, seed)
+
+    def paint(z: Tensor) -> Iterator[Tensor]:
+        return (generate(generator, part) for part in z.split(_AT_ONCE))
+
+    known = getattr(generator, "classes", 0)
+    classes = torch.eye(known if known == len(images.classes) else 0)  # the share of each class, a row each
+    total = reference.unseen(generated) + len(classes) * _OF_A_CLASS
+    with bar("evaluating", "picture", total) if progress else nullcontext() as shown:
+        reference.watch = shown and shown.update
+        quality = reference.quality(paint(z), seed)
+        few = z[:_OF_A_CLASS]
+        of_each = (paint(torch.cat([few, shares.expand(len(few), -1)], 1)) for shares in classes)
+        return replace(quality, by_class=tuple(map(reference.of_class, range(len(classes)), of_each)))
 
 
 def _figures(real: _Features, generated: _Features, ratio: float, seed: int) -> Figures:

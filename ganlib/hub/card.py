@@ -206,10 +206,7 @@ def _measured_faults(quality: Quality) -> list[str]:
         found.append(f"Many of its pictures do not look real: its precision is {quality.precision:.2f}.")
     if quality.recall < _LEAST * quality.baseline.recall:
         found.append(f"It leaves out kinds of picture: its recall is {quality.recall:.2f}.")
-    if quality.copies:
-        near = f"{quality.neighbour_ratio:.2f} times as far from the nearest training picture as new ones do"
-        found.append(f"It comes close to copying: its pictures lie {near}.")
-    return found
+    return [*found, quality.copies] if quality.copies else found
 
 
 def _use(address: str, own_class: str) -> str:

@@ -1,8 +1,6 @@
 """A generator for programs that know nothing of PyTorch."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,7 +30,9 @@ def export_onnx(source: str | Path, out: str | Path, generator: nn.Module | None
         raise GanlibError("ONNX needs two packages more: pip install onnx onnxscript.")
     net, recipe = load(source, generator)
     z = sample_latent(2, recipe.latent_dim, 0)
-    with _quiet():
+    silent = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # what the exporter says of its own workings
+    try:
         program = torch.onnx.export(
             net,
             (z,),
@@ -42,17 +42,8 @@ def export_onnx(source: str | Path, out: str | Path, generator: nn.Module | None
             dynamo=True,
             verbose=False,
         )
+    finally:
+        logging.disable(silent)
     assert program is not None  # it is with dynamo
     write_atomically(path, lambda part: program.save(part, external_data=False))
     return path
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the exporter says of its own workings."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

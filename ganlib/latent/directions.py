@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import check_latent, sample_latent
+from ganlib.latent.sampling import check_latent, point_dim, sample_latent
 from ganlib.nets.base import Generator, in_eval
 
 _FIRST = (nn.ConvTranspose2d, nn.Linear)
@@ -116,7 +116,7 @@ def orthogonalise(direction: Tensor, others: Tensor) -> Tensor:
 def _first_axes(generator: nn.Module, latent_dim: int) -> Tensor:
     """A, (latent_dim, features): what the first layer makes of a step along each axis of z."""
     net = copy.deepcopy(generator).cpu().double().eval()  # the same on every device
-    z = torch.eye(latent_dim).double()
+    z = torch.eye(latent_dim, point_dim(generator)).double()
     both = torch.cat([z, torch.zeros_like(z)])
     with torch.inference_mode():
         if isinstance(net, Generator):

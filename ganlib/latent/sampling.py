@@ -5,11 +5,12 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, TypedDict, cast
 
 import torch
 from msgspec import Meta
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, in_eval
@@ -58,6 +59,16 @@ def choose_class(generator: Generator, classes: Sequence[str], **shares: float) 
         known = f"choose among {', '.join(classes)}" if classes else "this generator was trained without any"
         raise GanlibError(f"There is no class '{unknown[0]}': {known}.")
     generator.chosen = torch.tensor([shares.get(name, 0.0) for name in classes])
+
+
+def point_dim(generator: nn.Module) -> int:
+    """Count the numbers that decide a picture: z, and behind it the share of each class if there are any."""
+    return cast(int, generator.latent_dim) + cast(int, getattr(generator, "classes", 0))
+
+
+def complete(z: Tensor, latent_dim: int, classes: int) -> Tensor:
+    """Put a share of 0 for each class behind z, (..., latent_dim), unless they are there: z then decides."""
+    return pad(z, (0, classes)) if z.shape[-1] == latent_dim else z
 
 
 def check_latent(z: Tensor, latent_dim: int) -> Tensor:
@@ -121,11 +132,10 @@ def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = F
     Raises:
         GanlibError: there are fewer than two stops, or fewer frames than stops.
     """
-    if stops.ndim != 2 or len(stops) < 2 or frames < len(stops):  # noqa: PLR2004 (rows and columns; two ends)
-        raise GanlibError(
-            f"A walk of {frames} frames past stops of shape {tuple(stops.shape)}: give two rows or more, and "
-            "as many frames."
-        )
+    if stops.ndim != 2 or len(stops) < 2:  # noqa: PLR2004 (rows and columns; two ends)
+        raise GanlibError(f"A walk needs two stops or more, (N, latent_dim), not {tuple(stops.shape)}.")
+    if frames < len(stops):
+        raise GanlibError(f"A walk past {len(stops)} stops needs {len(stops)} frames or more, not {frames}.")
     ends = torch.cat([stops[1:], stops[:1]]) if closed else stops[1:]
     places = torch.linspace(0, len(ends), frames + closed, dtype=torch.float64)[:frames]
     legs = places.long().clamp(max=len(ends) - 1)
@@ -174,10 +184,12 @@ def fingerprint(generator: Generator) -> str:
 def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
     """Write one z, (latent_dim,), as JSON text that names the model it belongs to.
 
+    The share of each class may stand behind it, (latent_dim + classes,).
+
     Raises:
         GanlibError: z has another shape, or holds a NaN or an infinity.
     """
-    check_latent(z[None], generator.latent_dim)
+    check_latent(z[None], len(z) if len(z) == generator.latent_dim else point_dim(generator))
     values = {
         "schema": _SCHEMA,
         "recipe": recipe.name,
@@ -204,7 +216,7 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
             f"{name} belongs to other weights (recipe {values['recipe']!r}): open the model it was saved "
             "from. One that has been trained on since then makes other pictures."
         )
-    if len(values["z"]) != generator.latent_dim:
+    if len(values["z"]) not in {generator.latent_dim, point_dim(generator)}:
         raise GanlibError(f"{name} is damaged: its z is no list of {generator.latent_dim} numbers.")
     return torch.tensor(values["z"], dtype=torch.float64).float()
 

@@ -11,6 +11,8 @@ from torch.nn.functional import one_hot
 from ganlib.errors import GanlibError
 from ganlib.sizes import AnySize, Size, as_size
 
+_TINY = 1e-8
+
 
 class Generator(
     nn.Module,
@@ -24,8 +26,9 @@ class Generator(
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
 
     With `classes`, the share of each class follows z into the net (Mirza & Osindero 2014, "Conditional
-    generative adversarial nets"). Where no labels are given they are those of `chosen`, (classes,), if it is
-    set; else z itself decides for a class, which come in the proportions `class_shares`, (classes,).
+    generative adversarial nets"), from labels or from z of shape (N, latent_dim + classes), which then holds
+    it. Where it is nowhere, or all zero, it is that of `chosen`, (classes,), if it is set; else z itself
+    decides for a class, which come in the proportions `class_shares`, (classes,).
     """
 
     class_shares: Tensor
@@ -48,22 +51,27 @@ class Generator(
         Raises:
             GanlibError: z has another shape.
         """
-        if z.shape[1:] not in {(self.latent_dim,), (self.latent_dim, 1, 1)}:
+        both = self.latent_dim + self.classes
+        if z.shape[1:] not in {(self.latent_dim,), (self.latent_dim, 1, 1), (both,)}:
             raise GanlibError(
                 f"This generator wants z of shape (N, {self.latent_dim}) or (N, {self.latent_dim}, 1, 1), "
                 f"not {tuple(z.shape)}."
             )
         z = z.flatten(1)
         if self.classes:
-            z = torch.cat([z, self._class_of(z) if labels is None else shares(labels, self.classes)], 1)
+            z, held = z[:, : self.latent_dim], z[:, self.latent_dim :]
+            z = torch.cat([z, self._class_of(z, held) if labels is None else shares(labels, self.classes)], 1)
         return self.main(z[:, :, None, None])
 
-    def _class_of(self, z: Tensor) -> Tensor:
-        """The share of each class, (N, classes), where no labels are given; the sum of z is the die."""
+    def _class_of(self, z: Tensor, held: Tensor) -> Tensor:
+        """The share of each class, (N, classes), without labels: what z holds of it, or else by its sum."""
         if self.chosen is not None:
-            return self.chosen.to(z).expand(len(z), -1)
-        even = torch.special.ndtr(z.sum(1, keepdim=True) / self.latent_dim**0.5)  # (N, 1), evenly from 0 to 1
-        return shares((even > self.class_shares.cumsum(0)[:-1]).sum(1), self.classes)
+            drawn = self.chosen.to(z).expand(len(z), -1)
+        else:
+            even = torch.special.ndtr(z.sum(1, keepdim=True) / self.latent_dim**0.5)  # evenly from 0 to 1
+            drawn = shares((even > self.class_shares.cumsum(0)[:-1]).sum(1), self.classes)
+        total = held.sum(1, keepdim=True)
+        return torch.where(total > 0, held / total.clamp(min=_TINY), drawn) if held.numel() else drawn
 
 
 def shares(labels: Tensor, classes: int) -> Tensor:

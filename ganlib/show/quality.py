@@ -28,7 +28,8 @@ _BAR = 0.27
 
 def quality_page(quality: Quality) -> str:
     """Write what was measured with what, and every figure beside what real pictures get in its place."""
-    return f"{computed_with(quality)}\n\n{table(list(_rows(quality)))}\n\n{_explained(quality)}"
+    by_class = f"{table(list(_rows_by_class(quality)))}\n\n" if quality.by_class else ""
+    return f"{computed_with(quality)}\n\n{table(list(_rows(quality)))}\n\n{by_class}{_explained(quality)}"
 
 
 def computed_with(quality: Quality) -> str:
@@ -59,23 +60,26 @@ def _rows(quality: Quality) -> Iterator[list[str]]:
     yield ["neighbours", "near 1", *(f"{one.neighbour_ratio:.2f}" for one in both), *empty]
 
 
+def _rows_by_class(quality: Quality) -> Iterator[list[str]]:
+    yield ["class", "real pictures", f"KID x 1000 at {Size.of(quality.resolution).over(2)} px", "real"]
+    for one in quality.by_class:
+        kid = "too few" if one.kid is None else f"{one.kid:.1f}"
+        real = "-" if one.baseline is None else f"{one.baseline:.1f}"
+        yield [plain(one.name, 40), f"{one.count:,}", kid, real]
+
+
 def _in_turns(generated: Sequence[str], real: Sequence[str]) -> list[str]:
     return [text for pair in zip(generated, real, strict=True) for text in pair]
 
 
 def _explained(quality: Quality) -> str:
-    fid = f"\nFID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side."
-    return (
+    fid = f"FID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side."
+    explained = (
         f"real: what {quality.baseline.count:,} other real pictures get in their place.\n"
         f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
-        f"held-out pictures; far below 1, they are copies.{_copies(quality)}"
-        f"{fid if quality.fid is None else ''}"
+        "held-out pictures; far below 1, they are copies."
     )
-
-
-def _copies(quality: Quality) -> str:
-    near = f"its pictures lie {quality.neighbour_ratio:.2f} times as far from the nearest training picture"
-    return f"\nIt comes close to copying: {near} as new ones do." if quality.copies else ""
+    return "\n".join(filter(None, [explained, quality.copies, "" if quality.fid else fid]))
 
 
 def quality_figure(quality: Quality, generator: Generator, images: ImageDataset, name: str) -> Figure:

@@ -52,19 +52,19 @@ class LatentStudio(Interactive):
         self._renderer = Renderer(source, folder, generator)
         net = self._renderer.generator
         found = directions or sefa_directions(net, min(10, net.latent_dim))
-        self._state = StudioState(net.latent_dim, found)
+        self._state = StudioState(net.latent_dim, found, self._renderer.recipe.classes)
         self._page = Page(self._state, self._renderer)
         line = self._page.line
         super().__init__(self._page.box, lambda: Figure(self._renderer.png(self.z), line()), line, width=256)
 
     @property
     def z(self) -> Tensor:
-        """The z, (latent_dim,), of the picture that is shown."""
+        """The z, (latent_dim,), of the picture that is shown; behind it the share of each class, if any."""
         return self._state.z
 
     @property
     def favourites(self) -> list[Tensor]:
-        """The z, each (latent_dim,), of the pictures that were pinned."""
+        """The z of the pictures that were pinned, each like `z`."""
         return list(self._state.favourites)
 
 

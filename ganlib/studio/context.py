@@ -82,13 +82,13 @@ class StudioContext:
     def keep_notes(self) -> str:
         """Write the names of the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
-        notes = read_notes(path, self.state.latent_dim).with_names(self.state.directions, self.state.names)
+        notes = read_notes(path, self.state.dim).with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites))
         return f"kept in {path}."
 
     def _read_notes(self) -> None:
         try:
-            notes = read_notes(self.renderer.notes_file, self.state.latent_dim)
+            notes = read_notes(self.renderer.notes_file, self.state.dim)
         except GanlibError as error:
             notes = Notes([], [])
             self.say(str(error), role="alert")

@@ -26,6 +26,7 @@ from ganlib.studio.widgets import (
 )
 
 REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
+_ANY = -1  # no class: z decides
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
 _LISTED = 20
@@ -54,15 +55,19 @@ class SeedPanel(Panel):
         back = self._button("Back", "back", state.go_back)
         reset = self._button("Reset all", "reset", state.reset)
         seeds, history = row(self.seed, before, after, new), row(self.history, back, reset)
-        return column(seeds, history, self.truncation.widget)
+        self.classes = [ClassPanel(self._context)] if state.classes else []
+        return column(seeds, *(panel.box for panel in self.classes), history, self.truncation.widget)
 
     def show(self) -> None:
         """Show the seed, the truncation and the latest points of the history."""
         state = self._state
         self.seed.value = state.current.seed
         self.truncation.show()
+        for panel in self.classes:
+            panel.show()
         before = state.history[: -_LISTED - 1 : -1]
-        options = [("now", 0), *((point.describe(state.names), k + 1) for k, point in enumerate(before))]
+        texts = (point.describe(state.names, state.classes) for point in before)
+        options = [("now", 0), *((text, k) for k, text in enumerate(texts, 1))]
         if self.history.options != tuple(options):
             self.history.options = options
         self.history.value = 0
@@ -70,6 +75,46 @@ class SeedPanel(Panel):
     def _revisit(self, steps: int) -> None:
         if steps:
             self._context.act(lambda: self._state.revisit(steps))
+
+
+class ClassPanel(Panel):
+    """The class of the pictures, and a slider that blends it with another one."""
+
+    def _build(self) -> widgets.Box:
+        options = [(name, k) for k, name in enumerate(self._state.classes)]
+        self.one = chooser("Class", "class", [("any", _ANY), *options], self._choose)
+        self.other = chooser("and", "class-other", options[::-1], self._choose)
+        self.one.style.description_width = "80px"
+        self._share, ends = 0.0, (0.0, 1.0)
+        self.share = self._slider("Blend", "class-blend", ends, 0.05, lambda: self._share, self._blend)
+        self.share.widget.style.description_width = "80px"
+        return column(row(self.one, self.other), self.share.widget)
+
+    def show(self) -> None:
+        """Show the classes of the point: the two with the largest shares, if they are others than before."""
+        shares = self._state.shares
+        if not torch.allclose(self._chosen(), shares, atol=1e-4):
+            first, second = shares.argsort(descending=True, stable=True)[:2].tolist()
+            self.one.value = first if shares.any() else _ANY
+            self.other.value, self._share = second, shares[second].item()
+        self.share.show()
+        for widget in (self.other, self.share.widget):
+            widget.layout.display = "none" if self.one.value == _ANY else ""
+
+    def _chosen(self) -> Tensor:
+        """The share of each class, (classes,), as the widgets have it."""
+        shares = torch.zeros(len(self._state.classes))
+        if self.one.value != _ANY:
+            shares[self.one.value] += 1 - self._share
+            shares[self.other.value] += self._share
+        return shares
+
+    def _choose(self, _: object) -> None:
+        self._context.act(lambda: self._state.choose(self._chosen()))
+
+    def _blend(self, share: float) -> None:
+        self._share = share
+        self._state.choose(self._chosen())
 
 
 class DirectionsPanel(Panel):

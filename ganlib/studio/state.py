@@ -9,19 +9,26 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions
-from ganlib.latent.sampling import check_latent, sample_latent, slerp, truncate, walk
+from ganlib.latent.sampling import check_latent, complete, sample_latent, slerp, truncate, walk
 
 _LONGEST_HISTORY = 50
 LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters
 MOST_NOTED = 200  # names, and favourites
 _NEIGHBOURS_SEED = 3_000_000
+_NOTHING = 0.005  # of a share: none that anybody would see
+
+
+def normalised(shares: Tensor) -> Tensor:
+    """Return shares (classes,) that add up to 1; or all 0, where they add up to nothing."""
+    return shares / shares.sum() if shares.sum() > 0 else torch.zeros_like(shares)
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one answer to ==
 class LatentPoint:
     """A point of the latent space: `base`, (latent_dim,), and what was changed since.
 
-    `offsets`, (K,), are steps along the directions; `edits`, (latent_dim,), changes of single coordinates.
+    The share of each class, if there are any, stands behind z. `offsets`, (K,), are steps along the
+    directions; `edits`, as long as `base`, changes of single coordinates.
     `seed` is the one chosen last; `share` is the part of the way from A to B that is done, if the point lies
     on it.
     """
@@ -52,10 +59,13 @@ class LatentPoint:
         mine, theirs = ((one.base, one.offsets, one.edits) for one in (self, other))
         return self.truncation == other.truncation and all(map(torch.equal, mine, theirs))
 
-    def describe(self, names: list[str]) -> str:
-        """Describe the point in a line, with the `names` of the directions."""
+    def describe(self, names: list[str], classes: Sequence[str] = ()) -> str:
+        """Describe the point in a line, with the `names` of the directions and of the classes."""
         moved = compress(zip(names, self.offsets.tolist(), strict=True), self.offsets != 0)
-        parts = [self.name, *(f"{name} {offset:+.1f}" for name, offset in moved)]
+        shares = normalised(self.base[len(self.base) - len(classes) :]).tolist()
+        kinds = zip(classes, shares, strict=True)
+        blend = [f"{name} {share:.0%}".removesuffix(" 100%") for name, share in kinds if share > _NOTHING]
+        parts = [self.name, *blend, *(f"{name} {offset:+.1f}" for name, offset in moved)]
         if edits := int(self.edits.count_nonzero()):
             parts.append(f"{edits} coordinate{'s' * (edits > 1)} changed")
         if self.truncation != 1:
@@ -69,19 +79,25 @@ class StudioState:
     What cannot be done raises a `GanlibError` with a sentence for the person at the sliders.
     """
 
-    def __init__(self, latent_dim: int, directions: Directions) -> None:
-        """Begin at seed 0, with "direction 1" and so on as names."""
+    def __init__(self, latent_dim: int, directions: Directions, classes: Sequence[str] = ()) -> None:
+        """Begin at seed 0, with "direction 1" and so on as names.
+
+        With `classes`, the share of each stands behind every z; where all are 0, z decides for a class.
+        """
         self.latent_dim = latent_dim
-        self.directions = directions
+        self.classes = [plain(name, LONGEST_NAME) for name in classes]
+        self.dim = latent_dim + len(classes)
+        vectors = complete(directions.vectors, latent_dim, len(classes))
+        self.directions = Directions(vectors, directions.shares)
         self.names = [f"direction {k + 1}" for k in range(len(directions))]
         self.slots: dict[str, Tensor] = {}
         self.favourites: list[Tensor] = []
         self.history: list[LatentPoint] = []
-        self.current = self._of_seed(0, 1.0)
+        self.current = self._of_seed(0, 1.0, torch.zeros(len(classes)))
 
     @property
     def z(self) -> Tensor:
-        """What is shown, (latent_dim,)."""
+        """What is shown, (latent_dim + classes,)."""
         return self.truncated(self.untruncated)
 
     @property
@@ -91,19 +107,29 @@ class StudioState:
 
     def describe(self) -> str:
         """Describe what is shown in a line."""
-        return self.current.describe(self.names)
+        return self.current.describe(self.names, self.classes)
+
+    @property
+    def shares(self) -> Tensor:
+        """The share of each class, (classes,), which add up to 1; or all 0, where z decides."""
+        return normalised(self.current.base[self.latent_dim :])
+
+    def choose(self, shares: Tensor) -> None:
+        """Set the share of each class, (classes,)."""
+        base = torch.cat([self.current.base[: self.latent_dim], shares])
+        self.current = replace(self.current, base=base)
 
     def go_to_seed(self, seed: int) -> None:
         """Show the picture of `seed`, at the current truncation."""
-        self._leave_for(self._of_seed(seed, self.current.truncation))
+        self._leave_for(self._of_seed(seed, self.current.truncation, self.shares))
 
     def reset(self) -> None:
         """Show the picture of the current seed without any change."""
-        self._leave_for(self._of_seed(self.current.seed, 1.0))
+        self._leave_for(self._of_seed(self.current.seed, 1.0, torch.zeros(len(self.classes))))
 
     def go_to(self, z: Tensor, name: str, truncation: float = 1.0) -> None:
         """Show z, (latent_dim,), which people know as `name`."""
-        check_latent(z[None], self.latent_dim)
+        z = check_latent(complete(z[None], self.latent_dim, len(self.classes)), self.dim)[0]
         self._leave_for(self._elsewhere(z, plain(name, _LONGEST_PLACE), truncation))
 
     def go_back(self, steps: int = 1) -> None:
@@ -156,17 +182,20 @@ class StudioState:
         self.current = point  # the whole way is one step in the history
 
     def neighbours(self, count: int, distance: float, round_: int = 0) -> Tensor:
-        """Draw points (count, latent_dim) around the current one, as far from the mean as it is.
+        """Draw points (count, latent_dim + classes) around the current one, as far from the mean as it is.
 
         At a `distance` of 1, half of a neighbour is chance. Each `round_` draws other ones.
         """
         noise = sample_latent(count, self.latent_dim, _NEIGHBOURS_SEED + round_ * count)
-        points, length = self.untruncated + distance * noise, self.untruncated.norm()
-        return points * (length / points.norm(dim=1, keepdim=True)) if length > 0 else points
+        z, shares = self.untruncated.tensor_split([self.latent_dim])
+        points, length = z + distance * noise, z.norm()
+        points = points * (length / points.norm(dim=1, keepdim=True)) if length > 0 else points
+        return torch.cat([points, shares.expand(count, -1)], 1)
 
     def truncated(self, points: Tensor) -> Tensor:
-        """Return points (N, latent_dim) at the current truncation."""
-        return truncate(points, self.current.truncation)
+        """Return points (..., latent_dim + classes) at the current truncation."""
+        z, shares = points.tensor_split([self.latent_dim], -1)
+        return torch.cat([truncate(z, self.current.truncation), shares], -1)
 
     def pin(self) -> None:
         """Make what is shown a favourite."""
@@ -206,8 +235,9 @@ class StudioState:
         moved = [self.current.moved(k, offset) for k in range(len(self.directions)) for offset in offsets]
         return self.truncated(torch.stack([point.untruncated(self.directions) for point in moved]))
 
-    def _of_seed(self, seed: int, truncation: float) -> LatentPoint:
-        base, count = sample_latent(1, self.latent_dim, seed)[0], len(self.directions)
+    def _of_seed(self, seed: int, truncation: float, shares: Tensor) -> LatentPoint:
+        base = torch.cat([sample_latent(1, self.latent_dim, seed)[0], shares])
+        count = len(self.directions)
         return LatentPoint(f"seed {seed}", base, torch.zeros(count), torch.zeros_like(base), truncation, seed)
 
     def _elsewhere(self, z: Tensor, name: str, truncation: float, share: float | None = None) -> LatentPoint:

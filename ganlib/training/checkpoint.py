@@ -1,10 +1,6 @@
 """The whole state of a run on disk: written whole, read only if it is what this run could have saved."""
 
-import pickletools
-import re
 import reprlib
-import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -19,14 +15,13 @@ from ganlib.data.changes import describe_changes
 from ganlib.errors import GanlibError
 from ganlib.run import Amount, Count, Finite, Run, Warned
 from ganlib.runtime.files import write_atomically
+from ganlib.runtime.pickles import claimed, damage, read_pickle
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.rng import Streams
 from ganlib.training.state import MAX_ROLLBACKS, TrainingState
 
 _SCHEMA = 4  # raise it when what is saved changes
 _MOST_STEPS = 2**40
-_LARGEST_LIST = 4 * 2**20
-_PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
 T = TypeVar("T")
 _Moments = dict[int, dict[str, Tensor]]
 
@@ -125,7 +120,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         GanlibError: it is missing, damaged, of another version of ganlib, or holds more than plain tensors
             and values, or tensors that claim more memory than the file has bytes.
     """
-    values = _unpickled(path)
+    values = read_pickle(path)
     schema = values.get("schema")
     if not isinstance(schema, int) or schema != _SCHEMA:
         raise GanlibError(
@@ -145,7 +140,7 @@ def trained_on(run: Run) -> Data | None:
     """Read what the newest sound checkpoint says of the pictures: how many, and their fingerprint."""
     for path in run.checkpoints:
         with suppress(GanlibError, ValueError):
-            return _shaped(_unpickled(path).get("data"), Data)
+            return _shaped(read_pickle(path).get("data"), Data)
     return None
 
 
@@ -154,64 +149,6 @@ def _shaped(values: Any, shape: type[T]) -> T:
         return msgspec.convert(values, shape)
     except (IndexError, TypeError, RuntimeError) as error:  # a tensor asked for its fields
         raise ValueError(str(error)) from error
-
-
-def _unpickled(path: Path) -> dict[str, Any]:
-    if found := damage(path) or _refusal(path):
-        raise GanlibError(f"'{path}' {found}.")
-    try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's reader may raise nearly anything at a file made to confuse it
-        reason = str(error).partition("\n")[0]
-        raise GanlibError(f"'{path}' is no checkpoint, or a damaged one: {reason}.") from error
-    if not isinstance(values, dict):
-        raise GanlibError(f"'{path}' is no checkpoint of ganlib: it holds a {type(values).__name__}.")
-    return values
-
-
-def damage(path: Path) -> str | None:
-    """Say what is wrong with the file, by its length and the checksums that it holds; None if it is whole."""
-    if not path.is_file():
-        return "is missing"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-                return "is damaged: it is compressed, which no checkpoint is"
-            if sum(entry.file_size for entry in entries) > path.stat().st_size:
-                return "is damaged: its parts lie one over the other"
-            broken = archive.testzip()
-    except zipfile.BadZipFile:
-        return "is cut short or damaged"
-    except (OSError, RuntimeError, ValueError, EOFError, OverflowError) as error:
-        return f"cannot be read ({error})"
-    return f"is damaged: the checksum of {broken} is wrong" if broken else None
-
-
-def _refusal(path: Path) -> str | None:
-    """Say what a list of contents asks for that no checkpoint does, even of what torch would allow it."""
-    with zipfile.ZipFile(path) as archive:
-        lists = [entry for entry in archive.infolist() if entry.filename.endswith("data.pkl")]
-        if sum(entry.file_size for entry in lists) > _LARGEST_LIST:
-            return "is damaged: its list of contents is too long"
-        try:
-            names = {str(name) for entry in lists for name in _globals(archive.read(entry))}
-        except ValueError as error:
-            return f"is damaged: its list of contents cannot be read ({error})"
-    for name in sorted(names):
-        if isinstance(getattr(torch, kind := name.removeprefix("torch "), None), torch.dtype):
-            return f"holds weights in {kind}: only fp32, fp16 and bf16 open"
-        if not _PLAIN.fullmatch(name):
-            return (
-                f"was refused: it holds more than numbers ({name}), which could run code when it is opened. "
-                "No checkpoint of ganlib does: take your own copy of it"
-            )
-    return None
-
-
-def _globals(pickled: bytes) -> Iterator[object]:
-    """What a pickle asks for by name; None where the name is made while it is read."""
-    return (name for code, name, _ in pickletools.genops(pickled) if "GLOBAL" in code.name)
 
 
 def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnostic]:
@@ -263,14 +200,13 @@ def _older_one(state: TrainingState, run: Run, damage: str) -> Diagnostic:
 
 
 def _check_storage(saved: dict[str, Any], size: int) -> None:
-    """Raise `ValueError` if tensors claim more than a file of `size` bytes holds, as views of a few may."""
+    """Raise `ValueError` if tensors claim more than a file of `size` bytes holds."""
     nets = [*saved["generator"].values(), *saved["discriminator"].values(), *saved["ema"].values()]
     moments = [*saved["g_optimizer"].values(), *saved["d_optimizer"].values()]
     tensors = [*nets, *(tensor for one in moments for tensor in one.values()), saved["totals"]]
     tensors += [saved["data"]["checksums"]] if "checksums" in saved["data"] else []
     tensors += [stream for stream in saved["random"].values() if isinstance(stream, Tensor)]
-    claimed = {(tensor.data_ptr(), tensor.shape): tensor.nbytes for tensor in tensors}  # weights may be tied
-    if sum(claimed.values()) > size:
+    if claimed(tensors) > size:
         raise ValueError("its tensors claim more memory than the file has bytes")
 
 

@@ -163,7 +163,15 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         (["interpolate", "{w}", "3", "4", "--seconds", "0", "--out", "{tmp}/a.gif"], "more than 0"),
         (["interpolate", "{w}", "3", "4", "--seconds", "nan", "--out", "{tmp}/a.gif"], "more than 0"),
         (["interpolate", "{w}", "3", "4", "--seconds", "inf", "--out", "{tmp}/a.gif"], "at most 600"),
-        (["interpolate", "{w}", "3", "4", "--frames", "1", "--out", "{tmp}/a.gif"], "as many frames"),
+        (
+            ["interpolate", "{w}", "3", "4", "--frames", "1", "--out", "{tmp}/a.gif"],
+            "needs 2 frames or more, not 1",
+        ),
+        (
+            ["interpolate", "{w}", "3", "4", "--frames", "0", "--out", "{tmp}/a.gif"],
+            "2 frames or more, not 0",
+        ),
+        (["interpolate", "{w}", "3", "4", "--frames", "-5", "--out", "{tmp}/a.gif"], "or more, not -5"),
         (["interpolate", "{w}", "3", "4", "--frames", "1000000000", "--out", "{tmp}/a.gif"], "50 a second"),
         (["interpolate", "{w}", "3", "4", "--upscale", "0", "--out", "{tmp}/a.gif"], "1 or more"),
         (["interpolate", "{tmp}/empty", "3", "4", "--out", "{tmp}/a.gif"], "train there first"),
@@ -172,7 +180,7 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         (["project", "{tmp}/p.png", "{w}", "--crop", "tiles"], "no crop 'tiles'"),
         (["project", "{tmp}/p.png", "{w}", "--starts", "0"], "1 to 256 starts"),
         (["project", "{tmp}/p.png", "{w}", "--out", "{tmp}/a.gif"], "names no picture format"),
-        (["project", "{tmp}/p.png", "{tmp}/p.png"], "damaged or cut short"),
+        (["project", "{tmp}/p.png", "{tmp}/p.png"], "p.png' is a picture: name a run folder"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_writes_nothing(arguments, message, weights, tmp_path, capsys):

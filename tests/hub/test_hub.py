@@ -111,7 +111,7 @@ def test_weights_that_are_no_generator_of_ganlib_are_not_even_fetched(hub):
 
 def test_damaged_weights_on_the_hub(run, hub, logged_in):
     ganlib.share(run, NAME)
-    hub.files["model.safetensors"] = b"<html>"
+    hub.files["model.safetensors"] = b"not weights"
     with pytest.raises(GanlibError, match="damaged or cut short"):
         ganlib.load(NAME)
 

@@ -52,7 +52,7 @@ def test_the_projection_adds_what_was_learnt_of_the_class(nets):
 def test_z_decides_for_a_class_in_their_proportions(nets):
     generator, _ = nets
     generator.class_shares.copy_(torch.tensor([0.1, 0.6, 0.3]))
-    found = generator._class_of(torch.randn(4000, 10))
+    found = generator._class_of(torch.randn(4000, 10), torch.empty(4000, 0))
     assert found.sum(1).eq(1).all()
     torch.testing.assert_close(found.mean(0), generator.class_shares, atol=0.03, rtol=0)
 
@@ -62,6 +62,14 @@ def test_a_chosen_class_is_that_of_every_picture(nets):
     z = torch.randn(4, 10)
     generator.chosen = torch.tensor([0.0, 0.0, 1.0])
     assert torch.equal(generator(z), generator(z, torch.full((4,), 2)))
+
+
+def test_z_may_hold_the_share_of_each_class(nets):
+    generator, _ = nets
+    z, blend = torch.randn(2, 10), torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]])
+    held = generator(torch.cat([z, 3 * blend], 1))
+    torch.testing.assert_close(held, generator(z, blend))
+    assert torch.equal(generator(torch.cat([z, torch.zeros(2, CLASSES)], 1)), generator(z))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

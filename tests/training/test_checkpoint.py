@@ -17,8 +17,9 @@ from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate, load_latent
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.run import Run
+from ganlib.runtime.pickles import damage
 from ganlib.training.callbacks import Callback
-from ganlib.training.checkpoint import damage, load_checkpoint, read_checkpoint, save_checkpoint, trained_on
+from ganlib.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint, trained_on
 from ganlib.training.trainer import Trainer
 from ganlib.weights import load_generator
 

@@ -37,7 +37,7 @@ def home(tmp_path, cache, monkeypatch):
     """A home without credentials, far from this machine's own, and the clients led to the stand-in."""
     for folder in ("home/.kaggle", "work", "site"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "site" / "sitecustomize.py").write_text(made.SITECUSTOMIZE)
+    (tmp_path / "site" / "sitecustomize.py").write_text(made.SITECUSTOMIZE + made.IMPATIENT)
     for name in [name for name in os.environ if name.startswith("KAGGLE") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     for name in ("HOME", "USERPROFILE"):

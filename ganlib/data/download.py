@@ -17,8 +17,11 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
+from typing import IO, Any
 
 from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder
@@ -159,7 +162,7 @@ def fetch(handle: str) -> Path:
     try:
         return _fetch_with_kagglehub(handle)
     except _ClientError as error:
-        if error.kind not in {"401", "403"} or not (token := _colab_token()):
+        if error.kind not in {"401", "403"} or not (token := colab_token()):
             raise
         return _fetch_with_kagglehub(handle, token)
 
@@ -263,17 +266,27 @@ def _call(client: str, source: str, place: Path, token: str = "", *, asks: bool 
         report = Path(folder, "report.json")
         program = [sys.executable, "-P", "-c", _PROCESS.format(call=_CALLS[client])]
         arguments = [source, str(place), str(report)]
-        with subprocess.Popen([*program, *arguments], env=environment, stdin=quiet, stdout=quiet) as process:
+        streams: dict[str, Any] = {"stdin": quiet, "stdout": quiet, "stderr": subprocess.PIPE}
+        with subprocess.Popen([*program, *arguments], env=environment, **streams) as process:
+            progress = threading.Thread(target=_pass_on, args=(process.stderr,))
+            progress.start()
             try:
                 fits = _ends(process, place)
             finally:
                 process.kill()
+                progress.join()
         if not fits:
             raise _ClientError(source, reason="it unpacks to more than there is room for")
         said = read_json(report, _Said) if report.is_file() else _Said()
     if said.place is None:
         raise _ClientError(source, said.kind, without_secrets(said.reason, token))
     return Path(said.place)
+
+
+def _pass_on(progress: IO[bytes]) -> None:
+    """Show a client's progress where ours is shown: in Colab, that of another process is not."""
+    for letter in iter(partial(TextIOWrapper(progress, "utf-8", "replace", newline="").read, 1), ""):
+        sys.stderr.write(letter)
 
 
 def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:
@@ -286,8 +299,8 @@ def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:
     return False
 
 
-def _colab_token() -> str:
-    """Ask Colab for its secret, and wait no longer than a person needs to allow it."""
+def colab_token() -> str:
+    """Ask Colab for its secret, and wait no longer than a person needs to allow it; empty if there is none."""
     try:
         from google.colab import userdata
     except ImportError:

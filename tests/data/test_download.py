@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 import tarfile
 import threading
@@ -93,6 +94,12 @@ def assert_nothing_is_there(tmp_path):
 def assert_nothing_is_outside(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {"hub", "cache", "home", "work", "site"}
     assert not [path for path in tmp_path.rglob("*") if path.is_symlink() or path.name == "through.txt"]
+
+
+def test_progress_is_shown_where_this_process_shows_its_own(way, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # as in a notebook, whose cells show no other process's
+    way("ada/art")
+    assert re.search(r"\r100%\S+ .*/s\]", sys.stderr.getvalue())
 
 
 def test_a_public_data_set_needs_no_account_and_is_asked_for_once(site, tmp_path):

@@ -43,7 +43,10 @@ requests.Session.get = get_here
 """
 IMPATIENT = "import time\ntime.sleep = lambda seconds: None\n"
 NOWHERE = "http://127.0.0.1:9"
-NO_NETWORK = {name: NOWHERE for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+NO_NETWORK = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+}
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:
@@ -173,28 +176,34 @@ def serving() -> Iterator[KaggleStandIn]:
         server.server_close()
 
 
+def no_network(folder: Path) -> dict[str, str]:
+    """The environment of a machine without a network, whose caches and kaggle.json lie in `folder`."""
+    return {
+        **NO_NETWORK,
+        "KAGGLE_CONFIG_DIR": str(folder),
+        "KAGGLEHUB_CACHE": str(folder / "hub"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+
+
 @contextmanager
-def two_small_sets(folder: Path) -> Iterator[dict[str, str]]:
+def two_small_sets(folder: Path, status: int = 200) -> Iterator[dict[str, str]]:
     """Serve the data sets of lesson 01, a dozen pictures each; the environment that leads the clients there.
 
-    They keep what they fetch in `folder`, find a token and a kaggle.json, and reach nothing else.
+    They find a token and a kaggle.json, and keep what they fetch in `folder`; `status` may refuse them.
     """
     (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
     (folder / "kaggle.json").write_text(json.dumps({"username": USER, "key": KEY}))
     (folder / "kaggle.json").chmod(0o600)
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     with serving() as site:
+        site.status = status
         site.archives = {"art-portraits": a_dozen("portraits"), "abstract-art-gallery": a_dozen("quilts")}
         yield {
-            **NO_NETWORK,
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
+            **no_network(folder),
             "STAND_IN": site.url,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "KAGGLE_API_TOKEN": TOKEN,
-            "KAGGLE_CONFIG_DIR": str(folder),
-            "KAGGLEHUB_CACHE": str(folder / "hub"),
-            "XDG_CACHE_HOME": str(folder / "cache"),
         }
 
 

@@ -42,14 +42,11 @@ def lesson(places):
         return names_of(cell.source for cell in PAGE.values() if cell.cell_type == "code")
 
 
-SECTION = list(CELLS)[list(CELLS).index("kaggle-names") : list(CELLS).index("pictures-as-numbers")]
-KAGGLE = "\n".join(CELLS[name] for name in SECTION if PAGE[name].cell_type == "code")
-START = """
-from importlib.util import find_spec
-from pathlib import Path
-import ganlib
-art = ganlib.load_art("portraits")
-"""
+CODE = [name for name, cell in PAGE.items() if cell.cell_type == "code"]
+SECTION = CODE[CODE.index("kaggle-names") : CODE.index("bytes-to-floats")]
+KAGGLE = "\n".join(CELLS[name] for name in SECTION)
+START = "from importlib.util import find_spec\nfrom pathlib import Path\nimport ganlib\n"
+ART = "art = ganlib.load_art('portraits')\n"
 WITHOUT = """kagglehub brought nothing ({0}): {1}, or go on without it.
 Found a token in none of these places, so the next cell leaves kaggle out.
 opendatasets would have to ask you: set ASK = True and run this cell again, or go on without it.
@@ -66,9 +63,9 @@ def said_about_kaggle(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("KAGGLE")]:
         monkeypatch.delenv(name)
 
-    def run(environment):
+    def run(environment, source=ART + KAGGLE):
         home = {"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home"), "GANLIB_TINY": "1"}
-        command = [sys.executable, "-c", f"{START}\n{KAGGLE}\nprint('done')"]
+        command = [sys.executable, "-c", f"{START}{source}\nprint('done')"]
         environment = {**os.environ, **environment, **home}
         ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
         assert ran.returncode == 0, ran.stderr
@@ -97,8 +94,9 @@ def test_without_a_network_a_token_does_not_help(said_about_kaggle, tmp_path):
     [(401, "get a token"), (403, "accept its terms"), (404, "the name"), (429, "minutes"), (503, "connection")],
 )
 def test_a_refusal_is_a_sentence_from_every_client(said_about_kaggle, tmp_path, status, advice):
+    clients = SECTION[: SECTION.index("prepare-them")]
     with made.two_small_sets(tmp_path, status) as environment:
-        said = said_about_kaggle(environment)
+        said = said_about_kaggle(environment, "\n".join(CELLS[name] for name in clients))
     for client in ("kagglehub", "kaggle", "opendatasets"):
         (line,) = [line for line in said.splitlines() if line.startswith(f"{client} brought nothing")]
         assert f"({status})" in line
@@ -115,8 +113,8 @@ def test_opendatasets_asks_below_its_cell_and_takes_the_answers(tmp_path):
             printed.append(message["content"]["text"])
 
     def answer(message):
-        asked.append(made.KEY if message["content"]["password"] else made.USER)
-        client.input(asked[-1])
+        asked.append(message["content"])
+        client.input(made.KEY if asked[-1]["password"] else made.USER)
 
     with made.two_small_sets(tmp_path) as environment:
         (tmp_path / "kaggle.json").unlink()
@@ -124,15 +122,15 @@ def test_opendatasets_asks_below_its_cell_and_takes_the_answers(tmp_path):
         source = KAGGLE.replace("ASK = False", "ASK = True")
         try:
             ended = client.execute_interactive(
-                START + source, timeout=120, output_hook=hear, stdin_hook=answer, allow_stdin=True
+                START + ART + source, timeout=120, output_hook=hear, stdin_hook=answer, allow_stdin=True
             )
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
     assert ended["content"]["status"] == "ok"
-    assert asked == [made.USER, made.KEY]
+    hidden = {question["prompt"].strip(": "): question["password"] for question in asked}
+    assert hidden == {"Your Kaggle username": False, "Your Kaggle Key": True}
     said = "".join(printed)
-    assert said.index("Your Kaggle username") < said.index("Your Kaggle Key")
     assert "opendatasets a folder   with 14 .png, 1 .txt" in said
     assert "100%|" in said  # of every client, whose progress is shown
     assert made.KEY not in said

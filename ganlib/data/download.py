@@ -300,7 +300,7 @@ def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:
 
 
 def colab_token() -> str:
-    """Ask Colab for its secret, and wait no longer than a person needs to allow it; empty if there is none."""
+    """Ask Colab for its secret, and wait as long as a person needs to allow it; empty if there is none."""
     try:
         from google.colab import userdata
     except ImportError:

@@ -52,7 +52,9 @@ def test_what_cannot_be_loaded_is_told_and_the_bundled_portraits_are_kept(worksp
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("content", ["", "[1]", "[" * 100_000, '"gone/away/for/good"', '"../x\\u0000"', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "[1]", "[" * 100_000, '"gone/away/for/good"', '"../x\\u0000"', "\xff"]
+)
 def test_a_kept_choice_that_is_damaged_or_gone_is_told(workspace, capsys, content):
     (workspace / "runs").mkdir(parents=True)
     (workspace / "runs" / "art.json").write_text(content, "latin-1")

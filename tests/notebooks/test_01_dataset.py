@@ -91,7 +91,13 @@ def test_without_a_network_a_token_does_not_help(said_about_kaggle, tmp_path):
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(401, "get a token"), (403, "accept its terms"), (404, "the name"), (429, "minutes"), (503, "connection")],
+    [
+        (401, "get a token"),
+        (403, "accept its terms"),
+        (404, "the name"),
+        (429, "minutes"),
+        (503, "connection"),
+    ],
 )
 def test_a_refusal_is_a_sentence_from_every_client(said_about_kaggle, tmp_path, status, advice):
     clients = SECTION[: SECTION.index("prepare-them")]

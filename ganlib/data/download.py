@@ -21,7 +21,7 @@ from functools import partial
 from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder
@@ -100,13 +100,11 @@ class _Said:
 class _ClientError(GanlibError):
     def __init__(self, source: str, kind: str = "useless", reason: str = "") -> None:
         self.kind = kind
-        words = {
-            "source": source,
-            "reason": without_secrets(reason, *_own_tokens()),
-            "how": HOW_TO_GET_A_TOKEN,
-        }
         sentence = _SENTENCES.get(kind, f"Kaggle did not send '{{source}}' (HTTP {kind}): try again later.")
-        super().__init__(sentence.format(credential=find_credential() or "no credential", **words))
+        credential, reason = find_credential() or "no credential", without_secrets(reason, *_own_tokens())
+        super().__init__(
+            sentence.format(source=source, reason=reason, credential=credential, how=HOW_TO_GET_A_TOKEN)
+        )
 
 
 def parse_handle(text: str) -> str | None:
@@ -141,11 +139,12 @@ def find_credential() -> str:
 
 def _own_tokens() -> Iterator[str]:
     """What the files that Kaggle's clients read hold."""
-    folder = expand_home("~/.kaggle")
-    places = [folder / "access_token", Path("kaggle.json"), folder / "kaggle.json"]
-    for place in [*places, Path(os.environ.get("KAGGLE_CONFIG_DIR") or folder, "kaggle.json")]:
-        with suppress(GanlibError):
-            yield from re.findall(r"[\w-]{16,}", read_bytes(place, 2**16).decode(errors="replace"))
+    for folder in (Path(), expand_home("~/.kaggle"), Path(os.environ.get("KAGGLE_CONFIG_DIR", ""))):
+        for name in ("access_token", "kaggle.json"):
+            with suppress(GanlibError):
+                yield from re.findall(
+                    r"[\w-]{16,}", read_bytes(folder / name, 2**16).decode(errors="replace")
+                )
 
 
 def fetch(handle: str) -> Path:
@@ -265,9 +264,13 @@ def _call(client: str, source: str, place: Path, token: str = "", *, asks: bool 
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         program = [sys.executable, "-P", "-c", _PROCESS.format(call=_CALLS[client])]
-        arguments = [source, str(place), str(report)]
-        streams: dict[str, Any] = {"stdin": quiet, "stdout": quiet, "stderr": subprocess.PIPE}
-        with subprocess.Popen([*program, *arguments], env=environment, **streams) as process:
+        with subprocess.Popen(
+            [*program, source, place, report],
+            env=environment,
+            stdin=quiet,
+            stdout=quiet,
+            stderr=subprocess.PIPE,
+        ) as process:
             progress = threading.Thread(target=_pass_on, args=(process.stderr,))
             progress.start()
             try:
@@ -285,8 +288,8 @@ def _call(client: str, source: str, place: Path, token: str = "", *, asks: bool 
 
 def _pass_on(progress: IO[bytes]) -> None:
     """Show a client's progress where ours is shown: in Colab, that of another process is not."""
-    for letter in iter(partial(TextIOWrapper(progress, "utf-8", "replace", newline="").read, 1), ""):
-        sys.stderr.write(letter)
+    with TextIOWrapper(progress, "utf-8", "replace", newline="") as letters:
+        sys.stderr.writelines(iter(partial(letters.read, 1), ""))
 
 
 def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
+from PIL import Image
 
 from ganlib.data.dataset import ImageDataset, to_bytes, to_float
 from ganlib.data.duplicates import look_at, near_duplicates
@@ -168,6 +169,24 @@ def test_a_token_is_found_wherever_it_may_be_put(find_token, tmp_path, monkeypat
     assert find_token() == f"the file {beside}"
     monkeypatch.setenv("KAGGLE_API_TOKEN", made.TOKEN)
     assert find_token() == "the environment variable KAGGLE_API_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("page", "cell"),
+    [
+        ("04_discriminator", "tools"),
+        ("05_training", "players"),
+        ("06_inference", "reals"),
+        ("08_evaluation", "tools"),
+    ],
+)
+def test_what_is_chosen_here_is_what_the_others_train_on(page, cell, tmp_path, full_length, monkeypatch):
+    monkeypatch.setenv("GANLIB_WORKSPACE", str(tmp_path))
+    for number, picture in enumerate(soft_pictures(20)):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    chosen = CELLS["choose-the-pictures"].replace('"portraits"', repr(str(tmp_path)))
+    names_of(["import ganlib", chosen])
+    assert len(names_of(["import ganlib", cells_of(page)[cell].source])["art"]) == 20
 
 
 def soft_pictures(count=80):

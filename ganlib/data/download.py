@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
@@ -151,13 +150,11 @@ def fetch(handle: str) -> Path:
     """Find a Kaggle data set on this machine, or download it, as a folder or zip file not to be written to.
 
     Raises:
-        GanlibError: Kaggle refuses or does not answer, what it sends is of no use, or no client is installed.
+        GanlibError: Kaggle refuses or does not answer, or what it sends is of no use.
     """
     for place in _folders(handle):
         if place.is_dir() and any(place.iterdir()):
             return place
-    if find_spec("kagglehub") is None:
-        return fetch_with_kaggle(handle)
     try:
         return _fetch_with_kagglehub(handle)
     except _ClientError as error:

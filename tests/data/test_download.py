@@ -165,12 +165,6 @@ def test_the_version_that_was_asked_for_comes(site, way):
     assert site.asked[0].facts == {"ownerSlug": "ada", "datasetSlug": "art", "datasetVersionNumber": 3}
 
 
-def test_where_kagglehub_is_missing_kaggle_is_called(site, monkeypatch):
-    monkeypatch.setitem(sys.modules, "kagglehub", None)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
-    assert fetch("ada/art").name == "art.zip"
-
-
 @pytest.mark.parametrize(
     ("way", "missing", "package"),
     [

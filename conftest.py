@@ -2,7 +2,9 @@
 
 import os
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,7 +14,30 @@ pytest_plugins = ["pytester"]
 _PATH = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATH))
 
+_KAGGLE = pytest.StashKey[dict[str, str]]()
 LESSONS = "notebook                 this test   stated: CPU, T4   measured: CPU, T4   where and when"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item):
+    """The kernel of lesson 01 starts here: what it downloads from Kaggle comes from a stand-in."""
+    if item.path.name != "01_dataset.ipynb":
+        return (yield)
+    if _KAGGLE not in item.config.stash:
+        item.config.stash[_KAGGLE] = _stand_in(item.config)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in item.config.stash[_KAGGLE].items():
+            patch.setenv(name, value)
+        return (yield)
+
+
+def _stand_in(config: pytest.Config) -> dict[str, str]:
+    """Serve until the session ends; the environment that leads there."""
+    from tests.data.kaggle_stand_in import two_small_sets
+
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    return stack.enter_context(two_small_sets(Path(stack.enter_context(TemporaryDirectory()))))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,11 +5,15 @@ compare: `python -m tools.refresh notebooks/*.ipynb`, with GANLIB_TINY=1 as in t
 """
 
 import argparse
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+
+from tests.data.kaggle_stand_in import two_small_sets
 
 METADATA = {
     "accelerator": "GPU",
@@ -27,7 +31,9 @@ FOLDED = {
 def refresh(path: Path) -> None:
     """Execute the notebook at `path` in its own folder and write it back, stripped."""
     page = nbformat.read(path, as_version=4)
-    NotebookClient(page, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+    client = NotebookClient(page, timeout=600, resources={"metadata": {"path": str(path.parent)}})
+    with TemporaryDirectory() as folder, two_small_sets(Path(folder)) as kaggle:
+        client.execute(env={**os.environ, **kaggle})
     page, _ = CoalesceStreamsPreprocessor().preprocess(page, {})
     nbformat.write(strip(page), path)
 

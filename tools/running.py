@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import make_folder, write_atomically
 from ganlib.runtime.progress import bar
+from tests.data.kaggle_stand_in import two_small_sets
 
 _PICTURE = re.compile(r"\]\((covers/[\w.-]+\.webp)\)")
 
@@ -24,11 +25,18 @@ _PICTURE = re.compile(r"\]\((covers/[\w.-]+\.webp)\)")
 def execute(page: nbformat.NotebookNode, path: Path, cache: Path, what: str = "running") -> None:
     """Execute `page`, the notebook of `path`, on the CPU; prepared pictures are kept in `cache`.
 
+    Nothing is downloaded: a stand-in for Kaggle gives out small sets, which anybody may have and show.
+
     Raises:
         GanlibError: a cell failed.
     """
     cells = code_cells(page)
-    with mirror(path.parent) as place, bar(f"{what} {path.stem}", "cell", len(cells)) as progress:
+    with (
+        mirror(path.parent) as place,
+        TemporaryDirectory() as folder,
+        two_small_sets(Path(folder)) as kaggle,
+        bar(f"{what} {path.stem}", "cell", len(cells)) as progress,
+    ):
         client = NotebookClient(
             page,
             timeout=None,
@@ -37,7 +45,7 @@ def execute(page: nbformat.NotebookNode, path: Path, cache: Path, what: str = "r
             on_cell_executed=lambda **_: progress.update(1),
         )
         try:
-            client.execute(env=_environment(cache))
+            client.execute(env=_environment(cache, kaggle))
         except CellExecutionError as error:
             raise GanlibError(
                 f"A cell of {path.name} stopped with {error.ename}: {error.evalue} Run it to see more."
@@ -49,11 +57,11 @@ def code_cells(page: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in page.cells if cell.cell_type == "code" and cell.source.strip()]
 
 
-def _environment(cache: Path) -> dict[str, str]:
-    """Ours, but in full length, on the CPU, and with a cache of its own."""
+def _environment(cache: Path, kaggle: dict[str, str]) -> dict[str, str]:
+    """Ours, but in full length, on the CPU, and with a cache and a stand-in for Kaggle of its own."""
     values = dict(os.environ)
     values.pop("GANLIB_TINY", None)
-    return {**values, "CUDA_VISIBLE_DEVICES": "", "XDG_CACHE_HOME": str(cache)}
+    return {**values, **kaggle, "CUDA_VISIBLE_DEVICES": "", "XDG_CACHE_HOME": str(cache)}
 
 
 @contextmanager

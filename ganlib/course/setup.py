@@ -37,8 +37,7 @@ def set_up() -> None:
         command = f"{sys.executable} -m pip install -r {_PROJECT / 'requirements.txt'}"
         raise GanlibError(f"PyTorch is not here: {command}")
     host = _host()
-    if missing := {name: line for name, line in lacking().items() if not _is_installed(name)}:
-        _install(missing, host)
+    bring(lacking())
     from ganlib.runtime.device import detect
 
     machine = detect()
@@ -67,16 +66,22 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _install(wanted: Mapping[str, str], host: str) -> None:
-    """Alone, without what they ask for: no package that is there may be replaced."""
+def bring(wanted: Mapping[str, str]) -> None:
+    """Install those packages, a requirement by name, that are not here, and say so if that fails.
+
+    They come without what they ask for: no package that is there may be replaced.
+    """
+    missing = {name: line for name, line in wanted.items() if not _is_installed(name)}
+    if not missing:
+        return
     options = ["--quiet", "--retries=1", "--no-deps"]
-    command = [sys.executable, "-m", "pip", "install", *options, *wanted.values()]
+    command = [sys.executable, "-m", "pip", "install", *options, *missing.values()]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS_TO_INSTALL)
     except (subprocess.SubprocessError, OSError):
         why = "most likely for want of a network"
-        why += " (Settings > Internet turns it on)" if host == "kaggle" else ""
-        print(f"Not installed, {why}: {', '.join(wanted)}. What needs them will not run.")
+        why += " (Settings > Internet turns it on)" if is_kaggle() else ""
+        print(f"Not installed, {why}: {', '.join(missing)}. What needs them will not run.")
     invalidate_caches()
 
 

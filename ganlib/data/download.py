@@ -17,8 +17,10 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
+from typing import IO
 
 from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder
@@ -97,13 +99,11 @@ class _Said:
 class _ClientError(GanlibError):
     def __init__(self, source: str, kind: str = "useless", reason: str = "") -> None:
         self.kind = kind
-        words = {
-            "source": source,
-            "reason": without_secrets(reason, *_own_tokens()),
-            "how": HOW_TO_GET_A_TOKEN,
-        }
         sentence = _SENTENCES.get(kind, f"Kaggle did not send '{{source}}' (HTTP {kind}): try again later.")
-        super().__init__(sentence.format(credential=find_credential() or "no credential", **words))
+        credential, reason = find_credential() or "no credential", without_secrets(reason, *_own_tokens())
+        super().__init__(
+            sentence.format(source=source, reason=reason, credential=credential, how=HOW_TO_GET_A_TOKEN)
+        )
 
 
 def parse_handle(text: str) -> str | None:
@@ -138,28 +138,27 @@ def find_credential() -> str:
 
 def _own_tokens() -> Iterator[str]:
     """What the files that Kaggle's clients read hold."""
-    folder = expand_home("~/.kaggle")
-    places = [folder / "access_token", Path("kaggle.json"), folder / "kaggle.json"]
-    for place in [*places, Path(os.environ.get("KAGGLE_CONFIG_DIR") or folder, "kaggle.json")]:
-        with suppress(GanlibError):
-            yield from re.findall(r"[\w-]{16,}", read_bytes(place, 2**16).decode(errors="replace"))
+    for folder in (Path(), expand_home("~/.kaggle"), Path(os.environ.get("KAGGLE_CONFIG_DIR", ""))):
+        for name in ("access_token", "kaggle.json"):
+            with suppress(GanlibError):
+                yield from re.findall(
+                    r"[\w-]{16,}", read_bytes(folder / name, 2**16).decode(errors="replace")
+                )
 
 
 def fetch(handle: str) -> Path:
     """Find a Kaggle data set on this machine, or download it, as a folder or zip file not to be written to.
 
     Raises:
-        GanlibError: Kaggle refuses or does not answer, what it sends is of no use, or no client is installed.
+        GanlibError: Kaggle refuses or does not answer, or what it sends is of no use.
     """
     for place in _folders(handle):
         if place.is_dir() and any(place.iterdir()):
             return place
-    if find_spec("kagglehub") is None:
-        return fetch_with_kaggle(handle)
     try:
         return _fetch_with_kagglehub(handle)
     except _ClientError as error:
-        if error.kind not in {"401", "403"} or not (token := _colab_token()):
+        if error.kind not in {"401", "403"} or not (token := colab_token()):
             raise
         return _fetch_with_kagglehub(handle, token)
 
@@ -262,18 +261,32 @@ def _call(client: str, source: str, place: Path, token: str = "", *, asks: bool 
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         program = [sys.executable, "-P", "-c", _PROCESS.format(call=_CALLS[client])]
-        arguments = [source, str(place), str(report)]
-        with subprocess.Popen([*program, *arguments], env=environment, stdin=quiet, stdout=quiet) as process:
+        with subprocess.Popen(
+            [*program, source, place, report],
+            env=environment,
+            stdin=quiet,
+            stdout=quiet,
+            stderr=subprocess.PIPE,
+        ) as process:
+            progress = threading.Thread(target=_pass_on, args=(process.stderr,))
+            progress.start()
             try:
                 fits = _ends(process, place)
             finally:
                 process.kill()
+                progress.join()
         if not fits:
             raise _ClientError(source, reason="it unpacks to more than there is room for")
         said = read_json(report, _Said) if report.is_file() else _Said()
     if said.place is None:
         raise _ClientError(source, said.kind, without_secrets(said.reason, token))
     return Path(said.place)
+
+
+def _pass_on(progress: IO[bytes]) -> None:
+    """Show a client's progress where ours is shown: in Colab, that of another process is not."""
+    with TextIOWrapper(progress, "utf-8", "replace", newline="") as letters:
+        sys.stderr.writelines(iter(partial(letters.read, 1), ""))
 
 
 def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:
@@ -286,8 +299,8 @@ def _ends(process: "subprocess.Popen[bytes]", place: Path) -> bool:
     return False
 
 
-def _colab_token() -> str:
-    """Ask Colab for its secret, and wait no longer than a person needs to allow it."""
+def colab_token() -> str:
+    """Ask Colab for its secret, and wait as long as a person needs to allow it; empty if there is none."""
     try:
         from google.colab import userdata
     except ImportError:

@@ -14,6 +14,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
+from tests.data.kaggle_stand_in import NO_NETWORK
+
 HERE = Path(__file__).parent
 ENVIRONMENT = Path(sys.prefix)
 WHEELS = ENVIRONMENT / "wheels"
@@ -77,6 +79,7 @@ class Runtime:
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(self.folder / "stand_in"),
             "PIP_CONFIG_FILE": os.devnull,
+            **NO_NETWORK,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(WHEELS),
             "OMP_NUM_THREADS": "1",

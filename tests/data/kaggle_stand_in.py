@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import json
+import os
 import random
 import tarfile
 import zipfile
@@ -17,6 +18,10 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
+from PIL import Image
+
+from ganlib.runtime.files import bundled_folder
+
 TOKEN = "KGAT_0123456789abcdef-never-to-be-seen"
 USER, KEY = "ada", "fedcba9876543210-never-to-be-seen"
 BASIC = base64.b64encode(f"{USER}:{KEY}".encode()).decode()
@@ -25,18 +30,23 @@ PICTURES = {f"art/{index}.jpg": random.Random(index).randbytes(1_500_000) for in
 
 # Python runs a file of this name whenever it starts: here it leads the clients to the stand-in.
 SITECUSTOMIZE = """
-import os, sys, time
+import os, sys
 import requests
 from kagglesdk import kaggle_env
 for name in os.environ.get("MISSING", "").split():
     sys.modules[name] = None
-time.sleep = lambda seconds: None
 kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = os.environ["STAND_IN"]
 get, drive = requests.Session.get, os.environ["STAND_IN"] + "/storage/drive"
 def get_here(self, url, **options):
     return get(self, url.replace("https://docs.google.com/uc", drive), **options)
 requests.Session.get = get_here
 """
+IMPATIENT = "import time\ntime.sleep = lambda seconds: None\n"
+NOWHERE = "http://127.0.0.1:9"
+NO_NETWORK = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
+}
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:
@@ -51,6 +61,25 @@ def zip_of(files: dict[str, bytes]) -> bytes:
 def good_zip() -> bytes:
     """Three megabytes, so that a connection can be cut when some of it has been written."""
     return zip_of(PICTURES)
+
+
+def _png(picture: Image.Image) -> bytes:
+    picture.save(buffer := io.BytesIO(), "PNG")
+    return buffer.getvalue()
+
+
+@functools.cache
+def a_dozen(kind: str) -> bytes:
+    """Twelve portraits or quilts that anybody may have, and three files that no picture can be made of."""
+    if kind == "portraits":
+        with Image.open(bundled_folder() / "portraits.webp") as atlas:
+            tiles = [atlas.crop((64 * k, 0, 64 * k + 64, 64)).resize((128, 160)) for k in range(12)]
+    else:
+        quilts = sorted((bundled_folder() / "patchwork").glob("*.png"))[:12]
+        tiles = [Image.open(quilt).convert("RGB").resize((192, 160)) for quilt in quilts]
+    files = {f"{kind}/{number:02d}.png": _png(tile) for number, tile in enumerate(tiles)}
+    spoilt = {"half.png": _png(tiles[0])[:2000], "icon.png": _png(tiles[1].resize((32, 40)))}
+    return zip_of({**files, **spoilt, "README.txt": b"Who painted these?"})
 
 
 @functools.cache
@@ -110,6 +139,7 @@ class KaggleStandIn:
 
     url: str
     archive: bytes = field(default_factory=good_zip)
+    archives: dict[str, bytes] = field(default_factory=dict)  # by the name of a data set, before the other
     private: bool = False
     status: int = 200
     cuts: list[int] = field(default_factory=list)
@@ -146,6 +176,37 @@ def serving() -> Iterator[KaggleStandIn]:
         server.server_close()
 
 
+def no_network(folder: Path) -> dict[str, str]:
+    """The environment of a machine without a network, whose caches and kaggle.json lie in `folder`."""
+    return {
+        **NO_NETWORK,
+        "KAGGLE_CONFIG_DIR": str(folder),
+        "KAGGLEHUB_CACHE": str(folder / "hub"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+
+
+@contextmanager
+def two_small_sets(folder: Path, status: int = 200) -> Iterator[dict[str, str]]:
+    """Serve the data sets of lesson 01, a dozen pictures each; the environment that leads the clients there.
+
+    They find a token and a kaggle.json, and keep what they fetch in `folder`; `status` may refuse them.
+    """
+    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    (folder / "kaggle.json").write_text(json.dumps({"username": USER, "key": KEY}))
+    (folder / "kaggle.json").chmod(0o600)
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    with serving() as site:
+        site.status = status
+        site.archives = {"art-portraits": a_dozen("portraits"), "abstract-art-gallery": a_dozen("quilts")}
+        yield {
+            **no_network(folder),
+            "STAND_IN": site.url,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "KAGGLE_API_TOKEN": TOKEN,
+        }
+
+
 class _Handler(BaseHTTPRequestHandler):
     @property
     def kaggle(self) -> KaggleStandIn:
@@ -166,18 +227,20 @@ class _Handler(BaseHTTPRequestHandler):
         elif method == "GetDataset":
             self._json(200, {"currentVersionNumber": 1, "ref": "owner/name"})
         elif method == "DownloadDataset":
-            self._send(302, b"", {"Location": f"{self.kaggle.url}/storage/archive.zip?signature=abc"})
+            name = request.facts.get("datasetSlug")
+            self._send(302, b"", {"Location": f"{self.kaggle.url}/storage/{name}.zip?signature=abc"})
 
     def do_GET(self) -> None:
         request = self._noted()
         if not request.path.startswith("/storage/"):
             self._send(404, b"", {})
             return
+        archive = self.kaggle.archives.get(request.path.split("/")[-1].split(".")[0], self.kaggle.archive)
         start = int(request.range.removeprefix("bytes=").removesuffix("-") or 0)
-        total = len(self.kaggle.archive)
+        total = len(archive)
         part = {"Content-Range": f"bytes {start}-{total - 1}/{total}"} if request.range else {}
         cut = self.kaggle.cuts.pop(0) if self.kaggle.cuts else self.kaggle.cut_always
-        self._send(206 if part else 200, self.kaggle.archive[start:], {**self._file_headers(), **part}, cut)
+        self._send(206 if part else 200, archive[start:], {**self._file_headers(archive), **part}, cut)
 
     def _noted(self) -> Request:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -186,8 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.kaggle.requests.append(request)
         return request
 
-    def _file_headers(self) -> dict[str, str]:
-        digest = hashlib.md5(self.kaggle.archive).digest()
+    def _file_headers(self, archive: bytes) -> dict[str, str]:
+        digest = hashlib.md5(archive).digest()
         headers = {
             "Accept-Ranges": "bytes",
             "Content-Type": "application/zip",

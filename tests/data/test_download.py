@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 import tarfile
 import threading
@@ -37,7 +38,7 @@ def home(tmp_path, cache, monkeypatch):
     """A home without credentials, far from this machine's own, and the clients led to the stand-in."""
     for folder in ("home/.kaggle", "work", "site"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "site" / "sitecustomize.py").write_text(made.SITECUSTOMIZE)
+    (tmp_path / "site" / "sitecustomize.py").write_text(made.SITECUSTOMIZE + made.IMPATIENT)
     for name in [name for name in os.environ if name.startswith("KAGGLE") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     for name in ("HOME", "USERPROFILE"):
@@ -93,6 +94,12 @@ def assert_nothing_is_there(tmp_path):
 def assert_nothing_is_outside(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {"hub", "cache", "home", "work", "site"}
     assert not [path for path in tmp_path.rglob("*") if path.is_symlink() or path.name == "through.txt"]
+
+
+def test_progress_is_shown_where_this_process_shows_its_own(way, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # as in a notebook, whose cells show no other process's
+    way("ada/art")
+    assert re.search(r"\r100%\S+ .*/s\]", sys.stderr.getvalue())
 
 
 def test_a_public_data_set_needs_no_account_and_is_asked_for_once(site, tmp_path):
@@ -156,12 +163,6 @@ def test_a_credential_opens_a_private_data_set_and_is_named_when_it_is_stale(
 def test_the_version_that_was_asked_for_comes(site, way):
     way("ada/art/versions/3")
     assert site.asked[0].facts == {"ownerSlug": "ada", "datasetSlug": "art", "datasetVersionNumber": 3}
-
-
-def test_where_kagglehub_is_missing_kaggle_is_called(site, monkeypatch):
-    monkeypatch.setitem(sys.modules, "kagglehub", None)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
-    assert fetch("ada/art").name == "art.zip"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every notebook twice in one kernel: first as it stands, then with its exercises solved."""
+"""Every notebook twice in one kernel without a network: as it stands, and with its exercises solved."""
 
 import copy
 import json
@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
+from tests.data.kaggle_stand_in import no_network
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import NOTEBOOKS
 from tests.notebooks.minutes import told
@@ -30,7 +31,7 @@ def lesson(request, tmp_path_factory) -> Any:
     again = list(_solved(page.cells, request.param))
     page.cells = [*page.cells[:start], clock("begun"), *page.cells[start:], clock("ended"), *again]
     place = tmp_path_factory.mktemp("cache")
-    environment = {**os.environ, "GANLIB_TINY": "1", "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(place)}
+    environment = {**os.environ, "GANLIB_TINY": "1", "OMP_NUM_THREADS": "1", **no_network(place)}
     client = NotebookClient(page, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.execute(env=environment)
     page.metadata.title = request.param

@@ -1,5 +1,6 @@
 """The notebooks as files; that they run is tested by nbval, which compares the cells counted here."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -118,6 +119,18 @@ def test_there_are_three_exercises_of_four_cells_and_what_to_try_next(path):
         assert exercise.solution.rstrip().endswith("</details>"), exercise.name
     page = nbformat.read(path, as_version=4)
     assert "What to try next" in "\n".join(cell.source for cell in rules.markdown(page))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[2:9], ids=NAMES[2:9])
+def test_lessons_03_to_09_take_the_pictures_that_were_chosen_and_say_so(path):
+    source = "\n".join(cell.source for cell in code_cells(path))
+    assert "course_art(" in source
+    assert not re.search(r"load_art\(\W?portraits|Trainer\([^)]*\"portraits\"", source)
+    title = " ".join(page_at(path).cells[0].source.split())
+    assert "those that you chose in [01](01_dataset.ipynb)" in title
+    assert "what the text says of drawn portraits was seen on the bundled ones" in title.replace(
+        "What", "what"
+    )
 
 
 @each

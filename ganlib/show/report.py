@@ -1,15 +1,12 @@
 """A page that shows what became of every file: contact sheet, sizes, and what was refused and why."""
 
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageOps
 
 from ganlib.data.manifest import Manifest
 from ganlib.data.opening import open_picture
@@ -51,6 +48,7 @@ def report(folder: Path, pictures: Pictures | None = None) -> Path:
         sheet=_contact_sheet(images),
         sizes=_size_histogram(manifest),
         refused=_refused_rows(manifest, pictures),
+        noted=_noted_rows(manifest, images),
         repeated=_repeated_rows(manifest, images),
     )
     path = folder / "report.html"
@@ -103,28 +101,23 @@ def _thumbnail(found: Found) -> Figure | None:
     if found.open is None or found.problem:
         return None
     try:
-        with _half_pictures(), open_picture(found.open(), THUMBNAIL) as picture:
+        with open_picture(found.open(), THUMBNAIL) as picture:
             picture.draft("RGB", (THUMBNAIL, THUMBNAIL))
             return _beside_words(ImageOps.contain(picture.convert("RGB"), (THUMBNAIL, THUMBNAIL)))
     except Exception:  # a damaged file may raise anything, and then there is nothing to see
         return None
 
 
-@contextmanager
-def _half_pictures() -> Iterator[None]:
-    """Let Pillow show the part of a truncated picture that is there, and warn of nothing."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
 def _beside_words(picture: Image.Image) -> Figure:
     """Encode a picture that needs no text of its own: the words beside it say what it is."""
     return Figure.from_image(picture, "", "WEBP", quality=85)
+
+
+def _noted_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:
+    return [
+        _Row(printable(entry.path), entry.note or "", _beside_words(contact_sheet([images[entry.index]], 1)))
+        for entry in islice(manifest.noted(), _MOST_ROWS)
+    ]
 
 
 def _repeated_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:

@@ -170,7 +170,12 @@ def load_art(
     if via is None and source == PORTRAITS:
         art = _portraits(size)
     elif via is None and is_prepared(folder):
-        art = _already_prepared(folder, size)
+        art = ImageDataset.open(folder)
+        if size not in {None, art.shape}:
+            raise GanlibError(
+                f"The pictures in '{folder}' were prepared with {art.size} px, not {size}: "
+                f"prepare them again with a size of {size}."
+            )
     else:
         pictures = find_pictures(source, via)
         usual = _PATCHWORK_SIZE if source == PATCHWORK else Settings.size
@@ -224,16 +229,6 @@ def to_float(pictures: Tensor) -> Tensor:
 def to_bytes(images: Tensor) -> Tensor:
     """Round floats (N, 3, H, W) in [-1, 1] to bytes (N, H, W, 3)."""
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-
-
-def _already_prepared(folder: Path, size: Size | None) -> ImageDataset:
-    art = ImageDataset.open(folder)
-    if size not in {None, art.shape}:
-        raise GanlibError(
-            f"The pictures in '{folder}' were prepared with {art.size} px, not {size}: "
-            f"prepare them again with a size of {size}."
-        )
-    return art
 
 
 def _portraits(size: Size | None) -> ImageDataset:

@@ -57,10 +57,7 @@ class Pictures:
         self.name = _text(without_secrets(name))
         self.place = _text(without_secrets(place))
 
-    @cached_property
-    def files(self) -> list[Found]:
-        """Every file, in an order that depends on nothing but the files."""
-        raise NotImplementedError
+    files: list[Found]  # all of them, in an order that depends on nothing but them
 
     def __iter__(self) -> Iterator[Found]:
         """Yield every file."""
@@ -105,7 +102,7 @@ class FolderPictures(Pictures):
         self._folder = folder
 
     @cached_property
-    def files(self) -> list[Found]:
+    def files(self) -> list[Found]:  # type: ignore[override]
         """Every file by its path."""
         met = (found._replace(path=_text(found.path)) for found in self._walk())
         return sorted((found for found in met if not _is_of_macos(found.path)), key=lambda found: found.path)
@@ -118,10 +115,12 @@ class FolderPictures(Pictures):
             prefix = (folders or links).popleft()
             path = prefix.rstrip("/") or "."
             try:
-                identity, entries = _listed(self._folder / prefix)
+                facts = (self._folder / prefix).stat()
+                entries = sorted(os.scandir(self._folder / prefix), key=lambda entry: entry.name)
             except OSError as error:
                 yield Found(path, problem=f"cannot be opened: {error.strerror}")
                 continue
+            identity = facts.st_dev, facts.st_ino
             if identity in entered:
                 yield Found(path, problem="a folder that was already looked through")
                 continue
@@ -251,13 +250,6 @@ class _Member(tarfile.TarInfo):
 
 def _holes() -> GanlibError:  # their list may be endless
     return GanlibError("A tar archive of files with holes is not read: unpack it, and name the folder.")
-
-
-def _listed(folder: Path) -> tuple[tuple[int, int], list["os.DirEntry[str]"]]:
-    """What tells the folder from every other, and what is in it."""
-    facts = folder.stat()
-    with os.scandir(folder) as listing:
-        return (facts.st_dev, facts.st_ino), sorted(listing, key=lambda entry: entry.name)
 
 
 def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:

@@ -1,6 +1,5 @@
 """A page that shows what became of every file: contact sheet, sizes, and what was refused and why."""
 
-import math
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -72,15 +71,13 @@ def _size_histogram(manifest: Manifest) -> Figure | None:
         return None
     size = Size.of(manifest.settings.size)
     target = min(size)
-    low, high = math.log2(min(*short, target)), math.log2(max(*short, target))
     canvas = new_canvas(8.2, 2.6, facecolor=_PAPER)
     axes = canvas.subplots()
-    axes.hist(np.log2(short), bins=np.linspace(low - 0.2, high + 0.2, 41), color=BLUE)
-    axes.axvline(math.log2(target), color=ORANGE, linestyle="--")
-    top = axes.get_xaxis_transform()
-    axes.text(math.log2(target), 1.02, f"prepared: {size} px", color=ORANGE, transform=top)
-    ticks = np.arange(math.floor(low), math.ceil(high) + 1)
-    axes.set_xticks(ticks, [f"{2**tick:.0f}" for tick in ticks])
+    axes.set_xscale("log", base=2)
+    axes.hist(short, bins=np.geomspace(min(*short, target) * 0.7, max(*short, target) * 1.45, 41), color=BLUE)
+    axes.axvline(target, color=ORANGE, linestyle="--")
+    axes.text(target, 1.02, f"prepared: {size} px", color=ORANGE, transform=axes.get_xaxis_transform())
+    axes.xaxis.set_major_formatter("{x:.0f}")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="short side in pixels", ylabel="files", facecolor=_PAPER)
     axes.spines[["top", "right"]].set_visible(False)

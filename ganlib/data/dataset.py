@@ -1,17 +1,15 @@
 """Pictures of one size as bytes, from any source, with a part held out by a fixed rule."""
 
 import hashlib
+import json
 import zlib
 from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from msgspec import Meta
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -25,7 +23,6 @@ from ganlib.data.sources import PATCHWORK, PORTRAITS, find_pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import bundled_folder, expand_home
 from ganlib.runtime.progress import progress
-from ganlib.runtime.reading import read_bytes, read_json
 from ganlib.sizes import AnySize, Size, as_size
 
 PHOTO_CROPS = ("centre", "pad", "stretch")
@@ -180,7 +177,12 @@ def load_art(
     if via is None and source == PORTRAITS:
         art = _portraits(size)
     elif via is None and is_prepared(folder):
-        art = _already_prepared(folder, size)
+        art = ImageDataset.open(folder)
+        if size not in {None, art.shape}:
+            raise GanlibError(
+                f"The pictures in '{folder}' were prepared with {art.size} px, not {size}: "
+                f"prepare them again with a size of {size}."
+            )
     else:
         pictures = find_pictures(source, via)
         usual = _PATCHWORK_SIZE if source == PATCHWORK else Settings.size
@@ -236,36 +238,16 @@ def to_bytes(images: Tensor) -> Tensor:
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def _already_prepared(folder: Path, size: Size | None) -> ImageDataset:
-    art = ImageDataset.open(folder)
-    if size not in {None, art.shape}:
-        raise GanlibError(
-            f"The pictures in '{folder}' were prepared with {art.size} px, not {size}: "
-            f"prepare them again with a size of {size}."
-        )
-    return art
-
-
-@dataclass
-class _Atlas:
-    """What a picture of many tiles, of `tile` px, holds: so many of them, row by row."""
-
-    tile: Annotated[int, Meta(ge=1, le=4096)]
-    count: Annotated[int, Meta(ge=1)]
-    sha256: str
-
-
 def _portraits(size: Size | None) -> ImageDataset:
     atlas = bundled_folder() / "portraits.webp"
-    facts = read_json(atlas.with_suffix(".json"), _Atlas)
-    content = read_bytes(atlas)
-    if hashlib.sha256(content).hexdigest() != facts.sha256:
-        raise GanlibError(f"'{atlas}' is damaged: its SHA-256 is not the one it should have. Fetch it again.")
-    with open_picture(BytesIO(content)) as picture:
-        tiles = _tiles(np.asarray(picture.convert("RGB")), facts.tile)[: facts.count]
-    return ImageDataset(
-        tiles if size in {None, (facts.tile, facts.tile)} else _resized(tiles, size), PORTRAITS
-    )
+    facts = json.loads(atlas.with_suffix(".json").read_text(encoding="utf-8"))
+    with open_picture(atlas) as picture:
+        tiles = _tiles(np.asarray(picture.convert("RGB")), facts["tile"])[: facts["count"]]
+    if size not in {None, Size(*tiles.shape[1:3])}:
+        wide = size.width, size.height
+        resized = (ImageOps.fit(Image.fromarray(tile), wide, Image.Resampling.LANCZOS) for tile in tiles)
+        tiles = np.stack([np.asarray(picture) for picture in resized])
+    return ImageDataset(tiles, PORTRAITS)
 
 
 def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:
@@ -275,12 +257,6 @@ def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(grid).reshape(-1, tile, tile, 3)
 
 
-def _resized(tiles: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    wide = size.width, size.height
-    pictures = (ImageOps.fit(Image.fromarray(tile), wide, Image.Resampling.LANCZOS) for tile in tiles)
-    return np.stack([np.asarray(picture) for picture in pictures])
-
-
 def _from_dataset(data: Dataset[Any]) -> ImageDataset:
     """Take every picture of a Dataset once, as bytes in memory; of (picture, label) the picture."""
     name = type(data).__name__
@@ -288,34 +264,32 @@ def _from_dataset(data: Dataset[Any]) -> ImageDataset:
         raise GanlibError(
             f"'{name}' has no length, or none above 0: give a Dataset of pictures with __len__."
         )
-    pictures, only_above_zero = [], True
-    for n in progress(range(len(data)), f"reading {name}", " pictures", len(data)):
-        picture = _picture(data[n], name)
-        only_above_zero &= picture.is_floating_point() and picture.min().item() >= 0
-        bytes_ = to_bytes(picture[None])[0] if picture.is_floating_point() else picture.permute(1, 2, 0)
-        pictures.append(bytes_.numpy())
+    items = progress(range(len(data)), f"reading {name}", " pictures", len(data))
+    pictures, lowest = zip(*(_picture(data[n], name) for n in items), strict=True)
     if len({picture.shape for picture in pictures}) > 1:
         raise GanlibError(f"The pictures of '{name}' differ in size: resize and crop them in its transforms.")
-    if only_above_zero:
+    if min(lowest) >= 0:
         raise GanlibError(
             f"The numbers of '{name}' lie in [0, 1], and those of pictures in [-1, 1]: add "
             "transforms.Normalize(0.5, 0.5) to its transforms."
         )
-    return ImageDataset(np.stack(pictures), name)
+    return ImageDataset(torch.stack(pictures).numpy(), name)
 
 
-def _picture(item: Any, name: str) -> Tensor:
-    """A picture (3, H, W), as bytes or in [-1, 1], from an item: a tensor or a Pillow image."""
+def _picture(item: Any, name: str) -> tuple[Tensor, float]:
+    """Bytes (H, W, 3) of an item, a tensor (3, H, W) or a Pillow image, and the lowest of its floats."""
     picture = item[0] if isinstance(item, tuple | list) else item
     if isinstance(picture, Image.Image):
         picture = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
     shape = tuple(picture.shape) if isinstance(picture, Tensor) else type(picture).__name__
     if len(shape) != 3 or shape[0] != 3:  # noqa: PLR2004 (colours, height and width)
         raise GanlibError(f"'{name}' holds {shape}, and a picture is (3, H, W): change its transforms.")
-    if not picture.is_floating_point() and picture.dtype != torch.uint8:
+    if picture.dtype == torch.uint8:
+        return picture.permute(1, 2, 0), -1
+    if not picture.is_floating_point():
         raise GanlibError(f"'{name}' holds {picture.dtype}: give bytes (uint8) or floats in [-1, 1].")
-    if picture.is_floating_point() and not picture.abs().max() <= _MOST:  # true for a NaN, too
+    if not picture.abs().max() <= _MOST:  # true for a NaN, too
         raise GanlibError(
             f"'{name}' holds numbers outside [-1, 1]: normalise by transforms.Normalize(0.5, 0.5)."
         )
-    return picture
+    return to_bytes(picture[None])[0], picture.min().item()

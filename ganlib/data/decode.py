@@ -6,13 +6,21 @@ from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
-from ganlib.data.opening import RefusedError, memory_needed, open_picture, refusals
+from ganlib.data.opening import (
+    TRUNCATED,
+    RefusedError,
+    has_deep_colour,
+    is_by_ganlib,
+    memory_needed,
+    open_picture,
+    refusals,
+)
 from ganlib.sizes import AnySize, Size
 
 CROPS = ("centre", "pad", "stretch", "tiles")
@@ -22,21 +30,28 @@ _MOST_TILES_ALONG_THE_SHORT_SIDE = 4
 _RESIZABLE = {"RGB", "L", "CMYK"}
 _GREY = {"1", "L", "LA"}
 _BYTE, _WORD = 255, 65535
+_WHITES = (_BYTE, 1023, 4095, 16383, _WORD)  # of 8, 10, 12, 14 and 16 bits
 _ROUNDING = 2
-_PHOTOMETRIC = 262  # a tag of TIFF
+_BITS, _PHOTOMETRIC, _LARGEST_VALUE = 258, 262, 281  # tags of TIFF
+_MOVING, _MOST_FRAMES = {"AVIF", "GIF", "PNG", "WEBP"}, 50
+_END_OF_JPEG = b"\xff\xd9"
+_UNDECODED = np.uint8(127)  # or 128
+_DARK, _BRIGHT, _ONE_COLOUR = 40, 215, 4  # levels of 255
 
 
 class Picture(NamedTuple):
     """What one file gives: one image, or several where it was cut into tiles.
 
     `images` are (H, W, 3) uint8, `overview`, of the same shape, shows all of it; `width` and `height` are the
-    file's own, in pixels.
+    file's own, in pixels. `note` says what is odd about it, and `by_ganlib` whether ganlib wrote it.
     """
 
     images: list[NDArray[np.uint8]]
     overview: NDArray[np.uint8]
     width: int
     height: int
+    note: str
+    by_ganlib: bool
 
 
 def decode(
@@ -64,10 +79,14 @@ def decode(
         claim(memory_needed(picture, enough) + max(_memory_of_cut(one, size, crop) for one in turned))
         picture.draft("RGB", (enough, enough))  # a JPEG is decoded at a reduced scale
         decoded = picture.size
-        plain = _plain_and_upright(picture)
+        plain, is_short = _plain_and_upright(picture, file)
         if not (enlarge or _is_large_enough(turned[plain.size != decoded], size, crop)):
             raise RefusedError(f"smaller than {size} px", turned[0])
-        return _fitted(plain, turned[0], picture.info.get("icc_profile"), size, crop)
+        profile = picture.info.get("icc_profile")
+        images = [np.asarray(_srgb(square, profile)) for square in _cut(plain, size, crop)]
+        overview = images[0] if len(images) == 1 else np.asarray(plain.resize(_on_paper(size)).convert("RGB"))
+        notes = filter(None, (_tone(overview), "without its last bytes" if is_short else ""))
+        return Picture(images, overview, *turned[0], ", ".join(notes), is_by_ganlib(picture))
 
 
 def _is_large_enough(picture: tuple[int, int], size: Size, crop: str) -> bool:
@@ -86,33 +105,87 @@ def _times(picture: tuple[int, int], size: Size) -> tuple[float, float]:
     return picture[0] / size.width, picture[1] / size.height
 
 
-def _fitted(
-    plain: Image.Image, file_size: tuple[int, int], profile: bytes | None, size: Size, crop: str
-) -> Picture:
-    images = [np.asarray(_srgb(square, profile)) for square in _cut(plain, size, crop)]
-    overview = images[0] if len(images) == 1 else np.asarray(plain.resize(_on_paper(size)).convert("RGB"))
-    return Picture(images, overview, *file_size)
-
-
-def _plain_and_upright(picture: ImageFile.ImageFile) -> Image.Image:
-    painted = picture.tile[0][1] if isinstance(picture, GifImagePlugin.GifImageFile) else None
+def _plain_and_upright(picture: ImageFile.ImageFile, file: BinaryIO | Path) -> tuple[Image.Image, bool]:
+    """Decode an open picture; says, too, whether it is a JPEG that is kept though it is short."""
+    is_deep, is_short = has_deep_colour(picture), _end_where_short(picture)
+    if picture.format in _MOVING and getattr(picture, "is_animated", False):
+        _go_to_content(picture)
     picture.load()
-    if painted:
-        return _white_around(_plain(picture), painted)
+    if is_short and _lacks_much(picture):
+        raise RefusedError(TRUNCATED)
+    if is_deep:
+        _stretch_colours(picture, file)
     with suppress(Exception):  # broken EXIF says nothing about the picture
         ImageOps.exif_transpose(picture, in_place=True)
-    return _plain(picture)
+    return _plain(picture), bool(is_short)
 
 
-def _white_around(picture: Image.Image, painted: tuple[int, int, int, int]) -> Image.Image:
-    """Whiten what the first frame of a GIF leaves out, as a browser does."""
-    left, top, right, bottom = painted
+def _go_to_content(picture: ImageFile.ImageFile) -> None:
+    """Seek the first frame of an animation in which there is something to see, or else the first of all."""
+    size = picture.size
+    with suppress(EOFError):
+        for frame in range(_MOST_FRAMES):
+            picture.seek(frame)
+            if picture.size != size:
+                raise RefusedError("damaged: its frames differ in size")
+            if not _tone(np.asarray(_plain(picture).resize((64, 64), Image.Resampling.BOX))):
+                return
+    picture.seek(0)
+
+
+def _extrema(picture: Image.Image) -> list[tuple[int, int]]:
+    """The lowest and the highest value of each band of a plain picture."""
+    return [cast(tuple[int, int], band.getextrema()) for band in picture.split()]
+
+
+def _end_where_short(picture: ImageFile.ImageFile) -> list[bool]:
+    """Let a JPEG of one scan be decoded as far as it goes; the list is filled if its end is missing."""
+    is_short: list[bool] = []
+    file: Any = picture.fp
+
+    def read(count: int) -> bytes:
+        piece: bytes = file.read(count)
+        if piece or is_short:
+            return piece
+        is_short.append(True)
+        return _END_OF_JPEG
+
+    if picture.info.get("scans") == 1 and not picture.info.get("progressive"):
+        picture.load_read = read  # type: ignore[attr-defined]
+    return is_short
+
+
+def _lacks_much(picture: Image.Image) -> bool:
+    """Whether more than a hundredth of a short JPEG was not decoded: libjpeg leaves its end grey."""
     width, height = picture.size
-    above, below = (0, 0, width, top), (0, bottom, width, height)
-    for box in (above, below, (0, 0, left, height), (right, 0, width, height)):
-        if box[0] < box[2] and box[1] < box[3]:
-            picture.paste("white", box)
-    return picture
+    tenth = np.asarray(picture.crop((0, height - math.ceil(height / 10), width, height)))
+    grey = (tenth - _UNDECODED <= 1).reshape(tenth.shape[0], width, -1).all(2)
+    return bool(grey.mean() > 0.1)  # noqa: PLR2004 (a tenth of a tenth)
+
+
+def _stretch_colours(picture: ImageFile.ImageFile, file: BinaryIO | Path) -> None:
+    """Use all that colours of 10, 12 or 14 bits in 16 hold: the upper eight, decoded, are almost black."""
+    largest = 256 * max(high for _, high in _extrema(picture)) + 255
+    white = _white_of(picture, largest)
+    if not _BYTE < largest <= white < _WORD:
+        return
+    with open_picture(file) as lower:
+        lower.tile = [_of_lower_bytes(tile) for tile in lower.tile]
+        lower.load()
+        for (top, band), (_, rest) in zip(_bands(picture), _bands(lower), strict=True):
+            values = np.asarray(band) * np.float32(256) + np.asarray(rest)
+            picture.paste(Image.fromarray(_scaled(values, white)), (0, top))
+
+
+def _of_lower_bytes(tile: Any) -> Any:
+    """What has a decoder take the second byte of two for the first."""
+    mode, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
+    other = "RGB;16L" if mode == "RGB;16B" else "RGB;16B"
+    return tile._replace(args=(other, *rest) if rest else other)
+
+
+def _scaled(values: NDArray[np.float32], white: float) -> NDArray[np.uint8]:
+    return (values * (255 / white)).round().clip(0, 255).astype(np.uint8)
 
 
 def _cut(picture: Image.Image, size: Size, crop: str) -> Iterable[Image.Image]:
@@ -184,14 +257,14 @@ def _without_alpha(picture: Image.Image) -> str:
 
 
 def _eight_bits(picture: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Sixteen bits, or numbers, as grey: 0 to 65535, 0 to 255 or 0 to 1, whichever the largest value fits."""
-    white = _white_of(picture.mode, max(float(np.max(_numbers(band))) for _, band in _bands(picture)))
+    """Sixteen bits, or numbers, as grey: 0 to 1, or as many bits as the largest value shows."""
+    white = _white_of(picture, max(float(np.max(_numbers(band))) for _, band in _bands(picture)))
     # Where 0 is white in a TIFF, Pillow sees to that in eight bits, not in more.
     inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == 0
 
     def convert(band: Image.Image) -> Image.Image:
         values = white - _numbers(band) if inverted else _numbers(band)
-        return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
+        return Image.fromarray(_scaled(values, white))
 
     return convert
 
@@ -200,10 +273,16 @@ def _numbers(picture: Image.Image) -> NDArray[np.float32]:
     return np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
 
 
-def _white_of(mode: str, largest: float) -> float:
-    if mode == "F" and largest <= 1:
+def _white_of(picture: Image.Image, largest: float) -> float:
+    """The value that means white where `largest` is the largest there is, and a TIFF may say more."""
+    if picture.mode == "F" and largest <= 1:
         return 1
-    return _BYTE if largest <= _BYTE and not mode.startswith("I;16") else max(_WORD, largest)
+    if picture.mode.startswith("I;16") and largest <= _BYTE:
+        return _WORD
+    tags = getattr(picture, "tag_v2", {})
+    said = [2**bits - 1 for bits in tags.get(_BITS, ()) if 2**bits <= _WORD]
+    largest = max(largest, *said, *np.atleast_1d(tags.get(_LARGEST_VALUE, 0)))
+    return next((white for white in _WHITES if white >= largest), largest)
 
 
 def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -229,3 +308,13 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
     colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(len(steps), -1, 3)
     changed = np.asarray(transform.apply(Image.fromarray(colours)), dtype=np.int16)
     return bool(np.abs(changed - colours).max() <= _ROUNDING)
+
+
+def _tone(image: NDArray[np.uint8]) -> str:
+    """What there is to say of a picture (H, W, 3) in which there is hardly anything to see."""
+    mean, spread = image.mean(), 2 * image.std()
+    if mean + spread < _DARK:
+        return "nearly black"
+    if mean - spread > _BRIGHT:
+        return "nearly white"
+    return "of one colour" if image.std((0, 1)).max() < _ONE_COLOUR else ""

@@ -5,7 +5,6 @@ waves on, not from their median. Flat and symmetric drawings have many waves of 
 median would leave to chance.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +18,9 @@ _COSINES = np.cos(np.pi * _FREQUENCIES * (np.arange(_SIDE) + 0.5) / _SIDE).astyp
 _SPREAD = 0.1
 COLOURS = 16
 _MOST_BITS = 4
-_BANDS = (0, 13, 26, 39, 52)  # two hashes that differ in at most four bits are equal in one of five bands
-_BAND = np.uint64(2**13 - 1)
 _MOST_LEVELS = 12
 _MOST_LEVELS_ANYWHERE = 40
-_PAIRS_AT_ONCE = 4096
-_MOST_NEIGHBOURS = 1024  # keeps a folder of equal pictures from taking hours
+_MOST_COMPARED = 256  # keeps a folder of pictures of one shape from taking hours
 
 
 class Look(NamedTuple):
@@ -51,31 +47,14 @@ def near_duplicates(shapes: NDArray[np.uint64], colours: NDArray[np.uint8]) -> N
     Nearly the same: `shapes` (N,) differ in at most 4 of 64 bits, and `colours` (N, 16, 16, 3) by at most
     12 levels of 255 in the mean and 40 anywhere.
     """
-    count = len(shapes)
-    first = np.full(count, count, dtype=np.int64)
-    for later, earlier in _neighbours(shapes):
-        near = np.flatnonzero(np.bitwise_count(shapes[later] ^ shapes[earlier]) <= _MOST_BITS)
-        for some in np.array_split(near, len(near) // _PAIRS_AT_ONCE + 1):
-            alike = some[_alike(colours[later[some]], colours[earlier[some]])]
-            np.minimum.at(first, later[alike], earlier[alike])
-    return np.where(first < count, first, -1)
+    first = np.full(len(shapes), -1, dtype=np.int64)
+    for later in range(1, len(shapes)):
+        near = np.flatnonzero(np.bitwise_count(shapes[:later] ^ shapes[later]) <= _MOST_BITS)[:_MOST_COMPARED]
+        alike = near[_alike(colours[near], colours[later])]
+        first[later] = alike[0] if len(alike) else -1
+    return first
 
 
-def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    levels = np.maximum(one, other) - np.minimum(one, other)
+def _alike(some: NDArray[np.uint8], one: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    levels = np.maximum(some, one) - np.minimum(some, one)
     return (levels.mean((1, 2, 3)) <= _MOST_LEVELS) & (levels.max((1, 2, 3)) <= _MOST_LEVELS_ANYWHERE)
-
-
-def _neighbours(shapes: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs (later, earlier) of indices whose hashes are equal in a band."""
-    for shift in _BANDS:
-        band = (shapes >> np.uint64(shift)) & _BAND
-        order = np.argsort(band, kind="stable")
-        band = band[order]
-        place = np.arange(len(band))
-        for back in range(1, _MOST_NEIGHBOURS + 1):
-            place = place[place >= back]
-            place = place[band[place] == band[place - back]]
-            if not len(place):
-                break
-            yield order[place], order[place - back]

@@ -1,26 +1,23 @@
 """What became of every file: the account that lies beside the prepared pictures."""
 
-import json
 import posixpath
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import Meta
+import msgspec
 
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import write_atomically
-from ganlib.runtime.reading import decode_json, read_bytes
+from ganlib.runtime.reading import read_json
 
-_NO_TEXT = re.compile(rb"(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}")  # as names were written before
 _FEW = 8  # folders that a summary names
-_Natural = Annotated[int, Meta(ge=0, le=2**48)]
-_Pixels = Annotated[int, Meta(ge=1, le=2**32)]
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
+_Pixels = Annotated[int, msgspec.Meta(ge=1, le=2**32)]
 
 
 @dataclass(frozen=True)
@@ -43,12 +40,11 @@ class Settings:
         return self.size, self.crop, self.drop_duplicates, self.drop_near_duplicates
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct, omit_defaults=True):
     """One file: the `index` of its picture, or the `reason` why it has none.
 
     Tiles of one picture are `count` pictures from `index` on; `width` and `height` are the file's, in pixels;
-    `duplicate_of` and `near_duplicate_of` are the paths of earlier files.
+    `duplicate_of` and `near_duplicate_of` are the paths of earlier files; `note` says what is odd about it.
     """
 
     path: str
@@ -59,13 +55,7 @@ class Entry:
     height: _Pixels | None = None
     duplicate_of: str | None = None
     near_duplicate_of: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what is known, as plain values."""
-        facts = {name: value for name, value in asdict(self).items() if value is not None}
-        if self.count == 1:
-            del facts["count"]
-        return facts
+    note: str | None = None
 
 
 @dataclass
@@ -120,6 +110,10 @@ class Manifest:
         """Count the pictures that look nearly the same as an earlier one."""
         return sum(entry.near_duplicate_of is not None for entry in self.used())
 
+    def noted(self) -> Iterator[Entry]:
+        """Return the files that became pictures which are odd, such as nearly black ones."""
+        return (entry for entry in self.used() if entry.note)
+
     def summary(self) -> str:
         """Say what became of the files, a line for each thing there is to say."""
         lines = [f"{self.pictures()} pictures from {len(self.files)} files"]
@@ -129,19 +123,18 @@ class Manifest:
             few = ", ".join(f"{number} in '{name}'" for name, number in islice(folders.items(), _FEW))
             more = " ..." if len(folders) > _FEW else ""
             lines.append(f"{len(folders):6} folders, put together unless trained with --classes: {few}{more}")
-        if self.duplicates():
-            lines.append(f"{self.duplicates():6} kept, the same as another, pixel for pixel")
-        if self.near_duplicates():
-            lines.append(f"{self.near_duplicates():6} kept, nearly the same as another")
+        kept = {
+            "the same as another, pixel for pixel": self.duplicates(),
+            "nearly the same as another": self.near_duplicates(),
+        }
+        kept |= Counter(entry.note or "" for entry in self.noted())
+        lines += [f"{number:6} kept, {what}" for what, number in kept.items() if number]
         return "\n".join(lines)
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`, one file a line."""
-        names = (field.name for field in fields(self) if field.name != "files")
-        head = {**{name: getattr(self, name) for name in names}, "settings": asdict(self.settings)}
-        entries = ",\n".join("  " + json.dumps(entry.as_json()) for entry in self.files)
-        text = f'{json.dumps(head, indent=1)[:-2]},\n "files": [\n{entries}\n ]\n}}\n'
-        write_atomically(manifest_file(folder), lambda part: part.write_text(text, encoding="utf-8"))
+        text = msgspec.json.encode(self).replace(b'{"path":', b'\n{"path":') + b"\n"
+        write_atomically(manifest_file(folder), lambda part: part.write_bytes(text))
 
 
 def manifest_file(folder: Path) -> Path:
@@ -156,8 +149,7 @@ def read_manifest(folder: Path) -> Manifest:
         GanlibError: it is missing or damaged.
     """
     try:
-        text = read_bytes(manifest_file(folder))
-        manifest = decode_json(_NO_TEXT.sub(rb"\\ufffd", text), Manifest)
+        manifest = read_json(manifest_file(folder), Manifest)
         _check_places(manifest)
     except (GanlibError, ValueError) as error:
         raise GanlibError(f"The prepared set '{folder}' is damaged: remove it ({error}).") from error

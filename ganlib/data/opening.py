@@ -1,17 +1,20 @@
 """One function opens pictures: formats that are safe, in files that are sound, and what fits into memory."""
 
 import errno
+import logging
 import math
 import os
 import re
 import stat
 import struct
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from ganlib.runtime.memory import LIMIT, most_memory
 
@@ -19,16 +22,18 @@ MOST_PIXELS = 100_000_000
 _FORMATS = {"AVIF", "BMP", "DDS", "GIF", "HEIF", "JPEG", "JPEG2000", "PCX"}
 _FORMATS |= {"PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"}
 # Left out: EPS, which Pillow hands to Ghostscript; icons, which hold pictures of another size than they say.
-_BYTES_A_PIXEL = {"AVIF": 12, "DDS": 8, "JPEG2000": 24, "QOI": 8, "WEBP": 16}  # to decode it; others take 4
-_READ_WHOLE = {"AVIF", "WEBP"}
+_BYTES_A_PIXEL = {"AVIF": 12, "DDS": 8, "HEIF": 12, "JPEG2000": 24, "QOI": 8, "WEBP": 16}  # others take 4
+_READ_WHOLE = {"AVIF", "HEIF", "WEBP"}
 _MOST_SCANS, _MOST_SCANNED = 100, 2_000_000_000  # of a JPEG, and times its pixels
 _MOST_BESIDE, _MOST_CHUNKS = 32 * 2**20, 100_000  # bytes of a file that are no pixels; pieces of a PNG
 _MOST_PIXELS_A_BYTE = 10_000  # deflate packs at most 8,256 pixels of one bit into a byte
-_PACKS_EVEN_MORE = {"AVIF", "JPEG2000", "TIFF", "WEBP"}
+_PACKS_EVEN_MORE = {"AVIF", "HEIF", "JPEG2000", "TIFF", "WEBP"}
 _ASKED_FOR_NONSENSE = {errno.EINVAL, errno.EOVERFLOW}  # by what a damaged file says of itself
-_TRUNCATED = "truncated: the file ends too early"
+_TOO_MANY_PIXELS = "over 100 megapixels"
+TRUNCATED = "truncated: the file ends too early"
 _TOO_MUCH_BESIDE = "damaged: more text than a picture should hold"
 NO_FILE = "not a file but a link, a pipe or a device"
+NO_PICTURE = "not a picture"
 TOO_MUCH_MEMORY = f"needs more memory than allowed: raise {LIMIT}"
 _SAYS_TRUNCATED = re.compile(r"truncat|premature|unexpected end|end of file|not enough", re.IGNORECASE)
 _SAYS_TOO_MUCH_TEXT = re.compile(r"decompressed data too large|memory used in text", re.IGNORECASE)
@@ -38,20 +43,33 @@ _PICTURES = {  # how files of a kind begin: how they end when they are whole, if
     rb"GIF8": b";",
     rb"BM|II\*\0|MM\0\*|RIFF....WEBP|8BPS|qoif": b"",
 }
+_OTHER_PICTURES = {
+    rb"....ftyp(hei|hev|mif1|msf1)": "a HEIC picture, which opens with the package pillow-heif",
+    rb"....ftypavi": "an AVIF picture, which this Pillow cannot read",
+    rb"\xff\x0a|\0\0\0\x0cJXL ": "a JPEG XL picture, which Pillow cannot read",
+    rb"....ftypcrx|FUJIFILMCCD-RAW|II(U\0|RO|RS)": "the raw file of a camera: save it as JPEG or TIFF",
+}
 _OTHER_THINGS = {
-    rb"%!PS|\xc5\xd0\xd3\xc6": "not a picture but a drawing of lines (PostScript)",
-    rb"%PDF": "not a picture but a PDF document",
-    rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": (
-        "not a picture but a drawing of lines (SVG)"
-    ),
-    rb"(?i:(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b)": "not a picture but a web page",
-    rb"version https://git-lfs": "not a picture but a Git LFS pointer: run 'git lfs pull'",
-    rb"\0\0[\1\2]\0|icns": "not a picture but an icon: save it as PNG",
-    rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!": "not a picture but an archive: unpack it",
-    rb"....ftyp(hei|hev|mif1|msf1|avi)": "a picture that Pillow cannot read (HEIC or AVIF): save it as JPEG",
-    rb"....ftyp": "not a picture but a film",
+    rb"%!PS|\xc5\xd0\xd3\xc6": "a drawing of lines (PostScript)",
+    rb"%PDF": "a PDF document",
+    rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": "a drawing of lines (SVG)",
+    rb"(?i:(<!--.*?-->\s*)*<(!doctype html|html|head|body)\b)": "a web page",
+    rb"version https://git-lfs": "a Git LFS pointer: run 'git lfs pull'",
+    rb"\0\0[\1\2]\0|icns": "an icon: save it as PNG",
+    rb"PK\x03\x04": "a zip archive: unpack it",
+    rb"7z\xbc\xaf": "a 7z archive: unpack it",
+    rb"Rar!": "a RAR archive: unpack it",
+    rb"\x1f\x8b|BZh|\xfd7zXZ": "a packed file: unpack it",
+    rb"\x93NUMPY": "an array of NumPy: save what it holds as PNG files",
+    rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI |\0\0[\1][\xb3\xba]": "a film: save its frames",
 }
 _BITS, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 258, 277, 278, 322, 323  # tags of TIFF
+_SOFTWARE = 305  # a tag of EXIF
+GANLIB = "ganlib"  # the mark of a picture that ganlib wrote
+
+# What Pillow warns of, it says to programmers; people are told the reason.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class RefusedError(Exception):
@@ -73,16 +91,48 @@ def open_picture(file: BinaryIO | Path, enough: int = MOST_PIXELS) -> ImageFile.
             text, needs too much memory, or is no file.
     """
     _check_before_opening(file)
-    Image.init()
-    picture = cast(
-        ImageFile.ImageFile, Image.open(file, formats=[name for name in _FORMATS if name in Image.ID])
-    )
+    picture = _identified(file)
     try:
         _check(picture, enough)
     except BaseException:
         picture.close()
         raise
     return picture
+
+
+def _identified(file: BinaryIO | Path) -> ImageFile.ImageFile:
+    try:
+        return cast(ImageFile.ImageFile, Image.open(file, formats=_formats()))
+    except Image.DecompressionBombError:
+        if not isinstance(file, Path):
+            file.seek(0)
+        with suppress(SyntaxError):  # it is no JPEG, which could be decoded at a reduced scale
+            return JpegImagePlugin.JpegImageFile(file)
+        raise RefusedError(_TOO_MANY_PIXELS) from None
+
+
+@lru_cache
+def _formats() -> list[str]:
+    Image.init()
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    return [name for name in _FORMATS if name in Image.ID]
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a PNG, WebP or JPEG with the mark that ganlib made it."""
+    exif = Image.Exif()
+    exif[_SOFTWARE] = GANLIB
+    picture.save(path, exif=exif)
+
+
+def is_by_ganlib(picture: Image.Image) -> bool:
+    """Tell whether ganlib wrote a picture that has been decoded; a GIF says so in its comment."""
+    with suppress(Exception):  # its EXIF may be damaged
+        return picture.getexif().get(_SOFTWARE) == GANLIB or picture.info.get("comment") == GANLIB.encode()
+    return False
 
 
 @contextmanager
@@ -92,23 +142,30 @@ def refusals(file: BinaryIO | Path) -> Iterator[None]:
         yield
     except RefusedError:
         raise
-    except Image.DecompressionBombError as error:
-        raise RefusedError("over 100 megapixels") from error
     except Exception as error:  # a decoder that meets a damaged file may raise anything
         raise RefusedError(_reason_for(file, error)) from error
 
 
 def memory_needed(picture: ImageFile.ImageFile, enough: int = MOST_PIXELS) -> int:
     """Estimate the bytes that decoding an open picture takes, and turning it upright and plain."""
-    pixels = math.prod(picture.size)
-    times = min(picture.size) // enough if "scans" in picture.info else 1
-    reduced = pixels // max(scale for scale in (1, 2, 4, 8) if scale <= max(times, 1)) ** 2
-    needed = reduced * (_BYTES_A_PIXEL.get(picture.format or "", 4) + 4)
+    deep = 4 if has_deep_colour(picture) else 0
+    needed = _pixels(picture, enough) * (_BYTES_A_PIXEL.get(picture.format or "", 4) + 4 + deep)
     if picture.info.get("scans", 1) > 1:  # then all coefficients are kept, of 16 bits each
-        needed += 2 * pixels * len(picture.getbands())
+        needed += 2 * math.prod(picture.size) * len(picture.getbands())
     if picture.format in _READ_WHOLE:
         needed += _length(picture)
     return needed + (_memory_of_strip(picture) if picture.tile and picture.tile[0][0] == "libtiff" else 0)
+
+
+def has_deep_colour(picture: ImageFile.ImageFile) -> bool:
+    """Tell whether an open picture is in RGB with 16 bits, of which Pillow decodes the upper eight."""
+    return picture.mode == "RGB" and bool(picture.tile) and "RGB;16" in str(picture.tile[0][3])
+
+
+def _pixels(picture: ImageFile.ImageFile, enough: int) -> int:
+    """How many pixels are decoded where `enough` a side will do."""
+    times = min(picture.size) // enough if "scans" in picture.info else 1
+    return math.prod(picture.size) // max(scale for scale in (1, 2, 4, 8) if scale <= max(times, 1)) ** 2
 
 
 def _memory_of_strip(picture: ImageFile.ImageFile) -> int:
@@ -125,12 +182,14 @@ def _check_before_opening(file: BinaryIO | Path) -> None:
         mode = file.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise RefusedError(NO_FILE)
-        with file.open("rb") as opened:
-            return _check_before_opening(opened)
-    if file.read(8) == b"\x89PNG\r\n\x1a\n":
-        _check_chunks(file)
-    file.seek(0)
-    return None
+    with _opened(file) as opened:
+        if opened.read(8) == b"\x89PNG\r\n\x1a\n":
+            _check_chunks(opened)
+        opened.seek(0)
+
+
+def _opened(file: BinaryIO | Path) -> AbstractContextManager[BinaryIO]:
+    return file.open("rb") if isinstance(file, Path) else nullcontext(file)
 
 
 def _check_chunks(png: BinaryIO) -> None:
@@ -149,14 +208,14 @@ def _check_chunks(png: BinaryIO) -> None:
 
 def _check(picture: ImageFile.ImageFile, enough: int) -> None:
     pixels = math.prod(picture.size)
-    if pixels > MOST_PIXELS:
-        raise RefusedError("over 100 megapixels", picture.size)
     if picture.format in {"JPEG", "MPO"}:
-        scans = picture.info["scans"] = _count_scans(picture)
-        if scans > _MOST_SCANS or scans * pixels > _MOST_SCANNED:
-            raise RefusedError("damaged: more scans than a JPEG should have", picture.size)
-    if _lacks_data(picture):
-        raise RefusedError(_TRUNCATED)
+        picture.info["scans"] = _count_scans(picture)
+    if _pixels(picture, enough) > MOST_PIXELS or pixels > _MOST_SCANNED:
+        raise RefusedError(_TOO_MANY_PIXELS, picture.size)
+    if picture.info.get("scans", 0) > min(_MOST_SCANS, _MOST_SCANNED / pixels):
+        raise RefusedError("damaged: more scans than a JPEG should have", picture.size)
+    if picture.format not in _PACKS_EVEN_MORE and pixels > _MOST_PIXELS_A_BYTE * _length(picture):
+        raise RefusedError(TRUNCATED)
     if memory_needed(picture, enough) > most_memory():
         raise RefusedError(TOO_MUCH_MEMORY, picture.size)
 
@@ -183,13 +242,6 @@ def _length(picture: ImageFile.ImageFile) -> int:
     return length
 
 
-def _lacks_data(picture: ImageFile.ImageFile) -> bool:
-    """Whether the file is far too short for its size in pixels, for which no memory need be taken then."""
-    if picture.fp is None or picture.format in _PACKS_EVEN_MORE:
-        return False
-    return math.prod(picture.size) > _MOST_PIXELS_A_BYTE * _length(picture)
-
-
 def _reason_for(file: BinaryIO | Path, error: Exception) -> str:
     """Why opening `file` with Pillow ended in `error`; the same on every machine."""
     if isinstance(error, MemoryError):
@@ -201,21 +253,22 @@ def _reason_for(file: BinaryIO | Path, error: Exception) -> str:
         return "an empty file"
     if _SAYS_TOO_MUCH_TEXT.search(str(error)):
         return _TOO_MUCH_BESIDE
-    end = next((end for begin, end in _PICTURES.items() if re.match(begin, head, re.DOTALL)), None)
+    end = _first_match(_PICTURES, head)
     if end is None and isinstance(error, UnidentifiedImageError):
-        begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        things = (thing for looks, thing in _OTHER_THINGS.items() if re.match(looks, begin, re.DOTALL))
-        return next(things, "not a picture")
+        thing = _first_match(_OTHER_THINGS, head.removeprefix(b"\xef\xbb\xbf").lstrip())
+        return _first_match(_OTHER_PICTURES, head) or (f"{NO_PICTURE} but {thing}" if thing else NO_PICTURE)
     if isinstance(error, EOFError) or _SAYS_TRUNCATED.search(str(error)) or not tail.endswith(end or b""):
-        return _TRUNCATED
-    return "damaged: it cannot be read"
+        return TRUNCATED
+    return "damaged, or of a kind that Pillow cannot read"
+
+
+def _first_match(looks: dict[bytes, Any], head: bytes) -> Any:
+    return next((found for look, found in looks.items() if re.match(look, head, re.DOTALL)), None)
 
 
 def _head_and_tail(file: BinaryIO | Path) -> tuple[bytes, bytes]:
-    if isinstance(file, Path):
-        with file.open("rb") as opened:
-            return _head_and_tail(opened)
-    file.seek(max(0, file.seek(0, os.SEEK_END) - 16))
-    tail = file.read()
-    file.seek(0)
-    return file.read(1024), tail
+    with _opened(file) as opened:
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - 16))
+        tail = opened.read()
+        opened.seek(0)
+        return opened.read(1024), tail

@@ -4,15 +4,13 @@ import hashlib
 import math
 import os
 import re
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -22,7 +20,7 @@ from ganlib.data.decode import CROPS, decode
 from ganlib.data.duplicates import COLOURS, Look, look_at, near_duplicates
 from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.opening import TOO_MUCH_MEMORY, RefusedError
-from ganlib.data.readers import FolderPictures, Found, Pictures
+from ganlib.data.readers import BY_GANLIB, FolderPictures, Found, Pictures
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import disk_errors_explained, locked, make_folder, prepared_folder
 from ganlib.runtime.memory import Memory, most_memory, most_waiting
@@ -89,13 +87,11 @@ def open_images(out: Path) -> NDArray[np.uint8]:
     """
     path = images_file(out)
     try:
-        if not (path.is_file() and _begin_of(path) == npy.magic(1, 0)):
-            raise ValueError("it is no array of pictures")
-        images = npy.open_memmap(path, mode="r")
-        if images.dtype != np.uint8 or images.shape[3:] != (3,):
-            raise ValueError(f"it holds {images.dtype} of shape {images.shape}")
-        if images.offset + images.nbytes != path.stat().st_size or not images.flags.c_contiguous:
-            raise ValueError("its length is another than it says")
+        if not path.is_file():
+            raise ValueError("it is no file")
+        images = np.load(path, mmap_mode="r")
+        if not isinstance(images, np.memmap) or images.dtype != np.uint8 or images.shape[3:] != (3,):
+            raise ValueError("it holds no pictures")
     except Exception as error:  # numpy reads the head as Python
         raise GanlibError(
             f"The prepared set '{out}' is damaged: remove it ({path.name}: {error})."
@@ -117,8 +113,8 @@ def read_prepared(out: Path) -> tuple[NDArray[np.uint8], Manifest]:
 def default_place(name: str, place: str, settings: Settings) -> Path:
     """Return where a source's prepared pictures are kept: never beside the pictures."""
     short = re.sub(r"[^\w.-]+", "-", name)[:40]
-    key = _short_hash(f"{place}\0{settings.choices()}")
-    return prepared_folder() / f"{short}-{settings.size}-{key}"
+    key = hashlib.sha256(f"{place}\0{settings.choices()}".encode(errors="surrogateescape")).hexdigest()
+    return prepared_folder() / f"{short}-{settings.size}-{key[:12]}"
 
 
 def content_hash(digests: Iterable[bytes]) -> str:
@@ -146,10 +142,11 @@ class NpyWriter:
         """Keep only `rows` of the images, which rise, each moved to its new place."""
         length = int(np.prod(self._shape))
         for place, row in enumerate(rows):
-            self._file.seek(self._begin + row * length)
-            image = self._file.read(length)
-            self._file.seek(self._begin + place * length)
-            self._file.write(image)
+            if place < row:
+                self._file.seek(self._begin + row * length)
+                image = self._file.read(length)
+                self._file.seek(self._begin + place * length)
+                self._file.write(image)
         self._file.truncate(self._begin + len(rows) * length)
         self.count = len(rows)
 
@@ -176,11 +173,10 @@ class _Prepared(NamedTuple):
 
 
 class _Collector:
-    """Write images as they come; what to drop as nearly the same is known at the end."""
+    """Write images as they come; which of them are duplicates, and are to be dropped, is known at the end."""
 
-    def __init__(self, writer: NpyWriter, settings: Settings) -> None:
+    def __init__(self, writer: NpyWriter) -> None:
         self._writer = writer
-        self._settings = settings
         self.entries: list[Entry] = []
         self._used: list[tuple[Entry, bytes]] = []
         self._first: dict[bytes, Entry] = {}  # the first file with these images
@@ -193,52 +189,36 @@ class _Collector:
         self.entries.append(entry)
         if look is None:
             return
-        first = self._first.setdefault(digest, entry)
-        if first is entry:
-            self._shapes.append(look.shapes)
-            self._colours += look.colours.tobytes()
-        elif self._settings.drop_duplicates:
-            entry.reason = f"exact duplicate of '{first.path}'"
-            return
-        else:
-            entry.duplicate_of = first.path
-        entry.index = self._writer.count
+        self._used.append((entry, digest))
         for image in images:
             self._writer.append(image)
-        self._used.append((entry, digest))
+        if digest in self._first:
+            entry.duplicate_of = self._first[digest].path
+        else:
+            self._first[digest] = entry
+            self._shapes.append(look.shapes)
+            self._colours += look.colours.tobytes()
 
-    def finish(self) -> str:
-        """Mark or drop what looks nearly the same; returns the hash of all images that stay."""
+    def finish(self, settings: Settings) -> str:
+        """Mark or drop what is the same, or nearly; returns the hash of all images that stay."""
         distinct = list(self._first.values())
         colours = np.frombuffer(self._colours, np.uint8).reshape(-1, COLOURS, COLOURS, 3)
         first = near_duplicates(np.array(self._shapes, np.uint64), colours)
-        for later in np.flatnonzero(first >= 0):
-            distinct[later].near_duplicate_of = distinct[first[later]].path
-        if self._settings.drop_near_duplicates:
-            self._drop_near()
-        return content_hash(digest for entry, digest in self._used if entry.index is not None)
-
-    def _drop_near(self) -> None:
+        near = {distinct[at].path: distinct[first[at]].path for at in np.flatnonzero(first >= 0)}
         rows: list[int] = []
         end = 0
-        for entry, _ in self._used:
+        for entry, digest in self._used:
             begin, end = end, end + entry.count
-            if entry.near_duplicate_of is None:
-                entry.index = len(rows)
-                rows += range(begin, end)
+            same, nearly = entry.duplicate_of, near.get(self._first[digest].path)
+            if same and settings.drop_duplicates:
+                entry.reason, entry.duplicate_of = f"exact duplicate of '{same}'", None
+            elif nearly and settings.drop_near_duplicates:
+                entry.reason, entry.duplicate_of = f"near duplicate of '{nearly}'", None
             else:
-                entry.reason = f"near duplicate of '{entry.near_duplicate_of}'"
-                entry.index = entry.near_duplicate_of = None
+                entry.index, entry.near_duplicate_of = len(rows), None if same else nearly
+                rows += range(begin, end)
         self._writer.keep(rows)
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
-
-
-def _begin_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(8)
+        return content_hash(digest for entry, digest in self._used if entry.index is not None)
 
 
 def _is_current(out: Path, fingerprint: str) -> bool:
@@ -254,11 +234,11 @@ def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -
     try:
         with disk_errors_explained(out):
             with closing(NpyWriter(part, settings.size)) as writer:
-                collector = _Collector(writer, settings)
+                collector = _Collector(writer)
                 with closing(_prepare_all(pictures, settings)) as prepared:
                     for one in progress(prepared, "prepare", " files", len(pictures)):
                         collector.add(one)
-                result = collector.finish()
+                result = collector.finish(settings)
             manifest_file(out).unlink(missing_ok=True)  # a set without its manifest is never taken for whole
             part.replace(images_file(out))
         Manifest(settings, pictures.place, fingerprint, result, collector.entries).write(out)
@@ -278,24 +258,19 @@ def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[_Prepared,
         return prepared
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # Pillow warns of what the manifest will say
-            for turn, found in enumerate(pictures):
-                while waiting and sum(size for _, size in waiting) + found.size > most_waiting():
-                    yield next_one()
-                if pictures.one_by_one and found.open and not found.problem:
-                    found = found._replace(open=partial(_same, found.open()))
-                waiting.append((pool.submit(_prepare_in_turn, found, settings, memory, turn), found.size))
-                if len(waiting) > cores * _FILES_AHEAD_FOR_EACH_CORE:
-                    yield next_one()
-            while waiting:
+        for turn, found in enumerate(pictures):
+            while waiting and sum(size for _, size in waiting) + found.size > most_waiting():
                 yield next_one()
+            if found.path.startswith(pictures.by_ganlib):
+                found = found._replace(problem=BY_GANLIB)
+            waiting.append((pool.submit(_prepare_in_turn, found, settings, memory, turn), found.size))
+            if len(waiting) > cores * _FILES_AHEAD_FOR_EACH_CORE:
+                yield next_one()
+        while waiting:
+            yield next_one()
     finally:
         memory.give_back(math.inf)  # nobody is to wait for what will not be taken
         pool.shutdown(cancel_futures=True)
-
-
-def _same(file: BinaryIO | Path) -> BinaryIO | Path:
-    return file
 
 
 def _prepare_in_turn(found: Found, settings: Settings, memory: Memory, turn: int) -> tuple[_Prepared, int]:
@@ -331,7 +306,11 @@ def _prepare_one(found: Found, settings: Settings, claim: Callable[[int], None])
     except OSError as error:
         entry.reason = f"cannot be read: {error.strerror or error}"
         return _Prepared(entry)
-    entry.count, entry.width, entry.height = len(picture.images), picture.width, picture.height
+    entry.width, entry.height = picture.width, picture.height
+    if picture.by_ganlib:
+        entry.reason = BY_GANLIB
+        return _Prepared(entry)
+    entry.count, entry.note = len(picture.images), picture.note or None
     digest = b"".join(hashlib.sha256(image.data).digest() for image in picture.images)
     return _Prepared(entry, picture.images, digest, look_at(picture.overview))
 

@@ -6,7 +6,7 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self, cast
 
-from ganlib.data.opening import NO_FILE
+from ganlib.data.opening import NO_FILE, NO_PICTURE, RefusedError, open_picture, refusals
 from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.memory import LIMIT, most_memory, most_waiting
 
@@ -22,6 +22,14 @@ _LARGEST_HEADER = 2**20  # bytes
 _HEADERS = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 _HEADERS |= {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
 _TOO_LARGE = f"too large: raise {LIMIT}"
+BY_GANLIB = "written by ganlib"
+_FOLDERS_BY_GANLIB = (  # files that lie in them together
+    {"recipe.json", "log.jsonl"},
+    {"recipe.json", "checkpoint.pt"},
+    {"recipe.json", "generator.safetensors"},
+    {"manifest.json", "images.npy"},
+    {"config.json", "model.safetensors"},
+)
 
 
 class Found(NamedTuple):
@@ -41,21 +49,15 @@ class Found(NamedTuple):
 class Pictures:
     """Files that may be pictures: a folder, an archive, a data set from a hub.
 
-    `name` is what messages call the source, `place` tells it from every other source on this machine. Where
-    they come `one_by_one`, each is to be opened before the next is asked for.
+    `name` is what messages call the source, `place` tells it from every other source on this machine.
     """
-
-    one_by_one = False
 
     def __init__(self, name: str, place: str) -> None:
         """Keep both; a subclass says what its `files` are."""
         self.name = _text(without_secrets(name))
         self.place = _text(without_secrets(place))
 
-    @cached_property
-    def files(self) -> list[Found]:
-        """Every file, in an order that depends on nothing but the files."""
-        raise NotImplementedError
+    files: list[Found]  # all of them, in an order that depends on nothing but them
 
     def __iter__(self) -> Iterator[Found]:
         """Yield every file."""
@@ -65,9 +67,24 @@ class Pictures:
         """Count the files."""
         return len(self.files)
 
+    @cached_property
+    def by_ganlib(self) -> tuple[str, ...]:
+        """What the paths of files begin with that lie in run folders, prepared sets, and models to share."""
+        names = defaultdict(set)
+        for found in self.files:
+            folder, slash, name = found.path.rpartition("/")
+            names[folder + slash].add(name)
+        kinds = _FOLDERS_BY_GANLIB
+        return tuple(at for at, inside in names.items() if at and any(kind <= inside for kind in kinds))
+
     def fingerprint(self) -> str:
         """Compute a hash that changes when a file is added, removed or changed."""
-        lines = (f"{found.path}\0{found.stamp or found.problem}\n" for found in self.files)
+        lines = [
+            f"{found.path}\0{found.stamp or found.problem}\n"
+            for found in self.files
+            if not found.path.startswith(self.by_ganlib)
+        ]
+        lines += self.by_ganlib
         return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
@@ -85,7 +102,7 @@ class FolderPictures(Pictures):
         self._folder = folder
 
     @cached_property
-    def files(self) -> list[Found]:
+    def files(self) -> list[Found]:  # type: ignore[override]
         """Every file by its path."""
         met = (found._replace(path=_text(found.path)) for found in self._walk())
         return sorted((found for found in met if not _is_of_macos(found.path)), key=lambda found: found.path)
@@ -98,10 +115,12 @@ class FolderPictures(Pictures):
             prefix = (folders or links).popleft()
             path = prefix.rstrip("/") or "."
             try:
-                identity, entries = _listed(self._folder / prefix)
+                facts = (self._folder / prefix).stat()
+                entries = sorted(os.scandir(self._folder / prefix), key=lambda entry: entry.name)
             except OSError as error:
                 yield Found(path, problem=f"cannot be opened: {error.strerror}")
                 continue
+            identity = facts.st_dev, facts.st_ino
             if identity in entered:
                 yield Found(path, problem="a folder that was already looked through")
                 continue
@@ -117,12 +136,34 @@ def open_archive(path: Path) -> Pictures:
     """Open the zip or tar archive at `path`.
 
     Raises:
-        GanlibError: it is damaged, or neither zip nor tar.
+        GanlibError: it is damaged, or neither zip nor tar; the text says what it is.
     """
     if not path.is_file():
         raise GanlibError(f"'{path}' is {NO_FILE}: name a folder of pictures, or a zip or tar archive.")
     with _damage_explained(path):
-        return ZipPictures(path) if zipfile.is_zipfile(path) else TarPictures(path)
+        if zipfile.is_zipfile(path):
+            return ZipPictures(path)
+        try:
+            tarfile.open(path, tarinfo=_Member).close()
+        except tarfile.ReadError:
+            raise GanlibError(_no_archive(path)) from None
+        return TarPictures(path)
+
+
+def _no_archive(path: Path) -> str:
+    """Say what a file is that is neither zip nor tar."""
+    thing = "one picture: name the folder that it lies in"
+    try:
+        with refusals(path), open_picture(path):
+            pass
+    except RefusedError as refused:
+        if str(refused).startswith((NO_PICTURE, "an empty file")):
+            thing = str(refused).removeprefix(NO_PICTURE).removeprefix(" but ")
+    if thing.startswith("a zip archive"):
+        return f"The archive '{path}' is damaged: fetch it again."
+    thing = thing or "neither a folder nor a zip or tar archive"
+    remedy = "" if ":" in thing else ": fetch it again, or name the folder that holds the pictures"
+    return f"'{path}' is {thing}{remedy}."
 
 
 @contextmanager
@@ -132,13 +173,8 @@ def _damage_explained(path: Path) -> Iterator[None]:
         yield
     except GanlibError:
         raise
-    except tarfile.ReadError as error:
-        raise GanlibError(
-            f"'{path}' is neither a folder nor a whole zip or tar archive ({error}): fetch it again, or name "
-            "the folder that holds the pictures."
-        ) from error
     except Exception as error:
-        raise GanlibError(f"The archive '{path}' is damaged ({error}): fetch it again.") from error
+        raise GanlibError(f"The archive '{path}' is damaged: fetch it again.") from error
 
 
 class ZipPictures(Pictures):
@@ -167,8 +203,6 @@ class ZipPictures(Pictures):
 class TarPictures(Pictures):
     """The files of a tar archive, packed or not, in the order in which they lie."""
 
-    one_by_one = True
-
     def __init__(self, path: Path) -> None:
         """Read the archive once to its end, to know its files and that they are whole."""
         super().__init__(path.name.split(".")[0] or "pictures", str(path.resolve()))
@@ -177,65 +211,45 @@ class TarPictures(Pictures):
         self.files = [found._replace(open=None, stamp=stamp) for found in self]
 
     def __iter__(self) -> Iterator[Found]:
-        """Yield the files in order, to be opened as they come: a packed archive has no other order."""
+        """Read the files in order: a packed archive has no other."""
         with _damage_explained(self._path), tarfile.open(self._path, tarinfo=_Member) as archive:
             for member in archive:
+                if member.size < 0:
+                    raise ValueError("a size that leads back, again and again")
+                if member.issparse():
+                    raise _holes()
                 if not (member.isdir() or _is_of_macos(member.name)):
-                    read = partial(self._read, archive, member)
-                    yield Found(_text(member.name), read, _problem_in_tar(member), size=member.size)
+                    problem = _problem_in_tar(member)
+                    file = None if problem else archive.extractfile(member)
+                    read = partial(BytesIO, file.read() if file else b"")
+                    yield Found(_text(member.name), read, problem, size=member.size)
                 cast(Any, archive).members = []  # which would grow with every file
             while archive.fileobj and archive.fileobj.read(2**20):
                 pass  # a sum at the end says whether all of it arrived
 
-    def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> BytesIO:
-        with _damage_explained(self._path):
-            file = archive.extractfile(member)
-            return BytesIO(file.read() if file else b"")
-
 
 class _Member(tarfile.TarInfo):
-    """What a tar archive says of a file, unless it says too much; one with holes is told by `issparse`."""
+    """What a tar archive says of a file, unless that is damaged, or takes more memory than a name should."""
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-        """Read the next header; a damaged one, which tarfile takes for the end, raises `ReadError`."""
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a header; a damaged one, which tarfile takes for the end, raises `ReadError`."""
         try:
-            return super().fromtarfile(archive)
+            member = super().frombuf(buf, encoding, errors)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
             raise tarfile.ReadError(str(error)) from error
-
-    def _block(self, count: int) -> int:
-        if count < 0:  # which leads back, again and again
-            raise tarfile.ReadError("a size is below zero")
-        rounded: int = super()._block(count)  # type: ignore[misc]
-        return rounded
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in _HEADERS and self.size > _LARGEST_HEADER:
-            raise tarfile.ReadError("the name of a file is too long")
-        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        if member.type in _HEADERS and not 0 <= member.size <= _LARGEST_HEADER:
+            raise ValueError("a name that is too long")
+        if member.type == tarfile.GNUTYPE_SPARSE:
+            raise _holes()
         return member
 
-    def _proc_sparse(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        """Skip the list of holes, which may be endless."""
-        member, file = cast(Any, self), cast(BinaryIO, archive.fileobj)
-        _, extended, size = member._sparse_structs
-        while extended:
-            extended = file.read(tarfile.BLOCKSIZE)[504]
-        member.sparse, member.offset_data = [], file.tell()
-        archive.offset = member.offset_data + member._block(member.size)
-        member.size = size
-        return self
-
-    def _proc_gnusparse_10(self, member: Any, *_: object) -> None:
-        member.sparse = []
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise _holes()
 
 
-def _listed(folder: Path) -> tuple[tuple[int, int], list["os.DirEntry[str]"]]:
-    """What tells the folder from every other, and what is in it."""
-    facts = folder.stat()
-    with os.scandir(folder) as listing:
-        return (facts.st_dev, facts.st_ino), sorted(listing, key=lambda entry: entry.name)
+def _holes() -> GanlibError:  # their list may be endless
+    return GanlibError("A tar archive of files with holes is not read: unpack it, and name the folder.")
 
 
 def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
@@ -277,8 +291,6 @@ def _problem_of(member: zipfile.ZipInfo) -> str:
 
 
 def _problem_in_tar(member: tarfile.TarInfo) -> str:
-    if member.issparse():
-        return "a file with holes, as no picture is"
     if not member.isfile():
         return NO_FILE
     return _TOO_LARGE if member.size > most_waiting() else ""

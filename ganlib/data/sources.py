@@ -66,6 +66,8 @@ def _local(place: Path) -> Pictures:
 
 def _from_kaggle(source: str, fetch: Callable[[str], Path]) -> Pictures:
     handle = download.parse_handle(source)
+    if handle is None and "://" in source:
+        raise GanlibError(f"'{source}' is a link: fetch it by '--via opendatasets', or yourself.")
     if handle is None:
         raise GanlibError(
             f"There is no art '{source}': name a folder of pictures, a zip or tar file, a data set on Kaggle "

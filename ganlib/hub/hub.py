@@ -10,6 +10,7 @@ from huggingface_hub import HfApi, PyTorchModelHubMixin, get_token
 from safetensors.torch import save_model
 from torch import nn
 
+from ganlib.data.opening import save_picture
 from ganlib.errors import GanlibError
 from ganlib.hub.card import Facts, card, facts_of
 from ganlib.latent.sampling import generate, sample_latent
@@ -70,7 +71,7 @@ def _fill(folder: Path, generator: nn.Module, facts: Facts, address: str, own_cl
     size = max(facts.recipe.shape)
     count = 36 if size <= _LARGEST_SIZE_OF_MANY else 9
     pictures = generate(generator, sample_latent(count, facts.recipe.latent_dim))
-    grid_image(pictures, scale=max(1, _LARGEST_SIZE_OF_MANY // size)).save(folder / _SAMPLES)
+    save_picture(grid_image(pictures, scale=max(1, _LARGEST_SIZE_OF_MANY // size)), folder / _SAMPLES)
     (folder / _CARD).write_text(card(facts, address, count, own_class), encoding="utf-8")
     if isinstance(generator, PyTorchModelHubMixin):
         generator.save_pretrained(folder)  # leaves the card that is there

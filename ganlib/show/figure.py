@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ganlib.data.opening import open_picture
+from ganlib.data.opening import open_picture, save_picture
 from ganlib.errors import GanlibError, plain, printable
 from ganlib.runtime.files import write_atomically
 
@@ -109,7 +109,7 @@ class Figure:
         """
         path = Path(path)
         check_picture_name(path)
-        write_atomically(path, lambda part: self.image().convert("RGB").save(part))
+        write_atomically(path, lambda part: save_picture(self.image().convert("RGB"), part))
         return path
 
 

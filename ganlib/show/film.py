@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganlib.data.opening import GANLIB
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate
 from ganlib.nets.base import Generator
@@ -46,7 +47,8 @@ def _write_gif(frames: Sequence[Frame], path: Path, seconds: float, hold: float)
     ends = np.linspace(0, 100 * seconds, len(frames) + 1).round()  # a GIF counts in hundredths of a second
     ends[-1] += round(100 * hold)
     durations = (10 * np.diff(ends)).tolist()  # milliseconds a frame
-    imageio.imwrite(path, frames, duration=durations if len(frames) > 1 else durations[0], loop=0)
+    duration = durations if len(frames) > 1 else durations[0]
+    imageio.imwrite(path, frames, duration=duration, loop=0, comment=GANLIB)
 
 
 def _write_mp4(frames: Sequence[Frame], path: Path, seconds: float, hold: float) -> None:

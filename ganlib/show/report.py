@@ -1,15 +1,11 @@
 """A page that shows what became of every file: contact sheet, sizes, and what was refused and why."""
 
-import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageOps
 
 from ganlib.data.manifest import Manifest
 from ganlib.data.opening import open_picture
@@ -51,6 +47,7 @@ def report(folder: Path, pictures: Pictures | None = None) -> Path:
         sheet=_contact_sheet(images),
         sizes=_size_histogram(manifest),
         refused=_refused_rows(manifest, pictures),
+        noted=_noted_rows(manifest, images),
         repeated=_repeated_rows(manifest, images),
     )
     path = folder / "report.html"
@@ -74,15 +71,13 @@ def _size_histogram(manifest: Manifest) -> Figure | None:
         return None
     size = Size.of(manifest.settings.size)
     target = min(size)
-    low, high = math.log2(min(*short, target)), math.log2(max(*short, target))
     canvas = new_canvas(8.2, 2.6, facecolor=_PAPER)
     axes = canvas.subplots()
-    axes.hist(np.log2(short), bins=np.linspace(low - 0.2, high + 0.2, 41), color=BLUE)
-    axes.axvline(math.log2(target), color=ORANGE, linestyle="--")
-    top = axes.get_xaxis_transform()
-    axes.text(math.log2(target), 1.02, f"prepared: {size} px", color=ORANGE, transform=top)
-    ticks = np.arange(math.floor(low), math.ceil(high) + 1)
-    axes.set_xticks(ticks, [f"{2**tick:.0f}" for tick in ticks])
+    axes.set_xscale("log", base=2)
+    axes.hist(short, bins=np.geomspace(min(*short, target) * 0.7, max(*short, target) * 1.45, 41), color=BLUE)
+    axes.axvline(target, color=ORANGE, linestyle="--")
+    axes.text(target, 1.02, f"prepared: {size} px", color=ORANGE, transform=axes.get_xaxis_transform())
+    axes.xaxis.set_major_formatter("{x:.0f}")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="short side in pixels", ylabel="files", facecolor=_PAPER)
     axes.spines[["top", "right"]].set_visible(False)
@@ -103,28 +98,23 @@ def _thumbnail(found: Found) -> Figure | None:
     if found.open is None or found.problem:
         return None
     try:
-        with _half_pictures(), open_picture(found.open(), THUMBNAIL) as picture:
+        with open_picture(found.open(), THUMBNAIL) as picture:
             picture.draft("RGB", (THUMBNAIL, THUMBNAIL))
             return _beside_words(ImageOps.contain(picture.convert("RGB"), (THUMBNAIL, THUMBNAIL)))
     except Exception:  # a damaged file may raise anything, and then there is nothing to see
         return None
 
 
-@contextmanager
-def _half_pictures() -> Iterator[None]:
-    """Let Pillow show the part of a truncated picture that is there, and warn of nothing."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
 def _beside_words(picture: Image.Image) -> Figure:
     """Encode a picture that needs no text of its own: the words beside it say what it is."""
     return Figure.from_image(picture, "", "WEBP", quality=85)
+
+
+def _noted_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:
+    return [
+        _Row(printable(entry.path), entry.note or "", _beside_words(contact_sheet([images[entry.index]], 1)))
+        for entry in islice(manifest.noted(), _MOST_ROWS)
+    ]
 
 
 def _repeated_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:

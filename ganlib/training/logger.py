@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
-from ganlib.data.dataset import ImageDataset
+from ganlib.data.dataset import ImageDataset, to_bytes
+from ganlib.data.opening import save_picture
 from ganlib.errors import GanlibError
 from ganlib.evaluation.quality import Reference
 from ganlib.evaluation.scores import Diversity, SlicedWasserstein
@@ -130,17 +132,15 @@ class RunLogger:
 
     def sample(self) -> Path:
         """Write the grid of samples, unless it is there; its diversity goes into the next row."""
-        from torchvision.utils import save_image
+        from torchvision.utils import make_grid
 
         path = self.run.sample_file(self.state.step)
         if not path.exists():
             pictures = generate(self.state.ema.generator, self._sample_latent)
             self._diversity = self._diversity_of(pictures)
-            columns = round(len(pictures) ** 0.5)
-            write_atomically(
-                path,
-                lambda part: save_image(pictures, part, nrow=columns, normalize=True, value_range=(-1, 1)),
-            )
+            tiles = make_grid(to_bytes(pictures).permute(0, 3, 1, 2), round(len(pictures) ** 0.5))
+            grid = Image.fromarray(tiles.permute(1, 2, 0).numpy())
+            write_atomically(path, lambda part: save_picture(grid, part))
         return path
 
     def last_look(self) -> Path:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,6 +8,9 @@ import pytest
 
 from ganlib.cli import main
 from ganlib.data import download
+from ganlib.data.manifest import read_manifest
+from ganlib.run import Run
+from ganlib.training.checkpoint import trained_on
 from tests.data.pictures import fill
 
 
@@ -144,3 +148,36 @@ def test_help_names_every_choice(capsys):
         "owner/name",
     ):
         assert word in shown
+
+
+def test_a_run_among_the_pictures_is_never_taken_for_pictures(folder, monkeypatch, capsys):
+    """`train … --data . --run runs/x`, as one types it in the folder of the pictures."""
+    monkeypatch.chdir(folder)
+    small, seen = ["--device", "cpu", "--set", "size=32", "width=2", "batch_size=8"], set()
+    for run, kimg in (("runs/x", "0.01"), ("runs/x", "0.02"), ("runs/y", "0.01"), ("here", "0.01")):
+        assert main(["train", "portraits64", "--data", ".", "--run", run, "--kimg", kimg, *small]) == 0
+        seen.add(trained_on(Run(folder / run))["fingerprint"])
+    assert len(seen) == 1
+    assert main(["sample", "runs/x", "--out", "samples.png"]) == 0
+    assert main(["sample", "runs/x", "--files", "--count", "3", "--out", "painted", "--format", "jpg"]) == 0
+    assert main(["animate", "runs/x", "--out", "film.gif"]) == 0
+    assert main(["share", "runs/x", "--out", "given"]) == 0
+    assert main(["prepare", ".", "--size", "32", "--out", "set", "--report"]) == 0
+    shutil.copytree("runs/x/samples", "kept")
+    assert main(["prepare", ".", "--size", "32", "--out", "other"]) == 0
+    manifest = read_manifest(folder / "other")
+    assert manifest.pictures() == 71
+    assert {path.split("/")[0] for path in (entry.path for entry in manifest.used())} == {
+        path.name for path in folder.glob("*.png") if path.name != "samples.png"
+    }
+    aside = {entry.path.split("/")[0] for entry in manifest.refused() if entry.reason == "written by ganlib"}
+    assert aside == {"runs", "here", "samples.png", "painted", "film.gif", "given", "set", "kept"}
+
+
+def test_a_run_in_the_very_folder_of_the_pictures_trains_on_none_of_its_own(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    small = ["--device", "cpu", "--set", "size=32", "width=2", "batch_size=8"]
+    for kimg in ("0.01", "0.02"):
+        assert main(["train", "portraits64", "--data", ".", "--run", ".", "--kimg", kimg, *small]) == 0
+    assert main(["prepare", ".", "--size", "32", "--out", "set"]) == 0
+    assert read_manifest(folder / "set").pictures() == 71

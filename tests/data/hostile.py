@@ -19,7 +19,7 @@ TOO_MANY_PIXELS = "over 100 megapixels"
 TOO_SMALL = f"smaller than {SIZE} px"
 TOO_LARGE = "too large: raise GANLIB_MEMORY_GIB"
 NO_PICTURE = "not a picture"
-DAMAGED = "damaged: it cannot be read"
+DAMAGED = "damaged, or of a kind that Pillow cannot read"
 NO_FILE = "not a file but a link, a pipe or a device"
 NO_RIGHT = "cannot be read: Permission denied"
 WELL_NAMED = (
@@ -150,13 +150,13 @@ def _no_pictures(folder: Path) -> dict[str, str]:
             "pointer.png": (pointer, "not a picture but a Git LFS pointer: run 'git lfs pull'"),
             "phone.heic": (
                 b"\0\0\0\x18ftypheic" + bytes(40),
-                "a picture that Pillow cannot read (HEIC or AVIF): save it as JPEG",
+                "a HEIC picture, which opens with the package pillow-heif",
             ),
-            "film.jpg": (b"\0\0\0\x18ftypisom" + bytes(40), "not a picture but a film"),
-            "packed.png": (b"PK\3\4" + bytes(60), "not a picture but an archive: unpack it"),
+            "film.jpg": (b"\0\0\0\x18ftypisom" + bytes(40), "not a picture but a film: save its frames"),
+            "packed.png": (b"PK\3\4" + bytes(60), "not a picture but a zip archive: unpack it"),
             "measured.h5": (b"\x89HDF\r\n\x1a\n" + bytes(60), NO_PICTURE),
             "weather.grib": (b"GRIB\0\0\0\1" + bytes(60), NO_PICTURE),
-            "film.mpg": (b"\0\0\1\xb3\x04\0\x30" + bytes(60), NO_PICTURE),
+            "film.mpg": (b"\0\0\1\xb3\x04\0\x30" + bytes(60), "not a picture but a film: save its frames"),
             "wrapped.iim": (iptc, NO_PICTURE),
             "old.wmf": (b"\xd7\xcd\xc6\x9a\0\0" + bytes(60), NO_PICTURE),
         },
@@ -278,7 +278,7 @@ def _sound_but_odd(folder: Path) -> dict[str, str]:
             "profile of another mode.tif": (saved(cmyk, "TIFF", icc_profile=lab), USED),
             "goes on after its end.jpg": (jpeg + b"<?php ?>" * 1000, USED),
             "goes on after its end.png": (png + bytes(5000), USED),
-            "without its last two bytes.jpg": (jpeg[:-2], TRUNCATED),
+            "without its last two bytes.jpg": (jpeg[:-2], USED),
             "without its last chunk.png": (png[:-12], USED),
             "wrong sum.png": (png[:-20] + bytes(4) + png[-16:], DAMAGED),
             "wrong sum in the head.png": (png[:29] + bytes(4) + png[33:], DAMAGED),

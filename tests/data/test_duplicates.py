@@ -103,4 +103,4 @@ def test_few_of_the_portraits_are_taken_for_another():
 
 def test_a_thousand_pictures_of_nothing_do_not_take_for_ever():
     white = [Image.new("RGB", (32, 32), "white")] * 3000
-    assert first_alike(white)[1:] == [max(0, index - 1024) for index in range(1, 3000)]
+    assert first_alike(white)[1:] == [0] * 2999

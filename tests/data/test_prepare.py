@@ -16,7 +16,7 @@ from ganlib.data import prepare as module
 from ganlib.data.dataset import ImageDataset
 from ganlib.data.manifest import Settings, read_manifest
 from ganlib.data.prepare import NpyWriter, default_place, prepare
-from ganlib.data.readers import Found
+from ganlib.data.readers import Found, Pictures
 from ganlib.errors import GanlibError
 from tests.data.pictures import fill, noise
 
@@ -142,12 +142,12 @@ def test_half_a_set_is_never_taken_for_whole(folder, damage):
     assert files_of(prepare(folder, FEW)) == whole
 
 
-class Interrupted:
+class Interrupted(Pictures):
     """A source in whose middle somebody presses Ctrl-C."""
 
-    name, place, one_by_one = "interrupted", "here", False
-
     def __init__(self, after):
+        super().__init__("interrupted", "here")
+        self.files = []
         self.after = after
         self.data = BytesIO()
         noise(0).save(self.data, "PNG")
@@ -380,3 +380,11 @@ def test_only_some_images_are_kept_in_their_order(tmp_path, rows):
     images = write(tmp_path / "a.npy", 20, rows)
     assert np.array_equal(np.load(tmp_path / "a.npy"), images[rows])
     assert (tmp_path / "a.npy").stat().st_size == 128 + 12 * len(rows)
+
+
+def test_a_double_of_what_is_dropped_is_dropped_too(folder):
+    noise(1, 240, 200).save(folder / "0005-near.jpg", quality=60)
+    (folder / "zcopy.png").write_bytes((folder / "001.png").read_bytes())
+    manifest = read_manifest(prepare(folder, Settings(32, drop_near_duplicates=True, at_least=1)))
+    dropped = {entry.path: entry.reason for entry in manifest.refused() if "dupl" in entry.reason}
+    assert dropped == dict.fromkeys(["001.png", "zcopy.png"], "near duplicate of '0005-near.jpg'")

@@ -1,5 +1,7 @@
+import gzip
 import io
 import os
+import re
 import sys
 import tarfile
 import zipfile
@@ -224,11 +226,87 @@ def test_half_an_archive_is_never_taken_for_a_whole_one(tmp_path, ending, share)
         prepared(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"some text", png(0)])
-def test_what_is_no_archive_is_a_sentence(tmp_path, content):
-    (tmp_path / "a.txt").write_bytes(content)
-    with pytest.raises(GanlibError, match="neither"):
-        open_archive(tmp_path / "a.txt")
+PAGE = b"<!DOCTYPE html><title>Please log in</title>"
+SOURCES = {
+    "empty.zip": (b"", "an empty file: fetch it again"),
+    "text.zip": (b"some text", "neither a folder nor a zip or tar archive: fetch it again"),
+    "page.zip": (PAGE, "a web page: fetch it again, or name the folder that holds the pictures"),
+    "page.tar.gz": (PAGE, "a web page"),
+    "art.rar": (b"Rar!\x1a\7\1\0" + bytes(900), "a RAR archive: unpack it"),
+    "art.7z": (b"7z\xbc\xaf\x27\x1c" + bytes(900), "a 7z archive: unpack it"),
+    "art.npy": (b"\x93NUMPY\1\0" + bytes(900), "an array of NumPy: save what it holds as PNG files"),
+    "film.mp4": (b"\0\0\0\x18ftypisom" + bytes(900), "a film: save its frames"),
+    "film.mkv": (b"\x1aE\xdf\xa3" + bytes(900), "a film"),
+    "film.avi": (b"RIFF\0\0\0\0AVI LIST" + bytes(900), "a film"),
+    "one.png": (png(0), "one picture: name the folder that it lies in"),
+    "cut.png": (png(0)[:300], "one picture"),
+    "one.heic": (b"\0\0\0\x18ftypheic" + bytes(900), "one picture"),
+    "pointer.zip": (
+        b"version https://git-lfs.github.com/spec/v1\noid",
+        "a Git LFS pointer: run 'git lfs pull'",
+    ),
+    "page.gz": (gzip.compress(PAGE), "a packed file: unpack it"),
+    "paper.pdf": (b"%PDF-1.7\n" + bytes(900), "a PDF document"),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_no_archive_is_named_for_what_it_is(tmp_path, name):
+    content, named = SOURCES[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(GanlibError) as told:
+        open_archive(tmp_path / name)
+    text = str(told.value)
+    assert text.startswith(f"'{tmp_path / name}' is {named}")
+    assert "\n" not in text
+    assert not re.search(r"damaged|header|ReadError|successfully|gzip|method", text)
+
+
+def test_half_a_zip_is_damaged_and_says_so(tmp_path):
+    path = zipped(tmp_path / "a.zip", FILES)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(GanlibError, match=r"^The archive '.*a\.zip' is damaged: fetch it again\.$"):
+        open_archive(path)
+
+
+RUN = {"recipe.json": b"{}", "samples/000100.png": png(50), "quality.png": png(51)}
+BY_GANLIB = {
+    "run, begun": RUN | {"log.jsonl": b""},
+    "run, its log lost": RUN | {"checkpoint.pt": b""},
+    "run, its checkpoint lost": RUN | {"generator.safetensors": b""},
+    "set": {"manifest.json": b"{}", "images.npy": b"", "of.png": png(52)},
+    "share": {"config.json": b"{}", "model.safetensors": b"", "samples.png": png(53)},
+}
+NOT_BY_GANLIB = {"a/recipe.json": b"{}", "a/0.png": png(60), "b/manifest.json": b"{}", "c/config.json": b"{}"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar", "tar.gz"])
+def test_what_ganlib_wrote_is_set_aside_wherever_it_lies(tmp_path, kind):
+    written = {f"deep/{at}/{name}": data for at, files in BY_GANLIB.items() for name, data in files.items()}
+    files = [*FILES, *NOT_BY_GANLIB.items(), *written.items()]
+    if kind == "folder":
+        for name, data in files:
+            (tmp_path / "art" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "art" / name).write_bytes(data)
+        out = prepare(tmp_path / "art", FEW)
+    else:
+        path = tmp_path / f"art.{kind}"
+        zipped(path, files) if kind == "zip" else tarred(path, files, f"w:{kind.partition('.')[2]}")
+        out = prepare(open_archive(path), FEW)
+    manifest = read_manifest(out)
+    assert {entry.path for entry in manifest.used()} == {*NAMES, "a/0.png"}
+    assert {e.path for e in manifest.refused() if e.reason == "written by ganlib"} == set(written)
+    assert f"{len(written):6} refused: written by ganlib" in manifest.summary().splitlines()
+
+
+def test_more_of_a_run_changes_no_fingerprint_but_the_first_of_it_does(folder):
+    before = FolderPictures(folder).fingerprint()
+    for name, data in BY_GANLIB["run, begun"].items():
+        (folder / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "run" / name).write_bytes(data)
+    first = FolderPictures(folder).fingerprint()
+    (folder / "run" / "samples" / "000200.png").write_bytes(png(7))
+    assert first == FolderPictures(folder).fingerprint() != before
 
 
 def test_what_macos_puts_beside_a_file_is_no_file(tmp_path):

@@ -88,5 +88,11 @@ def test_a_way_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
 
 def test_a_picture_alone_is_no_source(tmp_path):
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(GanlibError, match="neither a folder nor a whole zip or tar archive"):
+    with pytest.raises(GanlibError, match="is one picture: name the folder"):
         find_pictures(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("link", ["https://example.org/art.zip", "https://drive.google.com/file/d/x/view"])
+def test_a_link_names_the_way_to_fetch_it(link):
+    with pytest.raises(GanlibError, match=r"is a link: fetch it by '--via opendatasets', or yourself"):
+        find_pictures(link)

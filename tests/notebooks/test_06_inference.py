@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import ganlib
+from ganlib.evaluation.scores import Diversity
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_of
 
@@ -234,3 +235,21 @@ def test_a_hint_names_the_mistake(lesson, check, function, hint):
 )
 def test_another_right_answer_is_right_too(lesson, check, function):
     assert lesson[check](function).startswith("Right")
+
+
+def test_the_first_layer_has_moved_least_and_outlines_are_there_at_once(lesson, tmp_path, monkeypatch):
+    monkeypatch.delenv("GANLIB_TINY")
+    moved, apart_from = {}, {}
+    for start in (None, "portraits"):
+        settings = {"start_from": start, "device": "cpu", "callbacks": []}
+        trainer = ganlib.Trainer("modern64-cpu", lesson["blueprints"], tmp_path / str(start), **settings)
+        before = copy.deepcopy(trainer.state.discriminator.state_dict())
+        trainer.fit(kimg=0.4)
+        after = trainer.state.discriminator.state_dict()
+        kernels = [name for name in before if before[name].ndim == 4]
+        moved[start] = [(after[n] - before[n]).norm().item() / before[n].norm().item() for n in kernels]
+        painted = ganlib.generate(trainer.state.ema.generator, lesson["z"][:32])
+        apart_from[start] = Diversity(lesson["blueprints"].tensor())(painted)
+    first, *deeper, _ = moved["portraits"]
+    assert 1.3 * first < min(deeper)
+    assert apart_from["portraits"] > 2 * apart_from[None]

@@ -43,11 +43,15 @@ def new_canvas(width: float, height: float, **options: Any) -> Any:
     return Canvas(figsize=(width, height), **{"layout": "constrained", "facecolor": "white"} | options)
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill in one of the HTML templates in this folder."""
-    from jinja2 import Environment, PackageLoader
+def render(
+    template: str, package: str = "ganlib.show", filters: dict[str, Any] | None = None, **values: Any
+) -> str:
+    """Fill in one of the templates in the folder of a package; in HTML, values are escaped."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
 
-    pages = Environment(loader=PackageLoader("ganlib.show", "."), autoescape=True, trim_blocks=True)
+    loader, escape = PackageLoader(package, "."), select_autoescape()
+    pages = Environment(loader=loader, autoescape=escape, trim_blocks=True)
+    pages.filters |= filters or {}
     return pages.get_template(template).render(values)
 
 

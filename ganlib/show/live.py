@@ -17,7 +17,6 @@ from ganlib.show.grids import open_sample
 from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
 
-_MOST_POINTS = 500
 _STEPS_TO_MEASURE = 5
 _REST = 50  # the curves are drawn in at most one fiftieth of the time
 
@@ -110,8 +109,8 @@ def _facts(trainer: Training, ending: str) -> list[str]:
         f"{trainer.clock.spent():.0%}",
         f"{trainer.state.kimg:.1f} kimg",
         f"{trainer.speed():.0f} pictures/s",
+        f"loss of D {d_loss:.2f}, of G {g_loss:.2f}",
     ]
-    facts.append(f"loss of D {d_loss:.2f}, of G {g_loss:.2f}")
     seconds = trainer.clock.seconds_left()
     if not ending and math.isfinite(seconds):
         facts.append(f"{tqdm.format_interval(seconds)} left")
@@ -133,17 +132,11 @@ def _curves(run: Run) -> Figure | None:
         return None
     canvas = new_canvas(5.2, 4.4)
     losses, verdicts = canvas.subplots(2, 1, sharex=True)
-    draw_log(losses, verdicts, time_axis(run), _thinned(rows))
+    draw_log(losses, verdicts, time_axis(run), rows)
     losses.set(title="", xlabel="")
     verdicts.set(title="")
     for axes, title in ((losses, "Loss"), (verdicts, "Probability of being real")):
         axes.set_title(title, loc="left", fontsize=10)
         axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.02, 0.97), fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
-    return Figure.from_canvas(canvas, describe(rows), dpi=140)
-
-
-def _thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep as many as a curve needs to look the same, the newest among them."""
-    every = math.ceil(len(rows) / _MOST_POINTS) or 1
-    return rows[::-every][::-1]
+    return Figure.from_canvas(canvas, f"Two line plots over {describe(rows)}.", dpi=140)

@@ -28,8 +28,10 @@ _BAR = 0.27
 
 def quality_page(quality: Quality) -> str:
     """Write what was measured with what, and every figure beside what real pictures get in its place."""
-    by_class = f"{table(list(_rows_by_class(quality)))}\n\n" if quality.by_class else ""
-    return f"{computed_with(quality)}\n\n{table(list(_rows(quality)))}\n\n{by_class}{_explained(quality)}"
+    parts = [computed_with(quality), table(list(_rows(quality)))]
+    if quality.by_class:
+        parts.append(table(list(_rows_by_class(quality))))
+    return "\n\n".join([*parts, _explained(quality)])
 
 
 def computed_with(quality: Quality) -> str:
@@ -96,7 +98,8 @@ def quality_figure(quality: Quality, generator: Generator, images: ImageDataset,
     _draw_kid(left, quality)
     _draw_shares(right, quality)
     _draw_closest(below, quality, generator, images)
-    return Figure.from_canvas(canvas, _describe(quality, name))
+    shown = "painted pictures beside real ones, bars, and the samples nearest to a training picture"
+    return Figure.from_canvas(canvas, f"{name}: {shown}. {quality_page(quality)}")
 
 
 def _draw_grids(panels: Sequence[Any], quality: Quality, generator: Generator, images: ImageDataset) -> None:
@@ -177,16 +180,3 @@ def _draw_closest(canvas: Any, quality: Quality, generator: Generator, images: I
             axes.axis("off")
     for axes, pair in zip(panels[0], quality.closest, strict=True):
         axes.set_title(f"{pair.distance:.2f}", fontsize=10)
-
-
-def _describe(quality: Quality, name: str) -> str:
-    pairs = [(share, getattr(quality, share), getattr(quality.baseline, share)) for share in SHARES]
-    shares = ", ".join(f"{share} {painted:.2f} ({real:.2f})" for share, painted, real in pairs)
-    kid = zip(_SIZES, quality.kid, quality.baseline.kid, strict=True)
-    kids = ", ".join(f"{size} {spread_text(painted)} ({spread_text(real)})" for size, painted, real in kid)
-    return (
-        f"{name}: painted pictures beside real ones, bars, and the {len(quality.closest)} samples nearest to "
-        f"a training picture, from {quality.closest[0].distance:.2f} of the usual distance on. In brackets "
-        f"what real pictures get: KID x 1000 at each size {kids}; at full size {shares}. "
-        f"{computed_with(quality)}"
-    )

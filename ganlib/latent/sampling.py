@@ -163,8 +163,6 @@ _LARGEST = torch.finfo(torch.float32).max
 
 
 class _Latent(TypedDict):
-    """What a file of a z holds."""
-
     schema: int
     recipe: str
     model: str
@@ -181,14 +179,15 @@ def fingerprint(generator: Generator) -> str:
     return digest.hexdigest()
 
 
-def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
-    """Write one z, (latent_dim,), as JSON text that names the model it belongs to.
+def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
+    """Write one z, (latent_dim,), as JSON that names the model it belongs to, and return the path.
 
     The share of each class may stand behind it, (latent_dim + classes,).
 
     Raises:
-        GanlibError: z has another shape, or holds a NaN or an infinity.
+        GanlibError: z has another shape or a NaN, the disk is full, or the place may not be written.
     """
+    path = expand_home(path)
     check_latent(z[None], len(z) if len(z) == generator.latent_dim else point_dim(generator))
     values = {
         "schema": _SCHEMA,
@@ -196,11 +195,13 @@ def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
         "model": fingerprint(generator),
         "z": z.detach().float().cpu().tolist(),  # a float32 is a double without loss, and JSON keeps doubles
     }
-    return json.dumps(values, indent=1) + "\n"
+    text = json.dumps(values, indent=1) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    return path
 
 
 def latent_from_json(text: str | bytes, generator: Generator, name: str = "This file") -> Tensor:
-    """Read the z, (latent_dim,), that `latent_to_json` wrote for this generator; `name` is for messages.
+    """Read the z, (latent_dim,), that `save_latent` wrote for this generator; `name` is for messages.
 
     Raises:
         GanlibError: it is damaged, of another model or another ganlib, or its z has another length or a NaN.
@@ -219,18 +220,6 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
     if len(values["z"]) not in {generator.latent_dim, point_dim(generator)}:
         raise GanlibError(f"{name} is damaged: its z is no list of {generator.latent_dim} numbers.")
     return torch.tensor(values["z"], dtype=torch.float64).float()
-
-
-def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
-    """Write one z, (latent_dim,), as JSON, and return the path.
-
-    Raises:
-        GanlibError: z has another shape or a NaN, the disk is full, or the place may not be written.
-    """
-    path = expand_home(path)
-    text = latent_to_json(z, generator, recipe)
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
-    return path
 
 
 def load_latent(path: str | Path, generator: Generator) -> Tensor:

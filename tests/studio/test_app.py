@@ -188,7 +188,7 @@ def test_neighbours_are_painted_when_their_panel_is_open(driver):
     driver.click("unpin")
     assert painted == [1, 1, 9, 1]  # and nothing has changed
     sheet = driver["neighbour-image"].value
-    wanted = driver.studio._page.panels[3]._points[0]
+    wanted = driver.studio._panels[3]._points[0]
     driver.click("neighbour-1")
     assert torch.equal(driver.studio.z, wanted)
     assert "near seed 1" in driver.status
@@ -296,7 +296,7 @@ def test_an_interrupted_search_is_said(driver, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ganlib.studio.files.project", interrupted)
-    driver.studio._page.panels[-1].receive("photo.png", photo(40, 40))
+    driver.studio._panels[-1].receive("photo.png", photo(40, 40))
     assert "Interrupted" in driver.message
     assert driver["progress"].layout.display == "none"
     assert torch.equal(driver.studio.z, seeded(0))

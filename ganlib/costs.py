@@ -78,7 +78,6 @@ def _flops(work: Callable[[], object]) -> int:
 
 
 def _step(generator: Generator, discriminator: Discriminator, z: Tensor, real: Tensor) -> None:
-    """The arithmetic of a step of D and one of G on the same fakes."""
     fake = generator(z)
     (discriminator(real).sum() + discriminator(fake.detach()).sum()).backward()
     with frozen(discriminator):

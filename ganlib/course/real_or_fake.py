@@ -88,7 +88,7 @@ class RealOrFake(Interactive):
         right = button("the right one is real", "pick-right", partial(self.choose, 1))
         buttons = row(left, right, button("next pair", "pick-next", self.next))
         box = column(row(*sides), buttons, self._line)
-        super().__init__(box, self._still_pair, lambda: self._text, invitation="there are buttons")
+        super().__init__(box, self._still_pair, lambda: self._text)
         self._show_next()
 
     def choose(self, side: int) -> None:

@@ -66,7 +66,10 @@ def facts_of(run: Run, name: str, data: str | None, licence: str | None, best: b
     started_from = rows[0].get("started_from", "") if rows else ""
     figures = run.folder / ("quality-best.json" if best else "quality.json")
     is_old = figures.is_file() and figures.stat().st_mtime < weights.stat().st_mtime
-    quality = _read_quality(figures) if figures.is_file() else None
+    try:
+        quality = Quality.from_json(read_json(figures, dict[str, Any])) if figures.is_file() else None
+    except GanlibError as error:
+        raise GanlibError(f"'{figures}' is damaged: remove it, or evaluate the run once more.") from error
     data, usual = (markdown(data, _LONG), NOT_STATED) if data else _origin(run, recipe.size)
     return Facts(
         name, recipe, data, licence or usual, best, kimg, minutes, quality, is_old, warnings, started_from
@@ -86,13 +89,6 @@ def _origin(run: Run, size: int | str) -> tuple[str, str]:
     return f"{trained['pictures']:,} pictures, it is {NOT_STATED} which", NOT_STATED
 
 
-def _read_quality(file: Path) -> Quality:
-    try:
-        return Quality.from_json(read_json(file, dict[str, Any]))
-    except GanlibError as error:
-        raise GanlibError(f"'{file}' is damaged: remove it, or evaluate the run once more.") from error
-
-
 def home() -> str:
     """Return the address of the project's repository, or "" while it is published nowhere.
 
@@ -107,7 +103,6 @@ def home() -> str:
 
 
 _KNOWN_TO_THE_HUB = re.compile(r"cc-by(-nc)?(-nd|-sa)?-4\.0|cc0-1\.0|apache-2\.0|mit|openrail")
-_FEW = 10
 
 
 def card(facts: Facts, address: str, samples: int, own_class: str = "") -> str:
@@ -126,15 +121,9 @@ def card(facts: Facts, address: str, samples: int, own_class: str = "") -> str:
     )
     told = {"address": address, "samples": samples, "own_class": own_class, "home": home()}
     told |= {"head": head.to_yaml(), "size": facts.recipe.shape, "not_stated": NOT_STATED}
-    filters = {"markdown": markdown, "code": _code, "brief": _brief}
+    filters = {"markdown": markdown, "code": _code}
     return render("card.md", "ganlib.hub", filters, **vars(facts), **told) + "\n"
 
 
-def _brief(number: float) -> str:
-    """With one decimal where it is small."""
-    return f"{number:,.0f}" if number >= _FEW else f"{number:.1f}"
-
-
 def _code(text: str) -> str:
-    """A name as code, also in a table, out of which it cannot break."""
     return "`" + plain(text).replace("`", "'").replace("|", r"\|") + "`"

@@ -95,7 +95,6 @@ def _free(folder: Path) -> Path:
 
 
 def _upload(folder: Path, name: str, private: bool) -> None:
-    """Put all files of a folder into the model `name`, which is made if need be."""
     if get_token() is None:
         raise GanlibError(
             "Nobody is logged in to the Hub: type `hf auth login`, or set HF_TOKEN, then share once more. "

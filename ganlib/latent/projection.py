@@ -72,7 +72,12 @@ def project(
             f"A search takes 1 to {_CANDIDATES} starts and 1 step or more, not {starts} and {steps}."
         )
     drawn = sample_latent(_CANDIDATES, generator.latent_dim, _FIRST_SEED)
-    _check_picture(picture, generate(generator, drawn[:1]).shape[1:])
+    shape = generate(generator, drawn[:1]).shape[1:]
+    if picture.shape != shape or not (picture.abs() <= 1 + _SLACK).all():  # false for a NaN, too
+        raise GanlibError(
+            f"This generator makes pictures {tuple(shape)} of numbers from -1 to 1, and yours, "
+            f"{tuple(picture.shape)}, is none: resize it first, or bring it into that range."
+        )
     wanted = picture.detach().float().cpu()
     apart, errors = _compare(generator, drawn, wanted)
     nearest = drawn[apart.argsort(stable=True)[:starts]]
@@ -127,13 +132,3 @@ def _features(pictures: Tensor) -> Iterator[Tensor]:
         yield pictures.diff(dim=2)
         yield pictures.diff(dim=3)
         pictures = avg_pool2d(pictures, 2)
-
-
-def _check_picture(picture: Tensor, wanted: torch.Size) -> None:
-    if picture.shape != wanted:
-        raise GanlibError(
-            f"This generator makes pictures of shape {tuple(wanted)}, yours is {tuple(picture.shape)}: "
-            "resize it first."
-        )
-    if not (picture.abs() <= 1 + _SLACK).all():  # false for a NaN, too
-        raise GanlibError("A picture to project holds numbers from -1 to 1 alone: bring yours to them first.")

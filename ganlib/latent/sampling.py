@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, Literal, TypedDict, cast
 
 import torch
 from msgspec import Meta
@@ -158,12 +158,11 @@ def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
     return torch.stack(groups).sum(0)
 
 
-_SCHEMA = 1
 _LARGEST = torch.finfo(torch.float32).max
 
 
 class _Latent(TypedDict):
-    schema: int
+    schema: Literal[1]
     recipe: str
     model: str
     z: list[Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]]
@@ -190,7 +189,7 @@ def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Pat
     path = expand_home(path)
     check_latent(z[None], len(z) if len(z) == generator.latent_dim else point_dim(generator))
     values = {
-        "schema": _SCHEMA,
+        "schema": 1,
         "recipe": recipe.name,
         "model": fingerprint(generator),
         "z": z.detach().float().cpu().tolist(),  # a float32 is a double without loss, and JSON keeps doubles
@@ -210,8 +209,6 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
         values = decode_json(text.encode() if isinstance(text, str) else text, _Latent)
     except ValueError as error:
         raise GanlibError(f"{name} is damaged, or no z of ganlib ({error}): choose another file.") from error
-    if values["schema"] != _SCHEMA:
-        raise GanlibError(f"{name} is no z that this version of ganlib has saved: choose another file.")
     if values["model"] != fingerprint(generator):
         raise GanlibError(
             f"{name} belongs to other weights (recipe {values['recipe']!r}): open the model it was saved "

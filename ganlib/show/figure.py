@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -134,8 +134,6 @@ class Interactive:
     box: Any
     still: Callable[[], Figure]
     told: Callable[[], str] | None = None
-    _: KW_ONLY
-    invitation: str = "there are sliders"
     width: int | None = None
 
     def __repr__(self) -> str:
@@ -145,6 +143,6 @@ class Interactive:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         told, still = repr(self), self.still().html(self.width)
-        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {self.invitation}.")
+        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook to change it.")
         html = f"<figure>{still}<figcaption>{caption}</figcaption></figure>"
         return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}

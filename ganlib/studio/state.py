@@ -158,10 +158,11 @@ class StudioState:
     def rename(self, direction: int, name: str) -> None:
         """Give a direction, counted from 0, a name of up to 20 letters that no other direction has."""
         name = plain(name)
-        if not 1 <= len(name) <= LONGEST_NAME:
-            raise GanlibError(f"A direction's name has 1 to {LONGEST_NAME} letters: choose another.")
-        if name in self.names[:direction] + self.names[direction + 1 :]:
-            raise GanlibError(f"Another direction is called '{name}': choose another name.")
+        others = self.names[:direction] + self.names[direction + 1 :]
+        if not 1 <= len(name) <= LONGEST_NAME or name in others:
+            raise GanlibError(
+                f"A name has 1 to {LONGEST_NAME} letters and is no other direction's: change it."
+            )
         self.names[direction] = name
 
     def keep(self, slot: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.show.figure import BLUE, ORANGE, Figure, Interactive, new_canvas
-from ganlib.studio.widgets import Debounce, announced, column, row, tagged, watched
+from ganlib.studio.widgets import announced, column, row, tagged, watched
 
 _LIMITS = {"size": (1, 8), "kernel": (1, 8), "stride": (1, 4), "padding": (0, 3)}
 _LEGIBLE = 16  # pixels a side whose counts can still be written in
@@ -108,7 +108,6 @@ class CheckerboardCalculator(Interactive):
         self._sliders = {name: self._slider(name) for name in _LIMITS}
         self._line = tagged(widgets.HTML(), "overlap")
         self._image = widgets.Image(format="png")
-        self._draw_soon = Debounce(self._draw, 0.05)
         box = column(row(*self._sliders.values()), self._line, self._image)
         super().__init__(box, lambda: checkerboard_figure(self.layer), lambda: self.layer.describe())
         self._show()
@@ -127,7 +126,4 @@ class CheckerboardCalculator(Interactive):
 
     def _show(self) -> None:
         self._line.value = announced(self.layer.describe())
-        self._draw_soon()
-
-    def _draw(self) -> None:
         self._image.value = checkerboard_figure(self.layer).data

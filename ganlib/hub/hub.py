@@ -112,8 +112,3 @@ def _upload(folder: Path, name: str, private: bool) -> None:
         raise GanlibError(
             f"The Hub did not take '{name}' ({first_line(error)}). The folder '{folder}' is whole."
         ) from error
-
-
-def page_of(name: str) -> str:
-    """Return the address of a model's page on the Hub."""
-    return f"{HfApi().endpoint}/{name}"

@@ -25,9 +25,7 @@ class LiveView(Callback):
     """In a notebook, one display that changes in place while a run trains; elsewhere, a progress bar."""
 
     def __init__(self, seconds: float = 2.0) -> None:
-        """Change at most every so many `seconds`, and at the end; none or fewer raise `GanlibError`."""
-        if not 0 < seconds < math.inf:
-            raise GanlibError(f"A live view changes every so many seconds, more than zero, not {seconds}.")
+        """Change at most every so many `seconds`, and at the end."""
         self._view: Callback = _Page(seconds) if in_notebook() else ProgressBar()
         for event in filter(lambda name: name.startswith("on_"), dir(Callback)):
             setattr(self, event, getattr(self._view, event))
@@ -46,7 +44,8 @@ class _Page(Callback):
         self.place, self.forecast = f"{place} on {trainer.machine}", ""
         self.warnings: list[Diagnostic] = []
         self.grid: Figure | None = None
-        self._new_sample = next(reversed(trainer.run.samples()), None)
+        for path in trainer.run.samples()[-1:]:
+            self.on_sample(trainer, path)
         self._draw_curves(trainer)
         self._next_curves, self._next = 0.0, monotonic() + self._seconds
         self._handle = display(self._bundle(trainer), raw=True, display_id=True)
@@ -67,7 +66,8 @@ class _Page(Callback):
         self._has_grown = True
 
     def on_sample(self, _trainer: Training, path: Path) -> None:
-        self._new_sample = path
+        with suppress(GanlibError):  # somebody may have damaged it, and that must not end the training
+            self.grid = _grid(path)
 
     def on_warning(self, _trainer: Training, finding: Diagnostic) -> None:
         if finding not in self.warnings:
@@ -91,10 +91,6 @@ class _Page(Callback):
 
     def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
         """Return the page, and a line for where no HTML is shown."""
-        if self._new_sample:
-            with suppress(GanlibError):  # somebody may have moved it, and that must not end the training
-                self.grid = _grid(self._new_sample)
-            self._new_sample = None
         facts = _facts(trainer, ending)
         page = render("live.html", trainer=trainer, page=self, facts=facts, ending=ending)
         line = " ".join([plain(trainer.recipe.name), self.place, " · ".join(facts), ending]).strip()

@@ -3,9 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError, plain
@@ -48,8 +49,8 @@ class _Named:
 @dataclass
 class _Saved:
     schema: Literal[1]
-    directions: list[_Named]
-    favourites: list[list[float]]
+    directions: Annotated[list[_Named], Meta(max_length=MOST_NOTED)]
+    favourites: Annotated[list[list[float]], Meta(max_length=MOST_NOTED)]
 
 
 def read_notes(path: Path, latent_dim: int) -> Notes:
@@ -58,8 +59,6 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
         return Notes([], [])
     try:
         saved = decode_json(read_bytes(path, _LARGEST), _Saved)
-        if max(len(saved.directions), len(saved.favourites)) > MOST_NOTED:
-            raise ValueError(f"more than {MOST_NOTED} names or favourites")
         names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
         return Notes(names, [_vector(z, latent_dim) for z in saved.favourites])
     except (GanlibError, ValueError) as error:

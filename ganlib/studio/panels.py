@@ -181,19 +181,17 @@ class CoordinatesPanel(Panel):
     def show(self) -> None:
         """Show the coordinates that are chosen."""
         for k, slider in enumerate(self.sliders, self.page.value):
-            slider.widget.layout.display = "" if k < self._state.latent_dim else "none"
+            is_there = k < self._state.latent_dim
+            slider.widget.layout.display = "" if is_there else "none"
             slider.widget.description = f"z {k + 1}"
-            slider.show()
+            if is_there:
+                slider.show()
 
     def _read(self, row_: int) -> float:
-        return round(self._state.untruncated[self._coordinate(row_)].item(), _DIGITS)
+        return round(self._state.untruncated[self.page.value + row_].item(), _DIGITS)
 
     def _edit(self, row_: int, value: float) -> None:
-        self._state.edit(self._coordinate(row_), value)
-
-    def _coordinate(self, row_: int) -> int:
-        """The coordinate in a row: the last one, where there are no more."""
-        return min(self.page.value + row_, self._state.latent_dim - 1)
+        self._state.edit(self.page.value + row_, value)
 
 
 class BetweenPanel(Panel):
@@ -202,9 +200,8 @@ class BetweenPanel(Panel):
     title = "A to B"
 
     def _build(self) -> widgets.Box:
-        self._last_share = 0.0
-        move = self._state.go_between
-        self.share = self._slider("From A to B", "between", (0.0, 1.0), 0.01, self._share, move)
+        move, ends = self._state.go_between, (0.0, 1.0)
+        self.share = self._slider("From A to B", "between", ends, 0.01, self._share, move)
         grey = encode(Image.new("RGB", (1, 1), "grey"))
         look = {"value": grey, "format": "png", "layout": {"width": "112px", "height": "112px"}}
         self.pictures = {slot: tagged(widgets.Image(**look), "slot") for slot in "AB"}
@@ -220,10 +217,7 @@ class BetweenPanel(Panel):
         self.share.show()
 
     def _share(self) -> float:
-        """Return the part of the way that is done; away from the way, the last one there was."""
-        if self._state.current.share is not None:
-            self._last_share = self._state.current.share
-        return self._last_share
+        return self._state.current.share or 0.0
 
     def _keep(self, slot: str) -> None:
         self._state.keep(slot)

@@ -170,7 +170,7 @@ def test_from_a_to_b(driver):
     driver.set("between", 0.5)
     assert driver.picture not in {start, end}
     driver.click("next")
-    assert driver["between"].value == 0.5  # from where one can go on
+    assert driver["between"].value == 0  # away from the way
 
 
 def test_neighbours_are_painted_when_their_panel_is_open(driver):

@@ -1,6 +1,5 @@
 """A run as it trains: how far it is, its curves, its newest samples and its warnings, in one place."""
 
-import math
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -91,26 +90,9 @@ class _Page(Callback):
 
     def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
         """Return the page, and a line for where no HTML is shown."""
-        facts = _facts(trainer, ending)
-        page = render("live.html", trainer=trainer, page=self, facts=facts, ending=ending)
-        line = " ".join([plain(trainer.recipe.name), self.place, " · ".join(facts), ending]).strip()
-        return {"text/html": page, "text/plain": line}
-
-
-def _facts(trainer: Training, ending: str) -> list[str]:
-    if not trainer.clock.steps:
-        return []
-    d_loss, g_loss = trainer.last_losses()
-    facts = [
-        f"{trainer.clock.spent():.0%}",
-        f"{trainer.state.kimg:.1f} kimg",
-        f"{trainer.speed():.0f} pictures/s",
-        f"loss of D {d_loss:.2f}, of G {g_loss:.2f}",
-    ]
-    seconds = trainer.clock.seconds_left()
-    if not ending and math.isfinite(seconds):
-        facts.append(f"{tqdm.format_interval(seconds)} left")
-    return facts
+        filters = {"interval": tqdm.format_interval}
+        page = render("live.html", filters=filters, trainer=trainer, page=self, ending=ending)
+        return {"text/html": page, "text/plain": f"{plain(trainer.recipe.name)} {self.place} {ending}"}
 
 
 def _grid(path: Path) -> Figure:

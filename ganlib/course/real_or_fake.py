@@ -74,7 +74,7 @@ class RealOrFake(Interactive):
         """Ask about pictures of the generator and held-out ones of `images`, in an order given by `seed`.
 
         Raises:
-            GanlibError: no picture is held out, the sizes differ, or ipywidgets is missing.
+            GanlibError: no picture is held out, or the sizes differ.
         """
         self.right = self.asked = 0
         self._is_answered = False

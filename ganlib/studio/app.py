@@ -47,7 +47,7 @@ class LatentStudio(Interactive):
         of your own are loaded into `generator`.
 
         Raises:
-            GanlibError: there is no such generator, it is damaged, or ipywidgets is missing.
+            GanlibError: there is no such generator, or it is damaged.
         """
         self._renderer = Renderer(source, folder, generator)
         net = self._renderer.generator

@@ -1,9 +1,7 @@
 """The widgets, as a person uses them; no browser, and with either version of ipywidgets."""
 
-import importlib
 import json
 import math
-import sys
 from dataclasses import replace
 from io import BytesIO
 
@@ -11,8 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-import ganlib
-import ganlib.studio
 from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import sample_latent
@@ -281,12 +277,6 @@ def test_a_run_folder_without_weights_is_a_sentence(tmp_path):
     run.start(RECIPE)
     with pytest.raises(GanlibError, match="train there first"):
         LatentStudio(run)
-
-
-def test_without_ipywidgets_it_is_a_sentence(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(GanlibError, match="pip install ipywidgets"):
-        importlib.reload(ganlib.studio)
 
 
 def test_an_interrupted_search_is_said(driver, monkeypatch):

@@ -2,7 +2,9 @@
 
 from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganlib.errors import GanlibError
@@ -11,8 +13,10 @@ NEIGHBOURS = 5
 FEWEST = 2 * NEIGHBOURS
 FEWEST_FOR_FID = 2048
 _LARGEST_SUBSET = 1000
+_MOST_IN_ONE_KERNEL = 4000  # three matrices of so many squared, 8 bytes each, are 384 MB
 _ROWS_AT_ONCE = 1024
 _SAME = 0.5  # of the usual distance between neighbours
+_Rows = NDArray[np.float64]
 _Value = TypeVar("_Value")
 
 
@@ -76,16 +80,32 @@ def kid(
             f"Subsets of {size} cannot be drawn from {len(real)} real and {len(fake)} generated pictures: "
             "choose a smaller subset_size, or none."
         )
+    x, y, seed = fake.double(), real.double(), seed % 2**32
+    if max(len(x), len(y)) <= _MOST_IN_ONE_KERNEL:
+        found = _kid_of_subsets(x.numpy(), y.numpy(), subsets, size, np.random.RandomState(seed))
+        return MeanStd(1000 * found.mean().item(), 1000 * found.std().item())
     from torch_fidelity.metric_kid import kid_features_to_metric
 
-    sizes = {"kid_subsets": subsets, "kid_subset_size": size, "rng_seed": seed % 2**32}
-    theirs = kid_features_to_metric(fake.double(), real.double(), **sizes, verbose=False)
+    sizes = {"kid_subsets": subsets, "kid_subset_size": size}
+    theirs = kid_features_to_metric(x, y, **sizes, rng_seed=seed, verbose=False)
     return MeanStd(*(1000 * theirs[f"kernel_inception_distance_{name}"] for name in MeanStd._fields))
 
 
 def usual_subset(real: Tensor, fake: Tensor) -> int:
     """Return how many pictures of each side a subset holds unless told."""
     return min(len(real) // 2, len(fake) // 2, _LARGEST_SUBSET)
+
+
+def _kid_of_subsets(x: _Rows, y: _Rows, subsets: int, size: int, draw: np.random.RandomState) -> _Rows:
+    """What torch-fidelity computes of each subset, (subsets,), with one kernel: a tenth of the time."""
+    from torch_fidelity.metric_kid import kernel_poly, mmd2
+
+    xx, xy, yy = kernel_poly(x, x), kernel_poly(x, y), kernel_poly(y, y)
+    found = np.empty(subsets)
+    for k in range(subsets):
+        i, j = (draw.choice(len(features), size, replace=False) for features in (x, y))
+        found[k] = mmd2(xx[np.ix_(i, i)], xy[np.ix_(i, j)], yy[np.ix_(j, j)])
+    return found
 
 
 def fid(real: Tensor, fake: Tensor) -> float:

@@ -8,6 +8,7 @@ from scipy.linalg import sqrtm
 from torch_fidelity.metric_kid import kid_features_to_metric
 
 from ganlib.errors import GanlibError
+from ganlib.evaluation import metrics
 from ganlib.evaluation.metrics import distinct, fid, kid, nearest, neighbour_ratio, prdc
 
 
@@ -58,6 +59,13 @@ def test_kid_over_subsets_is_that_of_torch_fidelity(real, fake):
     )
     assert found.mean / 1000 == pytest.approx(theirs["kernel_inception_distance_mean"], abs=1e-6)
     assert found.std / 1000 == pytest.approx(theirs["kernel_inception_distance_std"], abs=1e-6)
+
+
+@pairs
+def test_large_sets_are_measured_in_another_way_that_agrees(real, fake, monkeypatch):
+    by_one_kernel = kid(real, fake)
+    monkeypatch.setattr(metrics, "_MOST_IN_ONE_KERNEL", 50)
+    assert kid(real, fake) == pytest.approx(by_one_kernel, abs=1e-3)
 
 
 def test_the_seed_draws_the_subsets():

@@ -8,8 +8,6 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCardData
-
 from ganlib.data.dataset import load_art
 from ganlib.data.sources import PATCHWORK, PORTRAITS
 from ganlib.errors import GanlibError, markdown, plain
@@ -111,16 +109,11 @@ def card(facts: Facts, address: str, samples: int, own_class: str = "") -> str:
     `address` is where others load the model from, `samples` how many pictures samples.png shows, and
     `own_class` the name of the generator's class where that is none of ganlib's.
     """
-    licence = "-".join(facts.licence.lower().split())
-    unknown = "unknown" if facts.licence == NOT_STATED else "other"
-    head = ModelCardData(
-        license=licence if _KNOWN_TO_THE_HUB.fullmatch(licence) else unknown,
-        library_name="ganlib",
-        pipeline_tag="unconditional-image-generation",
-        tags=["gan", "pytorch"],
-    )
-    told = {"address": address, "samples": samples, "own_class": own_class, "home": home()}
-    told |= {"head": head.to_yaml(), "size": facts.recipe.shape, "not_stated": NOT_STATED}
+    tag = "-".join(facts.licence.lower().split())
+    if not _KNOWN_TO_THE_HUB.fullmatch(tag):
+        tag = "unknown" if facts.licence == NOT_STATED else "other"
+    told = {"address": address, "samples": samples, "own_class": own_class, "home": home(), "tag": tag}
+    told |= {"size": facts.recipe.shape, "not_stated": NOT_STATED}
     filters = {"markdown": markdown, "code": _code}
     return render("card.md", "ganlib.hub", filters, **vars(facts), **told) + "\n"
 

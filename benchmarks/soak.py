@@ -81,13 +81,13 @@ def train(steps: int, folder: Path) -> Meter:
 
 def move(moves: int, folder: Path) -> Meter:
     """Move the sliders of the studio in turn, its panels open in turn, and now and then go elsewhere."""
-    meter, page = Meter(f"{moves:,} moves", moves), LatentStudio(folder)._page
-    sliders = [slider.widget for panel in page.panels for slider in getattr(panel, "sliders", ())]
+    meter, studio = Meter(f"{moves:,} moves", moves), LatentStudio(folder)
+    sliders = [slider.widget for panel in studio._panels for slider in getattr(panel, "sliders", ())]
     for number in range(1, moves + 1):
-        page.views.value = number // len(sliders) % len(page.panels)
+        studio._views.value = number // len(sliders) % len(studio._panels)
         sliders[number % len(sliders)].value = -3 + 6 * (number * 0.37 % 1)
         if number % len(sliders) == 0:
-            page.seeds.seed.value = number
+            studio._seeds.seed.value = number
         meter(number)
     return meter
 

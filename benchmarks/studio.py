@@ -43,7 +43,7 @@ def large_weights(folder: Path) -> Path:
 
 def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     """Measure each of `moves` moves, after three to warm up: from the new value to the picture's bytes."""
-    directions = LatentStudio(source)._page.panels[0]
+    directions = LatentStudio(source)._panels[0]
     assert isinstance(directions, DirectionsPanel)
     slider = directions.sliders[0].widget
     times = []

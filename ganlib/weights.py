@@ -28,8 +28,6 @@ _NAME = re.compile(r"(?!.*(?:--|\.\.))[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 
 
 class _Shared(TypedDict, total=False):
-    """What config.json of a shared folder says."""
-
     recipe: RecipeValues
     generator: str
 
@@ -42,7 +40,10 @@ def save_generator(
     Raises:
         GanlibError: the disk is full or the place may not be written.
     """
-    weights = {name: _as_stored(tensor, dtype) for name, tensor in generator.state_dict().items()}
+    weights = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in generator.state_dict().items()
+    }
     metadata = {
         "recipe": json.dumps(recipe.to_json()),
         "kimg": f"{kimg:.3f}",
@@ -58,11 +59,6 @@ def _with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
     head = json.dumps({"__metadata__": metadata, **json.loads(content[8:begin])}, separators=(",", ":"))
     padded = head.encode() + b" " * (-len(head) % 8)
     return len(padded).to_bytes(8, "little") + padded + content[begin:]
-
-
-def _as_stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    floats = tensor.to(dtype) if tensor.is_floating_point() else tensor
-    return floats.detach().cpu().contiguous()
 
 
 def load(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
@@ -103,14 +99,11 @@ def load_generator(source: str | Path, generator: nn.Module | None = None) -> tu
         return open_dcgan(path, read_state_dict(path))
     if kind != SAFETENSORS:
         raise refused(path, kind)
-    try:
-        with _opened(path) as file:
-            if not (facts := _facts(path, file.metadata() or {})):
-                return open_dcgan(path, {name: file.get_tensor(name) for name in list(file.keys())})
-            recipe = Recipe.from_json(facts["recipe"])
-            weights = _read_weights(path, file, recipe, generator, facts.get("generator", ""))
-    except (SafetensorError, ValueError) as error:
-        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+    with _opened(path) as file:
+        if not (facts := _facts(path, file.metadata() or {})):
+            return open_dcgan(path, {name: file.get_tensor(name) for name in list(file.keys())})
+        recipe = Recipe.from_json(facts["recipe"])
+        weights = _read_weights(path, file, recipe, generator, facts.get("generator", ""))
     check_finite(path, weights)
     if generator is None:
         net = recipe.generator()
@@ -184,11 +177,8 @@ def kimg_of(path: Path) -> float:
     Raises:
         GanlibError: it is damaged.
     """
-    try:
-        with _opened(path) as file:
-            return decode_json((file.metadata() or {})["kimg"].encode(), Amount)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
+    with _opened(path) as file:
+        return decode_json((file.metadata() or {}).get("kimg", "").encode(), Amount)
 
 
 def _read_weights(
@@ -196,7 +186,8 @@ def _read_weights(
 ) -> dict[str, torch.Tensor]:
     """Read weights, after a look at shapes and types: nothing is allocated for others."""
     slices = {name: file.get_slice(name) for name in list(file.keys())}
-    wanted = _wanted(recipe, generator)
+    with torch.device("meta"):  # takes no memory for the recipe's
+        wanted = (recipe.generator() if generator is None else generator).state_dict()
     if {n: t.shape for n, t in wanted.items()} != {n: (*s.get_shape(),) for n, s in slices.items()}:
         raise _other_weights(path, recipe, generator, name)
     for name, tensor in wanted.items():
@@ -207,10 +198,14 @@ def _read_weights(
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a weights file; safetensors takes no name that is not UTF-8, but the number of an open file."""
-    with path.open("rb") as file:
-        is_text = str(path).encode(errors="ignore").decode() == str(path)
-        with safe_open(path if is_text else f"/dev/fd/{file.fileno()}", framework="pt") as opened:
-            yield opened
+    is_text = str(path).encode(errors="ignore").decode() == str(path)
+    try:
+        with path.open("rb") as file:
+            name = path if is_text else f"/dev/fd/{file.fileno()}"
+            with safe_open(name, framework="pt") as opened:
+                yield opened
+    except (SafetensorError, ValueError) as error:
+        raise GanlibError(f"'{path}' is damaged or cut short: copy or train it again ({error}).") from error
 
 
 def _facts(path: Path, head: dict[str, str]) -> _Shared:
@@ -223,12 +218,6 @@ def _facts(path: Path, head: dict[str, str]) -> _Shared:
         return {}
     recipe = decode_json(head["recipe"].encode(), RecipeValues)
     return {"recipe": recipe, "generator": head.get("generator", "")}
-
-
-def _wanted(recipe: Recipe, generator: nn.Module | None) -> dict[str, torch.Tensor]:
-    """Find out what a generator is made of, the recipe's without memory for it."""
-    with torch.device("meta"):
-        return (recipe.generator() if generator is None else generator).state_dict()
 
 
 def _check_type(path: Path, found: str, wanted: torch.Tensor) -> None:

@@ -4,8 +4,8 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganlib.nets.base import Generator
-    from ganlib.show.figure import Figure
 
 _AT_ONCE = 64
 _MOST_FILES = 100_000
@@ -51,6 +50,7 @@ def _sample(options: argparse.Namespace) -> None:
     import torch
 
     from ganlib.latent.sampling import choose_class, generate, sample_latent, truncate
+    from ganlib.runtime.progress import progress
     from ganlib.show.grids import check_grid, grid, square
     from ganlib.weights import load_generator
 
@@ -68,7 +68,12 @@ def _sample(options: argparse.Namespace) -> None:
     z = truncate(drawn, options.truncation)
     draw = partial(grid, scale=scale, smooth=options.smooth)
     if options.files:
-        where = _write_files(generator, z, draw, [seed for part in seeds for seed in part], options)
+        where = make_folder(options.out or Path("samples"))
+        batches = z.split(_AT_ONCE)  # so that few pictures are in memory at a time
+        pictures = (picture for part in batches for picture in generate(generator, part))
+        shown = progress(pictures, "generating", "picture", count)
+        for seed, picture in zip(chain.from_iterable(seeds), shown, strict=True):
+            draw(picture[None]).save(where / f"seed-{seed:06d}.{options.format}")
     else:
         where = draw(generate(generator, z)).save(options.out or Path("samples.png"))
     told = ", ".join(f"{part[0]} to {part[-1]}" if len(part) > 1 else str(part[0]) for part in seeds)
@@ -83,25 +88,6 @@ def _seeds(text: str, count: int) -> list[range]:
         raise GanlibError(f"'{text}' names no seeds: write one, such as 7, or several, such as 1,5,9-12.")
     one = len(found) == 1 and len(found[0]) == 1
     return [range(found[0].start, found[0].start + max(count, 0))] if one else found
-
-
-def _write_files(
-    generator: "Generator",
-    z: "Tensor",
-    draw: "Callable[[Tensor], Figure]",
-    seeds: Sequence[int],
-    options: argparse.Namespace,
-) -> Path:
-    from ganlib.latent.sampling import generate
-    from ganlib.runtime.progress import progress
-
-    folder = make_folder(options.out or Path("samples"))
-    batches = z.split(_AT_ONCE)  # so that few pictures are in memory at a time
-    pictures = (picture for part in batches for picture in generate(generator, part))
-    shown = progress(pictures, "generating", "picture", len(seeds))
-    for seed, picture in zip(seeds, shown, strict=True):
-        draw(picture[None]).save(folder / f"seed-{seed:06d}.{options.format}")
-    return folder
 
 
 @verb(

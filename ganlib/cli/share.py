@@ -22,13 +22,15 @@ def _share(options: argparse.Namespace) -> None:
     its known faults. With --to it is uploaded, too, such as: share runs/paintings --to me/paintings
     --licence 'CC BY 4.0' --data 'My own 2,000 watercolours'. Log in there by 'hf auth login' first.
     """
-    from ganlib.hub.hub import page_of, share
+    from huggingface_hub import HfApi
+
+    from ganlib.hub.hub import share
 
     settings = {name: value for name, value in vars(options).items() if name not in {"run", "verb"}}
     folder = share(options.run, **settings)
     say(f"folder   {folder}")
     if options.to:
-        say(f"page     {page_of(options.to)}")
+        say(f"page     {HfApi().endpoint}/{options.to}")
     say(f'to load  ganlib.load("{options.to or folder}")')
 
 

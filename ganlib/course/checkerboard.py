@@ -1,5 +1,6 @@
 """A calculator for transposed convolutions: the output size, and whether kernels overlap evenly."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from ganlib.errors import GanlibError
 from ganlib.show.figure import BLUE, ORANGE, Figure, Interactive, new_canvas
-from ganlib.studio.widgets import Debounce, announced, column, row, tagged, watched
+from ganlib.studio.widgets import announced, column, row, tagged, watched
 
 _LIMITS = {"size": (1, 8), "kernel": (1, 8), "stride": (1, 4), "padding": (0, 3)}
 _LEGIBLE = 16  # pixels a side whose counts can still be written in
@@ -58,21 +59,10 @@ class TransposedConvolution:
         sum_ = f"({self.size} - 1) x {self.stride} - 2 x {self.padding} + {self.kernel}"
         if not self.output_size:
             return f"{sum_} is less than 1: the padding cuts everything away."
-        return f"{sum_} = {self.output_size}{self._ratio()}. {self._overlap()}"
-
-    def _ratio(self) -> str:
-        times, rest = divmod(self.output_size, self.size)
-        if rest or not times:
-            return ""
-        return {1: ", the size it had", 2: ", twice the size"}.get(times, f", {times} times the size")
-
-    def _overlap(self) -> str:
         counts = self.inner_counts()
-        times = "once" if counts == [1] else " or ".join(map(str, counts)) + " times"
-        if len(counts) == 1:
-            return f"Away from the edge every pixel is covered {times}: even."
-        what = "gaps" if 0 in counts else "a checkerboard"
-        return f"Away from the edge a pixel is covered {times}: {what}."
+        what = "even" if len(counts) == 1 else "gaps" if 0 in counts else "a checkerboard"
+        covered = f"a pixel is covered {' or '.join(map(str, counts))} x: {what}"
+        return f"{sum_} = {self.output_size}. Away from the edge {covered}."
 
 
 def checkerboard_figure(layer: TransposedConvolution) -> Figure:
@@ -81,13 +71,11 @@ def checkerboard_figure(layer: TransposedConvolution) -> Figure:
     left, right = canvas.subplots(1, 2, width_ratios=(3, 2))
     _draw_row(left, layer)
     _draw_counts(right, layer)
-    bars = "Left, the kernels of one row as bars, each a step further to the right"
-    counts = "right, the output with the number of kernels on every pixel"
-    return Figure.from_canvas(canvas, f"{bars}; {counts}. {layer.describe()}")
+    shown = "Left, the kernels of one row as bars; right, how many of them cover each pixel of the output."
+    return Figure.from_canvas(canvas, f"{shown} {layer.describe()}")
 
 
 def _draw_row(axes: Any, layer: TransposedConvolution) -> None:
-    """Draw each kernel of one row as a bar, and in grey what is cut off."""
     for index in range(layer.size):
         colour, hatch = ((BLUE, ""), (ORANGE, "//"))[index % 2]
         start = index * layer.stride - layer.padding
@@ -101,15 +89,13 @@ def _draw_row(axes: Any, layer: TransposedConvolution) -> None:
 
 
 def _draw_counts(axes: Any, layer: TransposedConvolution) -> None:
-    """Draw the output in shades of blue, with its counts where they can be read."""
     size, counts = layer.output_size, layer.overlap_counts()
     axes.set(title=f"The output, {size} x {size}", xticks=(), yticks=())
     if not size:
         return
     axes.imshow(counts.numpy(), cmap="Blues", vmin=0, vmax=1.6 * max(1, int(counts.max())))
-    for (y, x), count in zip(torch.cartesian_prod(*[torch.arange(size)] * 2), counts.flatten(), strict=True):
-        if size <= _LEGIBLE:
-            axes.text(x, y, int(count), ha="center", va="center", fontsize=8)
+    for y, x in itertools.product(range(size), repeat=2) if size <= _LEGIBLE else ():
+        axes.text(x, y, int(counts[y, x]), ha="center", va="center", fontsize=8)
     axes.set_xlabel("how often each pixel is covered")
 
 
@@ -122,7 +108,6 @@ class CheckerboardCalculator(Interactive):
         self._sliders = {name: self._slider(name) for name in _LIMITS}
         self._line = tagged(widgets.HTML(), "overlap")
         self._image = widgets.Image(format="png")
-        self._draw_soon = Debounce(self._draw, 0.05)
         box = column(row(*self._sliders.values()), self._line, self._image)
         super().__init__(box, lambda: checkerboard_figure(self.layer), lambda: self.layer.describe())
         self._show()
@@ -141,7 +126,4 @@ class CheckerboardCalculator(Interactive):
 
     def _show(self) -> None:
         self._line.value = announced(self.layer.describe())
-        self._draw_soon()
-
-    def _draw(self) -> None:
         self._image.value = checkerboard_figure(self.layer).data

@@ -34,7 +34,7 @@ class Playground(Interactive):
         """Begin with these settings; a training is `snapshots` times `every` steps, each drawn at its end.
 
         Raises:
-            GanlibError: a setting is none of the options, there is nothing to draw, or ipywidgets is missing.
+            GanlibError: a setting is none of the options, or there is nothing to draw.
         """
         if every < 1 or snapshots < 1:
             raise GanlibError(f"{snapshots} snapshots of {every} steps cannot be drawn: ask for 1 or more.")

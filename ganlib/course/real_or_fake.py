@@ -1,6 +1,7 @@
 """Which of two pictures is real? A test for people, and how well they would do by guessing."""
 
 import math
+from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import NamedTuple
@@ -40,31 +41,26 @@ class Pair(NamedTuple):
     real: int
 
 
-class PairSampler:
-    """Draws a held-out picture and a generated one, on random sides; a seed gives the same pairs."""
+def draw_pairs(generator: Generator, images: ImageDataset, seed: int = 0) -> Iterator[Pair]:
+    """Draw held-out pictures beside generated ones, on random sides; a seed gives the same pairs.
 
-    def __init__(self, generator: Generator, images: ImageDataset, seed: int = 0) -> None:
-        """Draw from held-out `images`; if there are none, or of another size, raise `GanlibError`."""
-        self._generator = generator
-        self._images = images
-        self._random = Random(seed)
-        if not len(images.held_out):
-            raise GanlibError(f"'{images.name}' holds no picture that was held out: give it more of them.")
-        size = Size(*self._generate().shape[2:])
-        if size != images.shape:
-            sizes = f"{size} px, and the pictures of '{images.name}' have {images.size} px"
-            raise GanlibError(f"The generator paints {sizes}: load these with size={size.to_json()!r}.")
-
-    def draw(self) -> Pair:
-        """Draw the next pair."""
-        index = self._random.randrange(len(self._images.held_out))
-        real, fake = self._images.tensor(self._images.held_out[index : index + 1]), self._generate()
-        side = self._random.randrange(2)
-        return Pair(torch.cat([fake, real] if side else [real, fake]), side)
-
-    def _generate(self) -> Tensor:
-        z = sample_latent(1, self._generator.latent_dim, self._random.randrange(2**31))
-        return generate(self._generator, z)
+    Raises:
+        GanlibError: no picture is held out, or the sizes differ.
+    """
+    if not len(images.held_out):
+        raise GanlibError(f"'{images.name}' holds no picture that was held out: give it more of them.")
+    random = Random(seed)
+    random.randrange(2**31)  # is left out, so that a seed keeps the pairs that it had
+    while True:
+        index = random.randrange(len(images.held_out))
+        real = images.tensor(images.held_out[index : index + 1])
+        fake = generate(generator, sample_latent(1, generator.latent_dim, random.randrange(2**31)))
+        if fake.shape != real.shape:
+            made = Size(*fake.shape[2:])
+            sizes = f"{made} px, and the pictures of '{images.name}' have {images.size} px"
+            raise GanlibError(f"The generator paints {sizes}: load these with size={made.to_json()!r}.")
+        side = random.randrange(2)
+        yield Pair(torch.cat([fake, real] if side else [real, fake]), side)
 
 
 class RealOrFake(Interactive):
@@ -78,11 +74,11 @@ class RealOrFake(Interactive):
         """Ask about pictures of the generator and held-out ones of `images`, in an order given by `seed`.
 
         Raises:
-            GanlibError: no picture is held out, the sizes differ, or ipywidgets is missing.
+            GanlibError: no picture is held out, or the sizes differ.
         """
         self.right = self.asked = 0
         self._is_answered = False
-        self._pairs = PairSampler(generator, images, seed)
+        self._pairs = draw_pairs(generator, images, seed)
         self._scale = max(1, _WIDE // images.shape.width)
         self._images = [widgets.Image(format="png") for _ in _SIDES]
         self._captions = [widgets.HTML() for _ in _SIDES]
@@ -92,7 +88,7 @@ class RealOrFake(Interactive):
         right = button("the right one is real", "pick-right", partial(self.choose, 1))
         buttons = row(left, right, button("next pair", "pick-next", self.next))
         box = column(row(*sides), buttons, self._line)
-        super().__init__(box, self._still_pair, lambda: self._text, invitation="there are buttons")
+        super().__init__(box, self._still_pair, lambda: self._text)
         self._show_next()
 
     def choose(self, side: int) -> None:
@@ -123,7 +119,7 @@ class RealOrFake(Interactive):
         return f"{self.right} of {self.asked} right; of 100 people who toss a coin, {often} do as well."
 
     def _show_next(self) -> None:
-        self._pair = self._pairs.draw()
+        self._pair = next(self._pairs)
         self._is_answered = False
         for image, picture in zip(self._images, self._pair.pictures, strict=True):
             image.value = encode(to_image(picture, self._scale))

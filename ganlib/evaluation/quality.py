@@ -164,9 +164,6 @@ class _Group:
             return self.seen[scale]
         return self.seen[scale][torch.from_numpy(cast(_Indices, self.images.labels)[self.indices] == label)]
 
-    def unseen(self, scales: Iterable[int] = SCALES) -> int:
-        return len(self) * sum(scale not in self.seen for scale in scales)
-
 
 class Reference:
     """Real pictures to compare samples with; each is looked at once, when it is first needed.
@@ -218,12 +215,10 @@ class Reference:
         """Return how many real pictures samples are compared with; generate as many if you can."""
         return len(self._real)
 
-    def unseen(self, samples: int) -> int:
-        """Count the pictures that `quality` of so many samples has yet to look at, one for each size."""
-        yet = self._real.unseen() + self._others.unseen() + self._train.unseen(SCALES[:1])
-        if self._held_out is not self._real:
-            yet += self._held_out.unseen(SCALES[:1])
-        return yet + len(SCALES) * samples
+    def looks(self, samples: int) -> int:
+        """Count the pictures that `quality` of so many samples looks at, anew at each size."""
+        apart = 0 if self._held_out is self._real else len(self._held_out)
+        return len(SCALES) * (samples + len(self._real) + len(self._others)) + len(self._train) + apart
 
     def kid(self, samples: Tensor, scale: int = 2, seed: int = 0) -> MeanStd:
         """Compute KID alone of samples (N, 3, S, S) in [-1, 1], both sides shrunk `scale` times: 1, 2 or 4.
@@ -352,7 +347,7 @@ def measure_quality(
 
     known = getattr(generator, "classes", 0)
     classes = torch.eye(known if known == len(images.classes) else 0)  # the share of each class, a row each
-    total = reference.unseen(generated) + len(classes) * _OF_A_CLASS
+    total = reference.looks(generated) + len(classes) * _OF_A_CLASS
     with bar("evaluating", "picture", total) if progress else nullcontext() as shown:
         reference.watch = shown and shown.update
         quality = reference.quality(paint(z), seed)

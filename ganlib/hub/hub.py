@@ -96,7 +96,6 @@ def _free(folder: Path) -> Path:
 
 
 def _upload(folder: Path, name: str, private: bool) -> None:
-    """Put all files of a folder into the model `name`, which is made if need be."""
     if get_token() is None:
         raise GanlibError(
             "Nobody is logged in to the Hub: type `hf auth login`, or set HF_TOKEN, then share once more. "
@@ -114,8 +113,3 @@ def _upload(folder: Path, name: str, private: bool) -> None:
         raise GanlibError(
             f"The Hub did not take '{name}' ({first_line(error)}). The folder '{folder}' is whole."
         ) from error
-
-
-def page_of(name: str) -> str:
-    """Return the address of a model's page on the Hub."""
-    return f"{HfApi().endpoint}/{name}"

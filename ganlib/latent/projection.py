@@ -1,6 +1,6 @@
 """Projection: find the z whose picture comes nearest to a given one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,9 @@ _COARSEST = 8
 _FIRST_SEED = 2_000_000
 _STEPS = 127.5  # of 255, in one unit of [-1, 1]
 _SLACK = 0.01  # what a resized picture may overshoot
+
+
+_Watch = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def project(
     starts: int = 4,
     steps: int = 200,
     shown: bool = True,
-    on_step: Callable[[int], object] | None = None,
+    on_step: _Watch | None = None,
 ) -> Projection:
     """Find a z for `picture`, (3, H, W) in [-1, 1], by Adam from the best of 256 drawn ones.
 
@@ -69,25 +72,26 @@ def project(
             f"A search takes 1 to {_CANDIDATES} starts and 1 step or more, not {starts} and {steps}."
         )
     drawn = sample_latent(_CANDIDATES, generator.latent_dim, _FIRST_SEED)
-    _check_picture(picture, generate(generator, drawn[:1]).shape[1:])
+    shape = generate(generator, drawn[:1]).shape[1:]
+    if picture.shape != shape or not (picture.abs() <= 1 + _SLACK).all():  # false for a NaN, too
+        raise GanlibError(
+            f"This generator makes pictures {tuple(shape)} of numbers from -1 to 1, and yours, "
+            f"{tuple(picture.shape)}, is none: resize it first, or bring it into that range."
+        )
     wanted = picture.detach().float().cpu()
     apart, errors = _compare(generator, drawn, wanted)
     nearest = drawn[apart.argsort(stable=True)[:starts]]
-    z = _descend(generator, nearest, wanted, _turns(steps, shown, on_step), steps)
+    turns = progress(range(steps), "projecting", "step", steps) if shown else range(steps)
+    z = _descend(generator, nearest, wanted, turns, steps, on_step or (lambda _: None))
     apart, found = _compare(generator, z, wanted)
     best = apart.argmin()
     picture = generate(generator, z[best][None])[0]
     return Projection(z[best], picture, found[best].item(), errors.min().item(), errors.median().item())
 
 
-def _turns(steps: int, shown: bool, on_step: Callable[[int], object] | None) -> Iterator[int]:
-    for turn in progress(range(steps), "projecting", "step", steps) if shown else range(steps):
-        yield turn
-        if on_step:
-            on_step(turn + 1)
-
-
-def _descend(generator: Generator, z: Tensor, picture: Tensor, turns: Iterator[int], steps: int) -> Tensor:
+def _descend(
+    generator: Generator, z: Tensor, picture: Tensor, turns: Iterable[int], steps: int, on_step: _Watch
+) -> Tensor:
     """Where z (N, latent_dim) come to; the generator is left as it is, its gradients as well."""
     device = next(generator.parameters()).device
     with in_eval(generator), torch.inference_mode(False), torch.enable_grad():
@@ -95,12 +99,13 @@ def _descend(generator: Generator, z: Tensor, picture: Tensor, turns: Iterator[i
         places = z.to(device).clone().requires_grad_()
         adam = torch.optim.Adam([places], _RATE)
         rates = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
-        for _ in turns:
+        for turn in turns:
             lengths = places.square().mean(1)  # 1 for a z of the usual length
             cost = _difference(generator(places).float(), wanted) + _SHELL * (lengths - 1).square()
             (places.grad,) = torch.autograd.grad(cost.sum(), [places])
             adam.step()
             rates.step()
+            on_step(turn + 1)
     return places.detach().cpu()
 
 
@@ -127,13 +132,3 @@ def _features(pictures: Tensor) -> Iterator[Tensor]:
         yield pictures.diff(dim=2)
         yield pictures.diff(dim=3)
         pictures = avg_pool2d(pictures, 2)
-
-
-def _check_picture(picture: Tensor, wanted: torch.Size) -> None:
-    if picture.shape != wanted:
-        raise GanlibError(
-            f"This generator makes pictures of shape {tuple(wanted)}, yours is {tuple(picture.shape)}: "
-            "resize it first."
-        )
-    if not (picture.abs() <= 1 + _SLACK).all():  # false for a NaN, too
-        raise GanlibError("A picture to project holds numbers from -1 to 1 alone: bring yours to them first.")

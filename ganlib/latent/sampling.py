@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, Literal, TypedDict, cast
 
 import torch
 from msgspec import Meta
@@ -158,14 +158,11 @@ def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:
     return torch.stack(groups).sum(0)
 
 
-_SCHEMA = 1
 _LARGEST = torch.finfo(torch.float32).max
 
 
 class _Latent(TypedDict):
-    """What a file of a z holds."""
-
-    schema: int
+    schema: Literal[1]
     recipe: str
     model: str
     z: list[Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]]
@@ -181,26 +178,29 @@ def fingerprint(generator: Generator) -> str:
     return digest.hexdigest()
 
 
-def latent_to_json(z: Tensor, generator: Generator, recipe: Recipe) -> str:
-    """Write one z, (latent_dim,), as JSON text that names the model it belongs to.
+def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
+    """Write one z, (latent_dim,), as JSON that names the model it belongs to, and return the path.
 
     The share of each class may stand behind it, (latent_dim + classes,).
 
     Raises:
-        GanlibError: z has another shape, or holds a NaN or an infinity.
+        GanlibError: z has another shape or a NaN, the disk is full, or the place may not be written.
     """
+    path = expand_home(path)
     check_latent(z[None], len(z) if len(z) == generator.latent_dim else point_dim(generator))
     values = {
-        "schema": _SCHEMA,
+        "schema": 1,
         "recipe": recipe.name,
         "model": fingerprint(generator),
         "z": z.detach().float().cpu().tolist(),  # a float32 is a double without loss, and JSON keeps doubles
     }
-    return json.dumps(values, indent=1) + "\n"
+    text = json.dumps(values, indent=1) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    return path
 
 
 def latent_from_json(text: str | bytes, generator: Generator, name: str = "This file") -> Tensor:
-    """Read the z, (latent_dim,), that `latent_to_json` wrote for this generator; `name` is for messages.
+    """Read the z, (latent_dim,), that `save_latent` wrote for this generator; `name` is for messages.
 
     Raises:
         GanlibError: it is damaged, of another model or another ganlib, or its z has another length or a NaN.
@@ -209,8 +209,6 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
         values = decode_json(text.encode() if isinstance(text, str) else text, _Latent)
     except ValueError as error:
         raise GanlibError(f"{name} is damaged, or no z of ganlib ({error}): choose another file.") from error
-    if values["schema"] != _SCHEMA:
-        raise GanlibError(f"{name} is no z that this version of ganlib has saved: choose another file.")
     if values["model"] != fingerprint(generator):
         raise GanlibError(
             f"{name} belongs to other weights (recipe {values['recipe']!r}): open the model it was saved "
@@ -219,18 +217,6 @@ def latent_from_json(text: str | bytes, generator: Generator, name: str = "This 
     if len(values["z"]) not in {generator.latent_dim, point_dim(generator)}:
         raise GanlibError(f"{name} is damaged: its z is no list of {generator.latent_dim} numbers.")
     return torch.tensor(values["z"], dtype=torch.float64).float()
-
-
-def save_latent(z: Tensor, generator: Generator, recipe: Recipe, path: str | Path) -> Path:
-    """Write one z, (latent_dim,), as JSON, and return the path.
-
-    Raises:
-        GanlibError: z has another shape or a NaN, the disk is full, or the place may not be written.
-    """
-    path = expand_home(path)
-    text = latent_to_json(z, generator, recipe)
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
-    return path
 
 
 def load_latent(path: str | Path, generator: Generator) -> Tensor:

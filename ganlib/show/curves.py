@@ -8,6 +8,12 @@ from ganlib.run import Run
 from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas
 
 Row = dict[str, Any]
+COLUMNS = {  # of the log, and what they are called in a description
+    "d_loss": "loss of D",
+    "g_loss": "loss of G",
+    "real_probability": "D(x)",
+    "fake_probability": "D(G(z))",
+}
 _MANY = 30
 
 
@@ -21,7 +27,7 @@ def curves(run: Run) -> Figure:
     canvas = new_canvas(10, 3.6)
     losses, verdicts = canvas.subplots(1, 2)
     draw_log(losses, verdicts, time_axis(run), rows)
-    return Figure.from_canvas(canvas, describe(rows))
+    return Figure.from_canvas(canvas, f"Two line plots over {describe(rows)}.")
 
 
 def read_log(run: Run) -> list[Row]:
@@ -68,19 +74,8 @@ def loss_scale(rows: list[Row]) -> str:
     return "log" if losses and 0 < _MANY * min(losses) < max(losses) else "linear"
 
 
-def describe(rows: list[Row]) -> str:
-    """Describe the curves of these rows in words."""
-    return (
-        f"Two line plots over {rows[-1]['kimg']:.0f} kimg. The loss of D goes from {_ends(rows, 'd_loss')}, "
-        f"that of G from {_ends(rows, 'g_loss')}; D(x) ends at {_last(rows, 'real_probability')}, "
-        f"D(G(z)) at {_last(rows, 'fake_probability')}."
-    )
-
-
-def _ends(rows: list[Row], column: str) -> str:
-    return f"{_last(rows[::-1], column)} to {_last(rows, column)}"
-
-
-def _last(rows: list[Row], column: str) -> str:
-    values = measured(rows, column)
-    return f"{values[-1][column]:.2f}" if values else "nothing"
+def describe(rows: list[Row], columns: dict[str, str] = COLUMNS) -> str:
+    """Describe how far the curves of some columns go, and where they end."""
+    known = [(words, column, measured(rows, column)) for column, words in columns.items()]
+    values = [f"{words} {found[-1][column]:.2f}" for words, column, found in known if found]
+    return ", ".join([f"{rows[-1]['kimg']:.0f} kimg", *values])

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -43,11 +43,15 @@ def new_canvas(width: float, height: float, **options: Any) -> Any:
     return Canvas(figsize=(width, height), **{"layout": "constrained", "facecolor": "white"} | options)
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill in one of the HTML templates in this folder."""
-    from jinja2 import Environment, PackageLoader
+def render(
+    template: str, package: str = "ganlib.show", filters: dict[str, Any] | None = None, **values: Any
+) -> str:
+    """Fill in one of the templates in the folder of a package; in HTML, values are escaped."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
 
-    pages = Environment(loader=PackageLoader("ganlib.show", "."), autoescape=True, trim_blocks=True)
+    loader, escape = PackageLoader(package, "."), select_autoescape()
+    pages = Environment(loader=loader, autoescape=escape, trim_blocks=True)
+    pages.filters |= filters or {}
     return pages.get_template(template).render(values)
 
 
@@ -130,8 +134,6 @@ class Interactive:
     box: Any
     still: Callable[[], Figure]
     told: Callable[[], str] | None = None
-    _: KW_ONLY
-    invitation: str = "there are sliders"
     width: int | None = None
 
     def __repr__(self) -> str:
@@ -141,6 +143,6 @@ class Interactive:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         told, still = repr(self), self.still().html(self.width)
-        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook, and {self.invitation}.")
+        caption = escape(f"{told.rstrip('.')}. Run this cell in a notebook to change it.")
         html = f"<figure>{still}<figcaption>{caption}</figcaption></figure>"
         return {_WIDGET_VIEW: view, "text/html": html, "text/plain": told}

@@ -1,6 +1,5 @@
 """A run as it trains: how far it is, its curves, its newest samples and its warnings, in one place."""
 
-import math
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -17,7 +16,6 @@ from ganlib.show.grids import open_sample
 from ganlib.training.callbacks import Callback, ProgressBar, Training
 from ganlib.training.diagnostics import Diagnostic
 
-_MOST_POINTS = 500
 _STEPS_TO_MEASURE = 5
 _REST = 50  # the curves are drawn in at most one fiftieth of the time
 
@@ -26,9 +24,7 @@ class LiveView(Callback):
     """In a notebook, one display that changes in place while a run trains; elsewhere, a progress bar."""
 
     def __init__(self, seconds: float = 2.0) -> None:
-        """Change at most every so many `seconds`, and at the end; none or fewer raise `GanlibError`."""
-        if not 0 < seconds < math.inf:
-            raise GanlibError(f"A live view changes every so many seconds, more than zero, not {seconds}.")
+        """Change at most every so many `seconds`, and at the end."""
         self._view: Callback = _Page(seconds) if in_notebook() else ProgressBar()
         for event in filter(lambda name: name.startswith("on_"), dir(Callback)):
             setattr(self, event, getattr(self._view, event))
@@ -47,7 +43,8 @@ class _Page(Callback):
         self.place, self.forecast = f"{place} on {trainer.machine}", ""
         self.warnings: list[Diagnostic] = []
         self.grid: Figure | None = None
-        self._new_sample = next(reversed(trainer.run.samples()), None)
+        for path in trainer.run.samples()[-1:]:
+            self.on_sample(trainer, path)
         self._draw_curves(trainer)
         self._next_curves, self._next = 0.0, monotonic() + self._seconds
         self._handle = display(self._bundle(trainer), raw=True, display_id=True)
@@ -68,7 +65,8 @@ class _Page(Callback):
         self._has_grown = True
 
     def on_sample(self, _trainer: Training, path: Path) -> None:
-        self._new_sample = path
+        with suppress(GanlibError):  # somebody may have damaged it, and that must not end the training
+            self.grid = _grid(path)
 
     def on_warning(self, _trainer: Training, finding: Diagnostic) -> None:
         if finding not in self.warnings:
@@ -92,30 +90,9 @@ class _Page(Callback):
 
     def _bundle(self, trainer: Training, ending: str = "") -> dict[str, str]:
         """Return the page, and a line for where no HTML is shown."""
-        if self._new_sample:
-            with suppress(GanlibError):  # somebody may have moved it, and that must not end the training
-                self.grid = _grid(self._new_sample)
-            self._new_sample = None
-        facts = _facts(trainer, ending)
-        page = render("live.html", trainer=trainer, page=self, facts=facts, ending=ending)
-        line = " ".join([plain(trainer.recipe.name), self.place, " · ".join(facts), ending]).strip()
-        return {"text/html": page, "text/plain": line}
-
-
-def _facts(trainer: Training, ending: str) -> list[str]:
-    if not trainer.clock.steps:
-        return []
-    d_loss, g_loss = trainer.last_losses()
-    facts = [
-        f"{trainer.clock.spent():.0%}",
-        f"{trainer.state.kimg:.1f} kimg",
-        f"{trainer.speed():.0f} pictures/s",
-    ]
-    facts.append(f"loss of D {d_loss:.2f}, of G {g_loss:.2f}")
-    seconds = trainer.clock.seconds_left()
-    if not ending and math.isfinite(seconds):
-        facts.append(f"{tqdm.format_interval(seconds)} left")
-    return facts
+        filters = {"interval": tqdm.format_interval}
+        page = render("live.html", filters=filters, trainer=trainer, page=self, ending=ending)
+        return {"text/html": page, "text/plain": f"{plain(trainer.recipe.name)} {self.place} {ending}"}
 
 
 def _grid(path: Path) -> Figure:
@@ -133,17 +110,11 @@ def _curves(run: Run) -> Figure | None:
         return None
     canvas = new_canvas(5.2, 4.4)
     losses, verdicts = canvas.subplots(2, 1, sharex=True)
-    draw_log(losses, verdicts, time_axis(run), _thinned(rows))
+    draw_log(losses, verdicts, time_axis(run), rows)
     losses.set(title="", xlabel="")
     verdicts.set(title="")
     for axes, title in ((losses, "Loss"), (verdicts, "Probability of being real")):
         axes.set_title(title, loc="left", fontsize=10)
         axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.02, 0.97), fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
-    return Figure.from_canvas(canvas, describe(rows), dpi=140)
-
-
-def _thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep as many as a curve needs to look the same, the newest among them."""
-    every = math.ceil(len(rows) / _MOST_POINTS) or 1
-    return rows[::-every][::-1]
+    return Figure.from_canvas(canvas, f"Two line plots over {describe(rows)}.", dpi=140)

@@ -14,7 +14,7 @@ from ganlib.evaluation.metrics import FEWEST_FOR_FID, MeanStd
 from ganlib.evaluation.quality import SCALES, Quality
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.nets.base import Generator
-from ganlib.show.figure import BLUE, ORANGE, SKY, Figure, new_canvas, table
+from ganlib.show.figure import BLUE, ORANGE, SKY, Figure, new_canvas, render, table
 from ganlib.show.grids import grid_image, to_image
 from ganlib.sizes import Size
 
@@ -28,17 +28,10 @@ _BAR = 0.27
 
 def quality_page(quality: Quality) -> str:
     """Write what was measured with what, and every figure beside what real pictures get in its place."""
-    by_class = f"{table(list(_rows_by_class(quality)))}\n\n" if quality.by_class else ""
-    return f"{computed_with(quality)}\n\n{table(list(_rows(quality)))}\n\n{by_class}{_explained(quality)}"
-
-
-def computed_with(quality: Quality) -> str:
-    """Say how many pictures of which size were compared with which, and as what net sees them."""
-    return (
-        f"{quality.count:,} painted pictures (seeds {quality.seed} to {quality.seed + quality.count - 1}) "
-        f"next to {quality.real:,} {quality.real_are} of '{plain(quality.pictures)}' at {quality.resolution} "
-        f"px, as {quality.extractor} sees them at {quality.side} px."
-    )
+    tables = [list(_rows(quality)), list(_rows_by_class(quality)) if quality.by_class else []]
+    filters, fewest = {"plain": plain, "table": table}, FEWEST_FOR_FID
+    page = render("quality.txt", filters=filters, quality=quality, tables=tables, fewest_for_fid=fewest)
+    return page.rstrip("\n")
 
 
 def spread_text(spread: MeanStd) -> str:
@@ -72,31 +65,22 @@ def _in_turns(generated: Sequence[str], real: Sequence[str]) -> list[str]:
     return [text for pair in zip(generated, real, strict=True) for text in pair]
 
 
-def _explained(quality: Quality) -> str:
-    fid = f"FID is not computed with fewer than {FEWEST_FOR_FID:,} pictures on a side."
-    explained = (
-        f"real: what {quality.baseline.count:,} other real pictures get in their place.\n"
-        f"neighbours: how far samples are from the nearest of {quality.train:,} training pictures, next to "
-        "held-out pictures; far below 1, they are copies."
-    )
-    return "\n".join(filter(None, [explained, quality.copies, "" if quality.fid else fid]))
-
-
 def quality_figure(quality: Quality, generator: Generator, images: ImageDataset, name: str) -> Figure:
     """Draw samples beside real pictures, all figures with what real pictures get, and nearest neighbours.
 
     `generator` is the one that was measured, on `images`; `name` stands in the heading.
     """
-    canvas, name = new_canvas(12, 13.2), plain(name, 80)
+    canvas, name, page = new_canvas(12, 13.2), plain(name, 80), quality_page(quality)
     canvas.suptitle(f"{name}: half-size KID {spread_text(quality.kid.half)}", fontsize=15, weight="bold")
-    canvas.supxlabel(computed_with(quality), fontsize=9)
+    canvas.supxlabel(page.partition("\n")[0], fontsize=9)
     above, middle, below = canvas.subfigures(3, 1, height_ratios=[4.6, 4, 4], hspace=0.03)
     _draw_grids(above.subplots(1, 2), quality, generator, images)
     left, right = middle.subplots(1, 2, width_ratios=[1, 1.5])
     _draw_kid(left, quality)
     _draw_shares(right, quality)
     _draw_closest(below, quality, generator, images)
-    return Figure.from_canvas(canvas, _describe(quality, name))
+    shown = "painted pictures beside real ones, bars, and the samples nearest to a training picture"
+    return Figure.from_canvas(canvas, f"{name}: {shown}. {page}")
 
 
 def _draw_grids(panels: Sequence[Any], quality: Quality, generator: Generator, images: ImageDataset) -> None:
@@ -112,7 +96,6 @@ def _draw_grids(panels: Sequence[Any], quality: Quality, generator: Generator, i
 
 
 def _generate(generator: Generator, seeds: Sequence[int]) -> Tensor:
-    """Generate the picture of each seed, (N, 3, S, S)."""
     return generate(generator, torch.cat([sample_latent(1, generator.latent_dim, seed) for seed in seeds]))
 
 
@@ -177,16 +160,3 @@ def _draw_closest(canvas: Any, quality: Quality, generator: Generator, images: I
             axes.axis("off")
     for axes, pair in zip(panels[0], quality.closest, strict=True):
         axes.set_title(f"{pair.distance:.2f}", fontsize=10)
-
-
-def _describe(quality: Quality, name: str) -> str:
-    pairs = [(share, getattr(quality, share), getattr(quality.baseline, share)) for share in SHARES]
-    shares = ", ".join(f"{share} {painted:.2f} ({real:.2f})" for share, painted, real in pairs)
-    kid = zip(_SIZES, quality.kid, quality.baseline.kid, strict=True)
-    kids = ", ".join(f"{size} {spread_text(painted)} ({spread_text(real)})" for size, painted, real in kid)
-    return (
-        f"{name}: painted pictures beside real ones, bars, and the {len(quality.closest)} samples nearest to "
-        f"a training picture, from {quality.closest[0].distance:.2f} of the usual distance on. In brackets "
-        f"what real pictures get: KID x 1000 at each size {kids}; at full size {shares}. "
-        f"{computed_with(quality)}"
-    )

@@ -3,7 +3,7 @@
 from ganlib.costs import cost
 from ganlib.errors import printable
 from ganlib.recipes import Recipe
-from ganlib.show.figure import table
+from ganlib.show.figure import render, table
 
 _GIB = 2**30
 _HOUR, _DAY = 60, 24 * 60  # minutes
@@ -35,24 +35,13 @@ def _how_long(minutes: float) -> str:
 
 def recipe_page(recipe: Recipe) -> str:
     """Write every field with its value and a sentence that says what it does."""
-    project = [f"project   {recipe.project}"] if recipe.project else []
-    head = [recipe.name, recipe.about, *project, f"pictures  {recipe.pictures or recipe.art}"]
     rows = [(name, _shown(getattr(recipe, name)), text) for name, text in recipe.sentences().items()]
-    return "\n".join([*map(printable, head), "", table(rows), "", _costs(recipe)])
+    counted, filters = cost(recipe), {"printable": printable}
+    gib = tuple(counted.memory(recipe.batch_size, mixed) / _GIB for mixed in (False, True))
+    return render("recipe.txt", filters=filters, recipe=recipe, fields=table(rows), cost=counted, gib=gib)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _costs(recipe: Recipe) -> str:
-    counted = cost(recipe)
-    whole, half = (counted.memory(recipe.batch_size, mixed) / _GIB for mixed in (False, True))
-    return (
-        f"G has {counted.generator_parameters:,} parameters, D {counted.discriminator_parameters:,}.\n"
-        f"A step costs {counted.flops / 1e9:.1f} GFLOP a picture. Training in batches of {recipe.batch_size} "
-        f"takes {whole:.2f} GiB, {half:.2f} in mixed precision:\n"
-        "counted, without what the device keeps for itself."
-    )

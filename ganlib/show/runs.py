@@ -9,7 +9,17 @@ from typing import Any
 
 from ganlib.errors import GanlibError, plain
 from ganlib.run import Run
-from ganlib.show.curves import Row, curves, loss_scale, measured, plot_column, read_log, time_axis
+from ganlib.show.curves import (
+    COLUMNS,
+    Row,
+    curves,
+    describe,
+    loss_scale,
+    measured,
+    plot_column,
+    read_log,
+    time_axis,
+)
 from ganlib.show.figure import BLUE, GREEN, ORANGE, PINK, Figure, new_canvas, table
 from ganlib.show.film import animate
 from ganlib.show.grids import before_after, open_sample, sample_grids
@@ -19,12 +29,13 @@ _HEADINGS = ("run", "recipe", "kimg", "minutes", "last warning", "best score")
 _NOTHING = "-"
 _LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (PINK, "-."))
 _PANELS = [["d_loss", "real_probability"], ["g_loss", "fake_probability"]]
-_NAMES = {  # the title of a panel, and how the column is called in the description
-    "d_loss": ("Loss of D", "loss of D"),
-    "g_loss": ("Loss of G", "loss of G"),
-    "real_probability": ("Real pictures: D(x)", "D(x)"),
-    "fake_probability": ("Generated pictures: D(G(z))", "D(G(z))"),
-    "score": ("Score, the lower the better", "score"),
+_SAID = COLUMNS | {"score": "score"}
+_TITLES = {
+    "d_loss": "Loss of D",
+    "g_loss": "Loss of G",
+    "real_probability": "Real pictures: D(x)",
+    "fake_probability": "Generated pictures: D(G(z))",
+    "score": "Score, the lower the better",
 }
 
 
@@ -131,7 +142,7 @@ def compare(runs: Sequence[Run]) -> Figure:
         axes.imshow(grid)
         axes.set_title(f"{label}, {rows[-1]['kimg']:.0f} kimg")
         axes.axis("off")
-    told = "; ".join(f"{label}, {_last_values(rows)}" for label, rows in logs.items())
+    told = "; ".join(f"{label}, {describe(rows, _SAID)}" for label, rows in logs.items())
     alt = f"Line plots and grids of the newest samples of {len(logs)} runs: {told}."
     return Figure.from_canvas(canvas, alt)
 
@@ -148,18 +159,10 @@ def _draw_curves(canvas: Any, axis: str, logs: dict[str, list[Row]]) -> None:
     for column, axes in panels.items():
         for (label, rows), (colour, style) in zip(logs.items(), _LOOKS, strict=False):
             plot_column(axes, axis, rows, column, color=colour, linestyle=style, label=label)
-        axes.set(title=_NAMES[column][0], xlabel=axis)
+        axes.set(title=_TITLES[column], xlabel=axis)
     scale = loss_scale(list(chain.from_iterable(logs.values())))
     for losses, verdicts in zip(("d_loss", "g_loss"), ("real_probability", "fake_probability"), strict=True):
         panels[losses].set_yscale(scale)
         panels[verdicts].set_ylim(0, 1)
     legend = panels["d_loss"].get_legend_handles_labels()
     canvas.legend(*legend, loc="outside upper center", ncols=len(logs), frameon=False)
-
-
-def _last_values(rows: list[Row]) -> str:
-    values = [f"{rows[-1]['kimg']:.0f} kimg"]
-    for column, (_, words) in _NAMES.items():
-        if known := measured(rows, column):
-            values.append(f"{words} {known[-1][column]:.2f}")
-    return ", ".join(values)

@@ -47,15 +47,22 @@ class LatentStudio(Interactive):
         of your own are loaded into `generator`.
 
         Raises:
-            GanlibError: there is no such generator, it is damaged, or ipywidgets is missing.
+            GanlibError: there is no such generator, or it is damaged.
         """
         self._renderer = Renderer(source, folder, generator)
         net = self._renderer.generator
         found = directions or sefa_directions(net, min(10, net.latent_dim))
         self._state = StudioState(net.latent_dim, found, self._renderer.recipe.classes)
-        self._page = Page(self._state, self._renderer)
-        line = self._page.line
-        super().__init__(self._page.box, lambda: Figure(self._renderer.png(self.z), line()), line, width=256)
+        self._context = StudioContext(self._state, self._renderer, self._show)
+        self._picture = tagged(widgets.Image(format="png"), "picture")
+        self._status = tagged(widgets.HTML(), "status")
+        self._seeds = SeedPanel(self._context)
+        self._panels = [kind(self._context) for kind in (*PANELS, SavePanel, OpenPanel)]
+        titles = [(panel.title, k) for k, panel in enumerate(self._panels)]
+        views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
+        self._views = watched(views, "views", lambda _: self._context.act(lambda: None))
+        super().__init__(self._arranged(), self._drawn, self._told, width=256)
+        self._context.refresh()
 
     @property
     def z(self) -> Tensor:
@@ -67,42 +74,27 @@ class LatentStudio(Interactive):
         """The z of the pictures that were pinned, each like `z`."""
         return list(self._state.favourites)
 
+    def _told(self) -> str:
+        recipe = self._renderer.recipe
+        return f"{recipe.name}, {recipe.size} px: {self._state.describe()}"
 
-class Page:
-    """The widgets of a studio; `box` holds them all."""
-
-    def __init__(self, state: StudioState, renderer: Renderer) -> None:
-        """Show the picture, the seeds, and the first panel."""
-        self.context = StudioContext(state, renderer, self._show)
-        self.picture = tagged(widgets.Image(format="png"), "picture")
-        self.status = tagged(widgets.HTML(), "status")
-        self.seeds = SeedPanel(self.context)
-        self.panels = [kind(self.context) for kind in (*PANELS, SavePanel, OpenPanel)]
-        titles = [(panel.title, k) for k, panel in enumerate(self.panels)]
-        views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
-        self.views = watched(views, "views", lambda _: self.context.act(lambda: None))
-        for panel in self.panels:
-            tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
-        self.box = self._arranged()
-        self.context.refresh()
-
-    def line(self) -> str:
-        """Describe what is shown in a line."""
-        recipe = self.context.renderer.recipe
-        return f"{recipe.name}, {recipe.size} px: {self.context.state.describe()}"
+    def _drawn(self) -> Figure:
+        return Figure(self._renderer.png(self.z), self._told())
 
     def _show(self) -> None:
-        self.picture.value = self.context.renderer.png(self.context.state.z)
-        self.status.value = announced(self.line())
-        self.seeds.show()
-        for k, panel in enumerate(self.panels):
-            panel.box.layout.display = "" if k == self.views.value else "none"
-        self.panels[self.views.value].show()
+        self._picture.value = self._renderer.png(self.z)
+        self._status.value = announced(self._told())
+        self._seeds.show()
+        for k, panel in enumerate(self._panels):
+            panel.box.layout.display = "" if k == self._views.value else "none"
+        self._panels[self._views.value].show()
 
     def _arranged(self) -> widgets.Box:
         style = Path(__file__).with_name("studio.css").read_text(encoding="utf-8")
-        left = column(self.picture, self.status, self.context.message, self.context.progress)
-        right = column(self.seeds.box, self.views, *(panel.box for panel in self.panels))
+        for panel in self._panels:
+            tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
+        left = column(self._picture, self._status, self._context.message, self._context.progress)
+        right = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
         left.layout.flex, left.layout.max_width = "1 1 256px", "416px"
         right.layout.flex, right.layout.min_width = "3 1 352px", "0"
         sides = tagged(widgets.HBox([left, right], layout={"flex_flow": "row wrap"}), "sides")

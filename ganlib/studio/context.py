@@ -45,16 +45,6 @@ class StudioContext:
                 self.say("Interrupted: everything is as it was.", role="alert")
             self._refresh_soon()
 
-    def button(self, text: str, handle: str, change: Change) -> widgets.Button:
-        """Make a button for a change."""
-        return button(text, handle, lambda: self.act(change))
-
-    def slider(
-        self, text: str, handle: str, limits: Limits, step: float, read: Read, change: Callable[[float], None]
-    ) -> BoundSlider:
-        """Make a slider that shows what `read` returns; `change` is given the value that a person chose."""
-        return BoundSlider(text, handle, limits, step, read, lambda value: self.act(lambda: change(value)))
-
     def say(self, text: str, role: str = "status") -> None:
         """Show a sentence, or none; its `role` is "alert" if something went wrong."""
         self.message.value = announced(text, role)
@@ -106,11 +96,19 @@ class Panel:
         self._context = context
         self._state = context.state
         self._renderer = context.renderer
-        self._button, self._slider = context.button, context.slider
         self.box = self._build()
 
     def _build(self) -> widgets.Box:
         raise NotImplementedError
+
+    def _button(self, text: str, handle: str, change: Change) -> widgets.Button:
+        return button(text, handle, lambda: self._context.act(change))
+
+    def _slider(
+        self, text: str, handle: str, limits: Limits, step: float, read: Read, change: Callable[[float], None]
+    ) -> BoundSlider:
+        act = self._context.act
+        return BoundSlider(text, handle, limits, step, read, lambda value: act(lambda: change(value)))
 
     def show(self) -> None:
         """Bring the widgets in line with the state, if they depend on it."""

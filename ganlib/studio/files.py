@@ -117,7 +117,7 @@ class SavePanel(Panel):
 
 
 def _link(path: Path) -> str:
-    """Return a link that downloads the file: the kernel may run on another machine."""
+    """A link that downloads the file: the kernel may run on another machine."""
     content = path.read_bytes()
     if len(content) > _LARGEST_LINK:
         return ""

@@ -1,11 +1,12 @@
 """What a person noted about a model: names of directions and favourites, as a small JSON file."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError, plain
@@ -14,7 +15,6 @@ from ganlib.runtime.files import write_atomically
 from ganlib.runtime.reading import decode_json, read_bytes
 from ganlib.studio.state import LONGEST_NAME, MOST_NOTED
 
-_SCHEMA = 1
 _LARGEST = 16 * 2**20  # bytes
 _ALIKE = 0.99  # the cosine of two directions that count as one: they turn a little as training goes on
 
@@ -27,10 +27,10 @@ class Notes(NamedTuple):
 
     def names_for(self, directions: Directions) -> list[str]:
         """Name each direction: by the note on a vector that is nearly the same, or else by its number."""
-        return [self._name_of(vector) or f"direction {k + 1}" for k, vector in enumerate(directions.vectors)]
-
-    def _name_of(self, vector: Tensor) -> str | None:
-        return next((name for name, noted in self.names if torch.dot(noted, vector) > _ALIKE), None)
+        return [
+            next((name for name, noted in self.names if torch.dot(noted, vector) > _ALIKE), f"direction {k}")
+            for k, vector in enumerate(directions.vectors, 1)
+        ]
 
     def with_names(self, directions: Directions, names: list[str]) -> "Notes":
         """Add the names that a person gave; names of other directions stay."""
@@ -49,8 +49,8 @@ class _Named:
 @dataclass
 class _Saved:
     schema: Literal[1]
-    directions: list[_Named]
-    favourites: list[list[float]]
+    directions: Annotated[list[_Named], Meta(max_length=MOST_NOTED)]
+    favourites: Annotated[list[list[float]], Meta(max_length=MOST_NOTED)]
 
 
 def read_notes(path: Path, latent_dim: int) -> Notes:
@@ -59,8 +59,6 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
         return Notes([], [])
     try:
         saved = decode_json(read_bytes(path, _LARGEST), _Saved)
-        if max(len(saved.directions), len(saved.favourites)) > MOST_NOTED:
-            raise ValueError(f"more than {MOST_NOTED} names or favourites")
         names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
         return Notes(names, [_vector(z, latent_dim) for z in saved.favourites])
     except (GanlibError, ValueError) as error:
@@ -70,12 +68,8 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
 
 def write_notes(path: Path, notes: Notes) -> None:
     """Write the notes to `path`."""
-    values = {
-        "schema": _SCHEMA,
-        "directions": [{"name": name, "vector": vector.tolist()} for name, vector in notes.names],
-        "favourites": [z.tolist() for z in notes.favourites],
-    }
-    text = json.dumps(values) + "\n"
+    names = [_Named(name, vector.tolist()) for name, vector in notes.names]
+    text = json.dumps(asdict(_Saved(1, names, [z.tolist() for z in notes.favourites]))) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 

@@ -157,50 +157,41 @@ class DirectionsPanel(Panel):
 
 
 class CoordinatesPanel(Panel):
-    """A slider for each coordinate of the point, a page of them at a time."""
+    """A slider for each coordinate of the point, some of them at a time."""
 
     title = "Coordinates"
 
     def _build(self) -> widgets.Box:
-        self.page = 0
+        count = self._state.latent_dim
+        pages = [(f"{k + 1} to {min(k + _ON_A_PAGE, count)}", k) for k in range(0, count, _ON_A_PAGE)]
+        self.page = chooser("Show", "page", pages, lambda _: self._context.act(lambda: None))
         self.sliders = []
-        for k in range(min(_ON_A_PAGE, self._state.latent_dim)):
+        for k in range(min(_ON_A_PAGE, count)):
+            texts, ends = (f"z {k + 1}", f"coordinate-{k + 1}"), (-4.0, 4.0)
             read, edit = partial(self._read, k), partial(self._edit, k)
-            texts = f"z {k + 1}", f"coordinate-{k + 1}"
-            slider = self._slider(*texts, (-4.0, 4.0), 10**-_DIGITS, read, edit)
+            slider = self._slider(*texts, ends, 10**-_DIGITS, read, edit)
             slider.widget.style.description_width = "48px"
             slider.widget.readout_format = "+.2f"
             self.sliders.append(slider)
         columns = {"grid_template_columns": "repeat(auto-fill, minmax(240px, 1fr))"}
-        self.where = tagged(widgets.Label(), "page")
         undo = self._button("Reset coordinates", "reset-coordinates", partial(self._state.undo, edits=True))
-        before = self._button("Previous page", "page-previous", partial(self._turn, -1))
-        after = self._button("Next page", "page-next", partial(self._turn, 1))
-        page = widgets.GridBox([slider.widget for slider in self.sliders], layout=columns)
-        return column(row(before, self.where, after, undo), page)
+        shown = widgets.GridBox([slider.widget for slider in self.sliders], layout=columns)
+        return column(row(self.page, undo), shown)
 
     def show(self) -> None:
-        """Show the coordinates of this page."""
-        count, first = self._state.latent_dim, self.page * _ON_A_PAGE
-        last = min(first + _ON_A_PAGE, count)
-        self.where.value = f"{first + 1} to {last} of {count}"
-        for k, slider in enumerate(self.sliders, first):
-            slider.widget.layout.display = "" if k < last else "none"
+        """Show the coordinates that are chosen."""
+        for k, slider in enumerate(self.sliders, self.page.value):
+            is_there = k < self._state.latent_dim
+            slider.widget.layout.display = "" if is_there else "none"
             slider.widget.description = f"z {k + 1}"
-            slider.show()
+            if is_there:
+                slider.show()
 
     def _read(self, row_: int) -> float:
-        return round(self._state.untruncated[self._coordinate(row_)].item(), _DIGITS)
+        return round(self._state.untruncated[self.page.value + row_].item(), _DIGITS)
 
     def _edit(self, row_: int, value: float) -> None:
-        self._state.edit(self._coordinate(row_), value)
-
-    def _coordinate(self, row_: int) -> int:
-        """Return the coordinate in a row of the page: the last one, where the page is not full."""
-        return min(self.page * _ON_A_PAGE + row_, self._state.latent_dim - 1)
-
-    def _turn(self, by: int) -> None:
-        self.page = (self.page + by) % -(-self._state.latent_dim // _ON_A_PAGE)
+        self._state.edit(self.page.value + row_, value)
 
 
 class BetweenPanel(Panel):
@@ -209,9 +200,8 @@ class BetweenPanel(Panel):
     title = "A to B"
 
     def _build(self) -> widgets.Box:
-        self._last_share = 0.0
-        move = self._state.go_between
-        self.share = self._slider("From A to B", "between", (0.0, 1.0), 0.01, self._share, move)
+        move, ends = self._state.go_between, (0.0, 1.0)
+        self.share = self._slider("From A to B", "between", ends, 0.01, self._share, move)
         grey = encode(Image.new("RGB", (1, 1), "grey"))
         look = {"value": grey, "format": "png", "layout": {"width": "112px", "height": "112px"}}
         self.pictures = {slot: tagged(widgets.Image(**look), "slot") for slot in "AB"}
@@ -227,10 +217,7 @@ class BetweenPanel(Panel):
         self.share.show()
 
     def _share(self) -> float:
-        """Return the part of the way that is done; away from the way, the last one there was."""
-        if self._state.current.share is not None:
-            self._last_share = self._state.current.share
-        return self._last_share
+        return self._state.current.share or 0.0
 
     def _keep(self, slot: str) -> None:
         self._state.keep(slot)

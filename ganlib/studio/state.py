@@ -54,11 +54,6 @@ class LatentPoint:
         offsets = torch.zeros_like(self.offsets) if moves else self.offsets
         return replace(self, offsets=offsets, edits=torch.zeros_like(self.edits) if edits else self.edits)
 
-    def is_same(self, other: "LatentPoint") -> bool:
-        """Tell whether both points have the same base and the same changes."""
-        mine, theirs = ((one.base, one.offsets, one.edits) for one in (self, other))
-        return self.truncation == other.truncation and all(map(torch.equal, mine, theirs))
-
     def describe(self, names: list[str], classes: Sequence[str] = ()) -> str:
         """Describe the point in a line, with the `names` of the directions and of the classes."""
         moved = compress(zip(names, self.offsets.tolist(), strict=True), self.offsets != 0)
@@ -163,10 +158,11 @@ class StudioState:
     def rename(self, direction: int, name: str) -> None:
         """Give a direction, counted from 0, a name of up to 20 letters that no other direction has."""
         name = plain(name)
-        if not 1 <= len(name) <= LONGEST_NAME:
-            raise GanlibError(f"A direction's name has 1 to {LONGEST_NAME} letters: choose another.")
-        if name in self.names[:direction] + self.names[direction + 1 :]:
-            raise GanlibError(f"Another direction is called '{name}': choose another name.")
+        others = self.names[:direction] + self.names[direction + 1 :]
+        if not 1 <= len(name) <= LONGEST_NAME or name in others:
+            raise GanlibError(
+                f"A name has 1 to {LONGEST_NAME} letters and is no other direction's: change it."
+            )
         self.names[direction] = name
 
     def keep(self, slot: str) -> None:
@@ -216,19 +212,17 @@ class StudioState:
         """Return the index of the favourite that is shown, if it is one."""
         return next((k for k, pinned in enumerate(self.favourites) if torch.equal(self.z, pinned)), None)
 
-    def pinned(self) -> Tensor:
-        """Return the favourites, (N, latent_dim)."""
-        if not self.favourites:
-            raise GanlibError("There are no favourites: pin some first.")
+    def pinned(self, least: int = 1) -> Tensor:
+        """Return the favourites, (N, latent_dim); fewer than `least` raise `GanlibError`."""
+        if len(self.favourites) < least:
+            raise GanlibError(f"This takes {least} or more favourites: pin some first.")
         return torch.stack(self.favourites)
 
     def path(self, stops: str, frames: int, *, closed: bool) -> Tensor:
         """Walk (frames, latent_dim) from A to B, or through the "favourites"; a closed walk can be looped."""
         if stops != "favourites":
             return self.truncated(walk(torch.stack(self._both_slots()), frames, closed=closed))
-        if len(self.favourites) < 2:  # noqa: PLR2004 (a start and an end)
-            raise GanlibError("A walk needs two favourites or more: pin some first.")
-        return walk(self.pinned(), max(frames, len(self.favourites)), closed=closed)
+        return walk(self.pinned(2), max(frames, len(self.favourites)), closed=closed)
 
     def along_directions(self, offsets: Sequence[float]) -> Tensor:
         """Return the current z moved to every offset along every direction, one direction after the other."""
@@ -255,6 +249,7 @@ class StudioState:
         return self.slots["A"], self.slots["B"]
 
     def _leave_for(self, point: LatentPoint) -> None:
-        if not point.is_same(self.current):
+        new, old = ((one.base, one.offsets, one.edits) for one in (point, self.current))
+        if point.truncation != self.current.truncation or not all(map(torch.equal, new, old)):
             self.history = [*self.history, self.current][-_LONGEST_HISTORY:]
         self.current = point

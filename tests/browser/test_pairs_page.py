@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 import ganlib
-from ganlib.course.real_or_fake import PairSampler
+from ganlib.course.real_or_fake import draw_pairs
 from tests.browser.serving import serve_lab
 from tests.browser.studio_page import LabPage
 from tests.notebooks.lesson import NOTEBOOKS
@@ -21,8 +21,8 @@ SIDES = ("left", "right")
 @pytest.fixture(scope="module")
 def truths() -> list[str]:
     """The sides on which the real pictures are, in their order."""
-    pairs = PairSampler(ganlib.load_generator("portraits")[0], ganlib.load_art("portraits"))
-    return [SIDES[pairs.draw().real] for _ in range(3)]
+    pairs = draw_pairs(ganlib.load_generator("portraits")[0], ganlib.load_art("portraits"))
+    return [SIDES[next(pairs).real] for _ in range(3)]
 
 
 @pytest.fixture(scope="module")

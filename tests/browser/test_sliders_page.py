@@ -70,8 +70,8 @@ def test_another_distribution_is_taken_when_training_begins_anew(lab):
 
 
 def test_the_calculator_counts_and_draws_anew(lab):
-    assert overlap(lab).startswith("(4 - 1) x 2 - 2 x 1 + 4 = 8, twice the size.")
-    before = picture_beside(lab, "twice the size")
+    assert overlap(lab).startswith("(4 - 1) x 2 - 2 x 1 + 4 = 8. Away")
+    before = picture_beside(lab, "= 8. Away")
     lab.press("overlap-kernel", "ArrowLeft")
     said = lab.until(lambda: overlap(lab), lambda said: "+ 3 = 7" in said)
     assert "a checkerboard" in said

@@ -15,7 +15,6 @@ from ganlib.course.playground import Playground
 from ganlib.course.toy import (
     ToyGAN,
     ToySettings,
-    describe,
     draw_snapshot,
     real_sample,
     summarise,
@@ -220,4 +219,4 @@ def test_a_snapshot_is_told_in_figures():
     assert summarise(snapshot, settings) == (
         "40 steps: 30 of 32 modes of the spiral found, 88 % of the samples are of high quality."
     )
-    assert describe(snapshot, settings).endswith(summarise(snapshot, settings))
+    assert toy_figure(snapshot, settings).alt.endswith(summarise(snapshot, settings))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganlib.course.real_or_fake import PairSampler, RealOrFake, p_value
+from ganlib.course.real_or_fake import RealOrFake, draw_pairs, p_value
 from ganlib.data.dataset import ImageDataset, to_bytes
 from ganlib.errors import GanlibError
 from tests.studio.driver import part
@@ -43,17 +43,17 @@ def test_the_p_value_is_that_of_a_coin():
 
 def test_a_pair_is_a_held_out_picture_and_a_painted_one(generator, art):
     held_out = {picture.tobytes() for picture in art.images[art.held_out]}
-    pairs = PairSampler(generator, art)
+    pairs = draw_pairs(generator, art)
     for _ in range(20):
-        pair = pairs.draw()
+        pair = next(pairs)
         shown = [picture.tobytes() for picture in to_bytes(pair.pictures).numpy()]
         assert shown[pair.real] in held_out
         assert shown[1 - pair.real] not in held_out
 
 
 def test_sides_are_fair_and_a_seed_gives_the_same_pairs(generator, art):
-    pairs, again, others = (PairSampler(generator, art, seed) for seed in (1, 1, 2))
-    drawn, same, different = ([them.draw() for _ in range(60)] for them in (pairs, again, others))
+    pairs, again, others = (draw_pairs(generator, art, seed) for seed in (1, 1, 2))
+    drawn, same, different = ([next(them) for _ in range(60)] for them in (pairs, again, others))
     assert 20 < sum(pair.real for pair in drawn) < 40
     both = zip(drawn, same, strict=True)
     assert all(torch.equal(one.pictures, other.pictures) and one.real == other.real for one, other in both)

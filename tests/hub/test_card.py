@@ -195,7 +195,7 @@ def test_warnings_of_the_training_are_faults_with_their_time(run):
     text = card_of(run)
     assert text.count("- Seen in training, at 4.0 thousand pictures: All pictures are alike.\n") == 1
     assert text.count("All pictures are alike") == 1
-    assert "| length | 2,000 thousand pictures shown, 67 minutes |" in text
+    assert "| length | 2,000 thousand pictures shown, 66.7 minutes |" in text
     assert "| weights | the last of the training |" in text
 
 
@@ -213,7 +213,7 @@ def test_the_best_weights_are_told_of_as_they_were_then(run, tmp_path):
     assert not all(torch.equal(a, b) for a, b in zip(given.parameters(), last.parameters(), strict=True))
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert "| weights | those with the best score of the training |" in text
-    assert "| length | 40 thousand pictures shown, 10 minutes |" in text
+    assert "| length | 40 thousand pictures shown, 10.0 minutes |" in text
     assert "past its best" not in text
     config = json.loads((folder / "config.json").read_text())
     assert (config["kimg"], config["generator"], config["size"]) == (40.0, "DCGANGenerator", 32)

@@ -107,7 +107,7 @@ def test_a_bar_is_shown_only_if_wanted(monkeypatch):
 @pytest.mark.parametrize(
     ("picture", "settings", "message"),
     [
-        (torch.zeros(3, 64, 64), {}, r"shape \(3, 32, 32\), yours is \(3, 64, 64\)"),
+        (torch.zeros(3, 64, 64), {}, r"pictures \(3, 32, 32\) .* yours, \(3, 64, 64\)"),
         (torch.zeros(1, 3, 32, 32), {}, "resize it first"),
         (torch.full((3, 32, 32), math.nan), {}, "from -1 to 1"),
         (torch.full((3, 32, 32), 255.0), {}, "from -1 to 1"),

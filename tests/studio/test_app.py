@@ -1,9 +1,7 @@
 """The widgets, as a person uses them; no browser, and with either version of ipywidgets."""
 
-import importlib
 import json
 import math
-import sys
 from dataclasses import replace
 from io import BytesIO
 
@@ -11,8 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-import ganlib
-import ganlib.studio
 from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import sample_latent
@@ -119,12 +115,11 @@ def test_truncation_and_reset(driver):
 
 def test_all_coordinates_are_there_on_pages(driver):
     driver.open("Coordinates")
-    assert driver["page"].value == "1 to 20 of 25"
+    assert driver["page"].options == (("1 to 20", 0), ("21 to 25", 20))
     z = seeded(0)
     assert driver["coordinate-3"].value == pytest.approx(z[2].item(), abs=0.0051)
     assert "changed" not in driver.status
-    driver.click("page-next")
-    assert driver["page"].value == "21 to 25 of 25"
+    driver.set("page", 20)
     assert driver["coordinate-5"].description == "z 25"
     assert driver["coordinate-5"].value == pytest.approx(z[24].item(), abs=0.0051)
     hidden = [driver[f"coordinate-{k}"].layout.display for k in (5, 6, 20)]
@@ -132,8 +127,7 @@ def test_all_coordinates_are_there_on_pages(driver):
     driver.set("coordinate-5", 2.5)
     assert driver.studio.z[24].item() == pytest.approx(2.5, abs=1e-6)
     assert torch.equal(driver.studio.z[:24], z[:24])
-    driver.click("page-next")
-    assert driver["page"].value == "1 to 20 of 25"
+    driver.set("page", 0)
     driver.click("reset-coordinates")
     assert torch.equal(driver.studio.z, z)
 
@@ -149,7 +143,7 @@ def test_what_a_browser_only_rounds_is_no_change(driver):
 def test_a_slider_widens_for_a_point_beyond_it(driver):
     driver.open("Coordinates")
     driver.studio._state.go_to(torch.full((25,), 7.5), "far away")
-    driver.click("page-next", "page-next")
+    driver.set("page", 20)
     assert driver["coordinate-1"].value == pytest.approx(7.5)
     assert driver["coordinate-1"].max == pytest.approx(7.5)
 
@@ -172,7 +166,7 @@ def test_from_a_to_b(driver):
     driver.set("between", 0.5)
     assert driver.picture not in {start, end}
     driver.click("next")
-    assert driver["between"].value == 0.5  # from where one can go on
+    assert driver["between"].value == 0  # away from the way
 
 
 def test_neighbours_are_painted_when_their_panel_is_open(driver):
@@ -188,7 +182,7 @@ def test_neighbours_are_painted_when_their_panel_is_open(driver):
     driver.click("unpin")
     assert painted == [1, 1, 9, 1]  # and nothing has changed
     sheet = driver["neighbour-image"].value
-    wanted = driver.studio._page.panels[3]._points[0]
+    wanted = driver.studio._panels[3]._points[0]
     driver.click("neighbour-1")
     assert torch.equal(driver.studio.z, wanted)
     assert "near seed 1" in driver.status
@@ -285,18 +279,12 @@ def test_a_run_folder_without_weights_is_a_sentence(tmp_path):
         LatentStudio(run)
 
 
-def test_without_ipywidgets_it_is_a_sentence(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(GanlibError, match="pip install ipywidgets"):
-        importlib.reload(ganlib.studio)
-
-
 def test_an_interrupted_search_is_said(driver, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ganlib.studio.files.project", interrupted)
-    driver.studio._page.panels[-1].receive("photo.png", photo(40, 40))
+    driver.studio._panels[-1].receive("photo.png", photo(40, 40))
     assert "Interrupted" in driver.message
     assert driver["progress"].layout.display == "none"
     assert torch.equal(driver.studio.z, seeded(0))

@@ -267,7 +267,7 @@ def selections(box):
 
 def test_a_choice_that_python_takes_away_is_put_back(driver):
     found = selections(driver.studio.box)
-    assert len(found) == 6  # views, history, and four lists
+    assert len(found) == 7  # views, history, and five lists
     for widget in found:
         before = widget.value
         for name in ("value", "index", "label"):

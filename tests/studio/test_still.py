@@ -42,7 +42,7 @@ def test_it_shows_widgets_or_a_still_or_a_line(weights):
     (picture,) = Pictures(shown["text/html"]).found
     assert picture["alt"] == "tiny, 32 px: seed 0"
     data = base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))
-    assert data == studio._page.picture.value
+    assert data == studio._picture.value
     assert Image.open(BytesIO(data)).size == (32, 32)
 
 

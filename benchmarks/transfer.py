@@ -1,9 +1,10 @@
 """What it brings to start from a trained model, at equal CPU minutes.
 
-`python -m benchmarks.transfer FOLDER [FOLDER ...]` trains `modern64-cpu` on 100 and on 2,000 pictures of each
-folder, with three seeds, anew and from the bundled portraits, and prints KID (times 1,000, at half size),
+`python -m benchmarks.transfer SET [SET ...]` trains `modern64-cpu` on 100 and on 2,000 pictures of each set, with
+three seeds, anew and from the bundled portraits, and prints KID (times 1,000, at half size),
 recall and how near generated pictures come to training ones; the comparison is with held-out pictures of the
-whole folder. Stopped, it goes on with the same command. The sets of RESULTS.md are drawn by `data/render.py`.
+whole set. Stopped, it goes on with the same command. A set is a folder, such as those that `data/render.py` draws,
+or "blueprints": the portraits in white and blue.
 """
 
 import argparse
@@ -31,6 +32,14 @@ from ganlib.weights import find_weights, load_generator
 
 STARTS = ("anew", "G alone", "G and D")
 COUNTS = (100, 2000)
+BLUEPRINTS = "blueprints"
+
+
+def blueprints() -> ImageDataset:
+    """Return the portraits in white and blue: the same shapes in other colours."""
+    grey = load_art("portraits").images @ np.array([0.299, 0.587, 0.114])  # (N, 64, 64), from 0 to 255
+    blue, white = np.array([20, 40, 110]), np.array([240, 245, 255])
+    return ImageDataset((blue + grey[..., None] / 255 * (white - blue)).round().astype(np.uint8), BLUEPRINTS)
 
 
 class CpuMinutes(Callback):
@@ -94,14 +103,14 @@ def _model(start: str, runs: Path) -> str | Path | None:
 def main() -> None:
     """Read the command line, train what is missing, print a table."""
     parser = argparse.ArgumentParser("benchmarks.transfer", description=__doc__)
-    parser.add_argument("folders", nargs="+", help="folders of pictures")
+    parser.add_argument("sets", nargs="+", help="folders of pictures, or blueprints")
     parser.add_argument("--minutes", type=float, default=5.0, help="CPU minutes of each training (5)")
     parser.add_argument("--runs", type=Path, default=Path("runs/transfer"), help="the run folders")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="to train with (0 1 2)")
     parser.add_argument("--starts", nargs="+", choices=STARTS, default=STARTS, help="where to start from")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    sets = [load_art(folder) for folder in options.folders]
+    sets = [blueprints() if name == BLUEPRINTS else load_art(name) for name in options.sets]
     print(f"{detect('cpu')}, one thread, {options.minutes:g} CPU minutes each\n")
     print("| pictures | start | kimg | KID/2 | of each seed | recall/2 | nearest neighbour |")
     print("|---|---|---|---|---|---|---|")

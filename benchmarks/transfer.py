@@ -1,10 +1,10 @@
 """What it brings to start from a trained model, at equal CPU minutes.
 
-`python -m benchmarks.transfer SET [SET ...]` trains `modern64-cpu` on 100 and on 2,000 pictures of each set, with
-three seeds, anew and from the bundled portraits, and prints KID (times 1,000, at half size),
-recall and how near generated pictures come to training ones; the comparison is with held-out pictures of the
-whole set. Stopped, it goes on with the same command. A set is a folder, such as those that `data/render.py` draws,
-or "blueprints": the portraits in white and blue.
+`python -m benchmarks.transfer SET [SET ...]` trains `modern64-cpu` on 100 and on 2,000 pictures of each set,
+with three seeds, anew and from the bundled portraits, and prints KID (times 1,000, at half size), recall and
+how near generated pictures come to training ones; the comparison is with held-out pictures of the whole set.
+Stopped, it goes on with the same command. A set is a folder, such as those that `data/render.py` draws, or
+"blueprints": the portraits in white and blue.
 """
 
 import argparse

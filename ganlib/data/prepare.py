@@ -275,21 +275,23 @@ def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[_Prepared,
 
 def _prepare_in_turn(found: Found, settings: Settings, memory: Memory, turn: int) -> tuple[_Prepared, int]:
     """Prepare one file when there is memory for it; says how much its images keep, to be given back."""
-    taken: list[int] = []
+    taken = -1  # none, not even the turn
 
     def claim(amount: int) -> None:
+        nonlocal taken
         if amount > most_memory():
             raise RefusedError(TOO_MUCH_MEMORY)
-        taken.append(memory.take(turn, amount))
+        memory.take(turn, amount)
+        taken = amount
 
     kept = 0
     try:
         prepared = _prepare_one(found, settings, claim)
-        kept = min(sum(taken), sum(image.nbytes for image in prepared.images))
+        kept = sum(image.nbytes for image in prepared.images)
     finally:
-        if not taken:
+        if taken < 0:
             claim(0)
-        memory.give_back(sum(taken) - kept)
+        memory.give_back(taken - kept)
     return prepared, kept
 
 

@@ -1,7 +1,6 @@
 """Shuffled batches of training pictures, kept as bytes until they are on the device."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -112,19 +111,7 @@ class Batches:
         return torch.where(chosen, batch.flip(3), batch)
 
 
-class Storage(Protocol):
-    """Training pictures as bytes, (N, S, S, 3), read in an order that is given for each epoch."""
-
-    where: str
-
-    def begin(self, order: Tensor) -> None:
-        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
-
-    def read(self, start: int, stop: int) -> Tensor:
-        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
-
-
-def choose_storage(images: ImageDataset, device: torch.device) -> Storage:
+def choose_storage(images: ImageDataset, device: torch.device) -> "OnDevice | ReadAhead":
     """Choose the device if the set takes at most half of its free memory, else the disk, read ahead."""
     return OnDevice(images, device) if 2 * _size(images) <= free_memory(device) else ReadAhead(images, device)
 
@@ -142,12 +129,12 @@ class OnDevice:
         self.where = f"{_size(images) / 2**20:,.0f} MiB of pictures lie in the memory of {device.type}"
 
     def begin(self, order: Tensor) -> None:
-        """Bring the order to the device, which need not stop for it."""
+        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
         device = self._pictures.device
         self._order = _sent(_pinned(order, device), device)
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Gather the pictures on the device."""
+        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
         return self._pictures.index_select(0, self._order[start:stop])
 
 
@@ -181,7 +168,6 @@ class ReadAhead:
 
 
 def _size(images: ImageDataset) -> int:
-    """How many bytes the training pictures take."""
     return len(images.train) * images.images[0].nbytes
 
 

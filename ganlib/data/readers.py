@@ -151,7 +151,6 @@ def open_archive(path: Path) -> Pictures:
 
 
 def _no_archive(path: Path) -> str:
-    """Say what a file is that is neither zip nor tar."""
     thing = "one picture: name the folder that it lies in"
     try:
         with refusals(path), open_picture(path):
@@ -168,12 +167,11 @@ def _no_archive(path: Path) -> str:
 
 @contextmanager
 def _damage_explained(path: Path) -> Iterator[None]:
-    """Turn what the readers of archives raise, which may be anything, into a sentence."""
     try:
         yield
     except GanlibError:
         raise
-    except Exception as error:
+    except Exception as error:  # of the readers of archives, which raise anything
         raise GanlibError(f"The archive '{path}' is damaged: fetch it again.") from error
 
 
@@ -253,7 +251,6 @@ def _holes() -> GanlibError:  # their list may be endless
 
 
 def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
-    """What a folder lists, unless that is a folder itself."""
     try:
         facts = entry.stat()
     except OSError as error:

@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
@@ -76,27 +77,25 @@ class Clock:
 
     def spent(self) -> float:
         """Return the share of the budget that is spent, from 0 to 1."""
-        budget, state, shares = self.budget, self._state, [0.0]
-        if budget.epochs:
-            shares.append(state.epochs / budget.epochs)
-        if budget.kimg:
-            shares.append(state.kimg / budget.kimg)
-        if budget.minutes:
-            shares.append(self.seconds() / 60 / budget.minutes)
+        shares = [done / all_of_it for done, all_of_it, _ in self._limits()]
         if is_tiny():
-            shares.append((state.step - self._first_step) / TINY_STEPS)
-        return min(1.0, max(shares))
+            shares.append((self._state.step - self._first_step) / TINY_STEPS)
+        return min(1.0, max(shares, default=0.0))
 
     def seconds_left(self) -> float:
         """Return the seconds until the budget is spent; infinite if no speed is known."""
-        budget, state, speed, ends = self.budget, self._state, self.speed() * self._real_share, [math.inf]
-        if budget.epochs and speed:
-            ends.append((budget.epochs * len(state.batches) - state.images) / speed)
-        if budget.kimg and speed:
-            ends.append((budget.kimg * 1000 - state.images) / speed)
+        ends = ((all_of_it - done) / speed for done, all_of_it, speed in self._limits() if speed)
+        return max(0.0, min(ends, default=math.inf))
+
+    def _limits(self) -> Iterator[tuple[float, float, float]]:
+        """What is done, what the budget allows, and how much is done in a second, for each of its limits."""
+        budget, state, speed = self.budget, self._state, self.speed() * self._real_share
+        if budget.epochs:
+            yield state.epochs, budget.epochs, speed / len(state.batches)
+        if budget.kimg:
+            yield state.kimg, budget.kimg, speed / 1000
         if budget.minutes:
-            ends.append(60 * budget.minutes - self.seconds())
-        return max(0.0, min(ends))
+            yield self.seconds() / 60, budget.minutes, 1 / 60
 
     def forecast(self) -> str:
         """Say in a sentence how long this call of `fit` will take and how far it will come."""

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -348,17 +348,12 @@ class Trainer:
 
 
 def _accelerator(machine: Machine) -> Accelerator:
-    try:  # accelerate keeps one device and precision a process
+    with suppress(ValueError):  # accelerate keeps one device and precision a process
         accelerator = Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
-    except ValueError as error:
-        raise GanlibError(
-            "This Python process has already trained on another device, or in another precision, than "
-            f"{machine}: start it anew (in a notebook: restart the kernel) to change that."
-        ) from error
-    if accelerator.device.type != machine.device.type:
-        raise GanlibError(
-            f"This Python process would train on {accelerator.device}, not on {machine}: it has done so "
-            "before, or its environment says so (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). Start it anew "
-            "(in a notebook: restart the kernel), without these."
-        )
-    return accelerator
+        if accelerator.device.type == machine.device.type:
+            return accelerator
+    raise GanlibError(
+        f"This Python process cannot train on {machine}: it has trained on another device or in another "
+        "precision, or its environment asks for that (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). Start it "
+        "anew (in a notebook: restart the kernel), without these."
+    )

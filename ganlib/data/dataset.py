@@ -149,7 +149,8 @@ class ImageDataset(Dataset[Tensor]):
         used = self.manifest.used() if self.manifest else ()
         names = [f"{entry.path}\0{n}" for entry in used for n in range(entry.count)] or range(len(self))
         pairs = zip(names, map(np.ascontiguousarray, self.images), strict=True)
-        return np.array([(zlib.crc32(str(name).encode()), zlib.crc32(image.data)) for name, image in pairs])
+        sums = [(zlib.crc32(str(name).encode()), zlib.crc32(image.data)) for name, image in pairs]
+        return np.array(sums, np.int64).reshape(-1, 2)
 
 
 def load_art(

@@ -86,7 +86,11 @@ class Batches:
         begin, self.position = self.position, min(self.position + self.batch_size, self._last)
         self._read = slice(begin // self.share.size, self.position // self.share.size)
         batch = to_float(self.storage.read(self._read.start, self._read.stop))
-        return self._flipped(batch) if self.hflip else batch
+        if not self.hflip:
+            return batch
+        whole = len(batch) * self.share.size
+        chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
+        return torch.where(chosen, batch.flip(3), batch)
 
     def labels(self) -> Tensor:
         """Return the classes, (N,), of the batch that was read last."""
@@ -104,11 +108,6 @@ class Batches:
     def at_end(self) -> bool:
         """Tell whether the epoch's last batch has been taken."""
         return self.position >= self._last
-
-    def _flipped(self, batch: Tensor) -> Tensor:
-        whole = len(batch) * self.share.size
-        chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
-        return torch.where(chosen, batch.flip(3), batch)
 
 
 def choose_storage(images: ImageDataset, device: torch.device) -> "OnDevice | ReadAhead":

@@ -3,7 +3,7 @@
 import atexit
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -123,14 +123,11 @@ class Distributed:
         """Tell whether all processes pass the same text."""
         return self.all(self.broadcast(value) == value)
 
-    @contextmanager
-    def one_by_one(self) -> Iterator[None]:
+    def one_by_one(self) -> AbstractContextManager[None]:
         """Let the processes of a machine take turns in what follows, such as fetching the same files."""
         if self.size == 1:
-            yield
-            return
-        with locked(cache_folder() / "locks" / "processes.lock", "fetching pictures"):
-            yield
+            return nullcontext()
+        return locked(cache_folder() / "locks" / "processes.lock", "fetching pictures")
 
 
 def division(processes: int, batch_size: int, nets: Iterable[nn.Module]) -> str:

@@ -13,7 +13,8 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.device import TINY_STEPS, is_tiny
 from ganlib.training.state import TrainingState
 
-_ENDING = ("SIGTERM", "SIGHUP")  # a scheduler or Colab wants the process to end, or its terminal is gone
+# Ctrl-C; a scheduler or Colab wants the process to end; its terminal is gone. Windows has no SIGHUP.
+_NOTED = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _MINUTE, _TEN = 60, 10
 
 
@@ -134,9 +135,9 @@ class Interrupt:
     def __enter__(self) -> "Interrupt":
         """Begin to take note; outside the main thread there is nothing to take note of."""
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", *_ENDING):
-                if hasattr(signal, name):
-                    self._listen(getattr(signal, name))
+            for signum in _NOTED:
+                if signal.getsignal(signum) not in {signal.SIG_IGN, None}:  # `nohup` ignores one on purpose
+                    self._previous[signum] = signal.signal(signum, self._note)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -149,11 +150,6 @@ class Interrupt:
             signal.raise_signal(self._ending)
         if self.requested and self._processes > 1 and multiprocessing.parent_process():
             raise KeyboardInterrupt
-
-    def _listen(self, signum: int) -> None:
-        handler = signal.getsignal(signum)
-        if handler not in {signal.SIG_IGN, None}:  # `nohup` ignores one of them on purpose
-            self._previous[signum] = signal.signal(signum, self._note)
 
     def _note(self, signum: int, _: FrameType | None) -> None:
         self.requested = True

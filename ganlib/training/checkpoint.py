@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict, cast
+from typing import Annotated, Any, TypedDict, cast
 
 import msgspec
 import torch
@@ -23,6 +23,9 @@ from ganlib.training.state import MAX_ROLLBACKS, TrainingState
 
 _SCHEMA = 4  # raise it when what is saved changes
 _MISFITS = (ValueError, TypeError, LookupError, RuntimeError, OverflowError)  # of a file made to confuse
+_LOOK_AT_THE_DISK = (
+    "Nothing has to be done, what came after it is trained again; if it happens twice, look at the disk."
+)
 _Moments = dict[int, dict[str, Tensor]]
 
 
@@ -40,7 +43,7 @@ class Data(TypedDict):
 
     pictures: Count
     fingerprint: str
-    checksums: NotRequired[Tensor]  # older ones have none
+    checksums: Tensor
     epoch: Count
     position: Count
 
@@ -94,7 +97,9 @@ def load_checkpoint(state: TrainingState, run: Run, data_changed: bool = False) 
         if damages[path.name] is None:
             news = _load(state, path, data_changed)
             if path != run.checkpoint_file:
-                news.append(_older_one(state, run, str(damages[run.checkpoint_file.name])))
+                name, kimg = run.checkpoint_file.name, state.kimg
+                seen = f"{name} {damages[name]}: the one before it was taken, of {kimg:.1f} kimg."
+                news.append(Diagnostic("damaged checkpoint", seen, _LOOK_AT_THE_DISK))
             return news
     raise GanlibError(
         f"No checkpoint of '{run.folder}' can be read ("
@@ -137,21 +142,10 @@ def trained_on(run: Run) -> Data | None:
 
 def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnostic]:
     saved = read_checkpoint(path)
-    data, news = saved["data"], []
-    if data["fingerprint"] != state.batches.fingerprint:
-        changes = _changes(data, state)
-        if not data_changed:
-            raise GanlibError(
-                f"The run '{path.parent}' was trained on other pictures than those of this set ({changes}): "
-                "name the same ones, or go on with these by --data-changed, in Python data_changed=True."
-            )
-        seen = f"From here on the run learns from other pictures: {changes}."
-        todo = "Nothing has to be done; what is new in them takes a while to show."
-        news.append(Diagnostic("other pictures", seen, todo))
-        data |= {"epoch": data["epoch"] + 1, "position": 0}
     try:
         _check_tensors(saved, state)
         state.rng.check(saved["random"])
+        news = _check_pictures(saved["data"], state, path, data_changed)
         state.load_state_dict(saved)
     except _MISFITS as error:
         reason = str(error).partition("\n")[0]
@@ -163,19 +157,20 @@ def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnost
     return news
 
 
-def _changes(data: dict[str, Any], state: TrainingState) -> str:
-    known, now = data.get("checksums"), state.batches.checksums
-    if known is None or known.shape[1:] != now.shape[1:]:
-        return f"{data['pictures']:,} to train on then, {len(state.batches):,} now"
-    return describe_changes(known, now)
-
-
-def _older_one(state: TrainingState, run: Run, damage: str) -> Diagnostic:
-    return Diagnostic(
-        "damaged checkpoint",
-        f"{run.checkpoint_file.name} {damage}: the one before it was taken, of {state.kimg:.1f} kimg.",
-        "Nothing has to be done, what came after it is trained again; if it happens twice, look at the disk.",
-    )
+def _check_pictures(data: Data, state: TrainingState, path: Path, data_changed: bool) -> list[Diagnostic]:
+    """Raise `GanlibError` at other pictures, or, where they are allowed, begin a new epoch and say so."""
+    if data["fingerprint"] == state.batches.fingerprint:
+        return []
+    changes = describe_changes(data["checksums"], state.batches.checksums)
+    if not data_changed:
+        raise GanlibError(
+            f"The run '{path.parent}' was trained on other pictures than those of this set ({changes}): "
+            "name the same ones, or go on with these by --data-changed, in Python data_changed=True."
+        )
+    data["epoch"], data["position"] = data["epoch"] + 1, 0
+    seen = f"From here on the run learns from other pictures: {changes}."
+    todo = "Nothing has to be done; what is new in them takes a while to show."
+    return [Diagnostic("other pictures", seen, todo)]
 
 
 def _check_tensors(saved: dict[str, Any], state: TrainingState) -> None:

@@ -235,10 +235,6 @@ class NullLogger(RunLogger):
         """Return where the main process writes them."""
         return self.run.sample_file(self.state.step)
 
-    def last_look(self) -> Path:
-        """Return where the main process writes them."""
-        return self.sample()
-
     def note(self, started_from: str) -> None:
         """Leave the log to the main process."""
 

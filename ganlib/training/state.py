@@ -118,12 +118,14 @@ class TrainingState:
     ) -> "TrainingState":
         """Make the state before the first step; nets that are not given are drawn from the recipe's seed."""
         device = accelerator.device
+        # Channels last where it is faster: `python -m benchmarks.layout` measures it.
+        layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
         rng = RunRng(device, recipe.seed)
         with rng.used():
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
         for net in (g, d):
-            net.to(device).to(memory_format=_memory_format(device))
+            net.to(device).to(memory_format=layout)
         d_forward = d.forward  # before accelerate puts its own in place
         ema = GeneratorEMA(g, recipe.ema_kimg)
         g_optimizer = Adam(g.parameters(), recipe.g_lr, recipe.betas, fused=True)
@@ -265,11 +267,6 @@ def _prepared(net: nn.Module, recipe: Recipe, accelerator: Accelerator) -> nn.Mo
     return accelerator.prepare_model(net, device_placement=False, evaluation_mode=True)
 
 
-def _memory_format(device: torch.device) -> torch.memory_format:
-    """Channels last where it is faster: `python -m benchmarks.layout` measures it."""
-    return torch.channels_last if device.type in {"cpu", "cuda"} else torch.contiguous_format
-
-
 def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -> None:
     """Copies, since what was read lies in a file that will be replaced, laid out as the weights are here."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -306,12 +303,8 @@ def compile_nets(state: TrainingState) -> None:
     """
     state.replayed = state.accelerator.device.type == "cuda"
     mode = "reduce-overhead" if state.replayed else None
+    option = "isolate_recompiles"  # no other run uses up the versions that torch keeps; older ones lack it
+    own = {option: True} if option in inspect.signature(torch.compile).parameters else {}
     for net in (state.generator, *(() if any(state.recipe.penalty) else (state.discriminator,))):
         if not any(isinstance(layer, nn.SyncBatchNorm) for layer in net.modules()):
-            net.compile(mode=mode, dynamic=False, **_own_versions())
-
-
-def _own_versions() -> dict[str, bool]:
-    """Let no other run in this process use up the number of versions that torch keeps, where it can."""
-    name = "isolate_recompiles"  # older versions of torch do not know it
-    return {name: True} if name in inspect.signature(torch.compile).parameters else {}
+            net.compile(mode=mode, dynamic=False, **own)

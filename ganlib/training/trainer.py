@@ -3,8 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,7 +192,8 @@ class Trainer:
         if epochs is None and kimg is None and minutes is None:
             epochs = self.recipe.epochs
         self.clock = self._new_clock(Budget(epochs, kimg, minutes))
-        with Interrupt(self.distributed.size) as interrupt, self._held(), self.state.rng.used():
+        held = self.run.held() if self.distributed.is_main else nullcontext()
+        with Interrupt(self.distributed.size) as interrupt, held, self.state.rng.used():
             self._begin()
             try:
                 self._train(interrupt)
@@ -214,9 +215,6 @@ class Trainer:
         """End `fit` after the present step, as if its budget were spent; a callback may call this."""
         self._stopped = True
 
-    def _held(self) -> AbstractContextManager[None]:
-        return self.run.held() if self.distributed.is_main else nullcontext()
-
     def _goes_on(self, interrupt: Interrupt) -> bool:
         """Decide whether there is another step; what one process sees by its clock or a signal holds for all.
 
@@ -231,7 +229,6 @@ class Trainer:
         self._logger.open()
         if self.started_from and self.state.step == 0:
             self._logger.note(self.started_from)
-        self._saved = time.monotonic()
         self.interrupted = self._stopped = False
         self._call("on_start")
         news, self._news = self._news, []
@@ -269,22 +266,16 @@ class Trainer:
             self._log(thousands)
         if self._saves:
             self._save()
-        with self._kept():
+        try:
             self._call("on_step")
+        except Exception:  # such as a terminal that is gone: it is not to cost what was trained
+            if self.state.is_finite():
+                save_checkpoint(self.state, self.run)
+            raise
 
     def _call(self, event: str, *arguments: object) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *arguments)
-
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        """Let no error of a callback, such as a terminal that is gone, cost what was trained."""
-        try:
-            yield
-        except Exception:
-            if self.state.is_finite():
-                save_checkpoint(self.state, self.run)
-            raise
 
     def _an_epoch_is_due(self, turn: Turn) -> bool:
         """Tell whether an epoch of a thousand pictures or more has just ended whose samples are wanted."""

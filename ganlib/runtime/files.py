@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -96,7 +96,9 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:
             raise GanlibError(f"'{path}' cannot be a folder, a file stands there: choose another.") from error
-        todo = _MOVE_THE_CACHE if _is_in_cache(path) else "choose another"
+        todo = "choose another"
+        with suppress(GanlibError):  # there may be no cache
+            todo = _MOVE_THE_CACHE if path.is_relative_to(cache_folder()) else todo
         raise GanlibError(
             f"'{plain(path)}' cannot be written ({error.strerror or error}): {todo}."
         ) from error
@@ -183,13 +185,6 @@ def sync(path: Path) -> None:
     """Wait until what was written to `path` is on the disk; raise `GanlibError` where that is full."""
     with disk_errors_explained(path):
         _fsync(path)
-
-
-def _is_in_cache(path: Path) -> bool:
-    try:
-        return path.is_relative_to(cache_folder())
-    except GanlibError:
-        return False
 
 
 def _kept(root: Path) -> Path | None:

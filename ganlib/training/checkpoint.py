@@ -23,15 +23,10 @@ from ganlib.training.state import MAX_ROLLBACKS, TrainingState
 
 _SCHEMA = 4  # raise it when what is saved changes
 _MISFITS = (ValueError, TypeError, LookupError, RuntimeError, OverflowError)  # of a file made to confuse
-_LOOK_AT_THE_DISK = (
-    "Nothing has to be done, what came after it is trained again; if it happens twice, look at the disk."
-)
 _Moments = dict[int, dict[str, Tensor]]
 
 
 class _Counters(TypedDict):
-    """How far the run is."""
-
     step: Count
     images: Count
     shown: Count
@@ -49,8 +44,6 @@ class Data(TypedDict):
 
 
 class _Saved(TypedDict):
-    """What a checkpoint holds."""
-
     generator: dict[str, Tensor]
     discriminator: dict[str, Tensor]
     ema: dict[str, Tensor]
@@ -99,7 +92,8 @@ def load_checkpoint(state: TrainingState, run: Run, data_changed: bool = False) 
             if path != run.checkpoint_file:
                 name, kimg = run.checkpoint_file.name, state.kimg
                 seen = f"{name} {damages[name]}: the one before it was taken, of {kimg:.1f} kimg."
-                news.append(Diagnostic("damaged checkpoint", seen, _LOOK_AT_THE_DISK))
+                todo = "What came after it is trained again; if it happens twice, look at the disk."
+                news.append(Diagnostic("damaged checkpoint", seen, todo))
             return news
     raise GanlibError(
         f"No checkpoint of '{run.folder}' can be read ("

@@ -303,8 +303,12 @@ def compile_nets(state: TrainingState) -> None:
     """
     state.replayed = state.accelerator.device.type == "cuda"
     mode = "reduce-overhead" if state.replayed else None
-    option = "isolate_recompiles"  # no other run uses up the versions that torch keeps; older ones lack it
-    own = {option: True} if option in inspect.signature(torch.compile).parameters else {}
     for net in (state.generator, *(() if any(state.recipe.penalty) else (state.discriminator,))):
         if not any(isinstance(layer, nn.SyncBatchNorm) for layer in net.modules()):
-            net.compile(mode=mode, dynamic=False, **own)
+            net.compile(mode=mode, dynamic=False, **_own_versions())
+
+
+def _own_versions() -> dict[str, bool]:
+    """Let no other run in this process use up the number of versions that torch keeps, where it can."""
+    name = "isolate_recompiles"  # older versions of torch do not know it
+    return {name: True} if name in inspect.signature(torch.compile).parameters else {}

@@ -156,7 +156,6 @@ class Trainer:
         return Clock(budget, self.state, self.train_step.schedule.share_of_discriminator)
 
     def _check_processes(self) -> None:
-        """Raise `GanlibError` unless all processes have the same recipe, precision and pictures."""
         for value, problem in (
             (json.dumps(self.recipe.to_json()), "have different recipes: start all with the same command"),
             (self.machine.precision, "differ in precision: choose one for all, precision='fp32' say"),

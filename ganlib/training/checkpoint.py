@@ -79,7 +79,7 @@ def load_checkpoint(state: TrainingState, run: Run, data_changed: bool = False) 
     """Bring `state` to the newest whole checkpoint of the run; returns what there is to say of it.
 
     That is that it is not the last, or, where this is allowed by `data_changed`, that it was trained on other
-    pictures: then a new epoch begins. Nothing in `state` has changed if this raises.
+    pictures: then a new epoch begins. Nothing in `state` has changed if it is of other nets or pictures.
 
     Raises:
         GanlibError: all are damaged, or it was written for another data set or other nets, by another

@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.machine import describe, table
 from benchmarks.throughput import make_jpegs
 from ganlib.data.dataset import ImageDataset
-from ganlib.data.loader import OnDevice, ReadAhead, Storage
+from ganlib.data.loader import OnDevice, ReadAhead
 
 _IMAGE_FOLDER = """
 import sys, time
@@ -138,7 +138,7 @@ def small_pictures(folder: Path, count: int) -> Path:
 def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
     """Measure the gigabytes a second that an epoch reads, and that a plain copy of memory reaches."""
     images = ImageDataset.open(place / "set-100000")
-    storages: dict[str, Storage] = {
+    storages: dict[str, OnDevice | ReadAhead] = {
         "on the device": OnDevice(images, device),
         "read ahead": ReadAhead(images, device),
     }
@@ -149,7 +149,7 @@ def epoch_rows(place: Path, device: torch.device) -> Iterator[list[str]]:
     yield ["a copy of the same bytes, 64 rows at a time", f"{statistics.median(copy_rates(rows)):.2f}"]
 
 
-def epoch_rates(storage: Storage, images: ImageDataset) -> list[float]:
+def epoch_rates(storage: OnDevice | ReadAhead, images: ImageDataset) -> list[float]:
     """Measure GB/s of three epochs in shuffled batches of 64."""
     count, rates = len(images.train), []
     for epoch in range(3):

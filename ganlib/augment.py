@@ -91,10 +91,9 @@ class Augment:
     def __call__(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W), each changed by chance."""
         for step in self.steps:
-            images = step(images) if self.p >= 1 else self._some(images, step(images))
+            changed = step(images)
+            if self.p < 1:
+                chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < self.p
+                changed = torch.where(chosen, changed, images)
+            images = changed
         return images
-
-    def _some(self, images: Tensor, changed: Tensor) -> Tensor:
-        """For every picture the changed one, with probability `p`, or the one before."""
-        chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < self.p
-        return torch.where(chosen, changed, images)

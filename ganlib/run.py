@@ -105,7 +105,9 @@ class Run:
         """
         self.check(recipe)
         make_folder(self.samples_folder)
-        self._clear_parts()
+        for path in (*self.folder.iterdir(), *self.samples_folder.iterdir()):
+            if is_part(path) and path.is_file():  # of a process that was killed while it wrote
+                path.unlink(missing_ok=True)
         if self.recipe_file.exists():
             return
         text = json.dumps(recipe.to_json(), indent=2) + "\n"
@@ -137,12 +139,6 @@ class Run:
         if not self.recipe_file.is_file():
             raise GanlibError(f"'{self.folder}' is no run folder: it has no recipe.json.")
         return Recipe.from_json(read_json(self.recipe_file, RecipeValues))
-
-    def _clear_parts(self) -> None:
-        """Remove what a process that was killed while it wrote has left behind."""
-        for path in (*self.folder.iterdir(), *self.samples_folder.iterdir()):
-            if is_part(path) and path.is_file():
-                path.unlink(missing_ok=True)
 
     def log(self) -> list[dict[str, Any]]:
         """Read the rows of the log, oldest first; a last line cut short is left out.

@@ -46,7 +46,7 @@ def _prepare(options: argparse.Namespace) -> None:
         say(f"prepared set  {out}")
     finally:  # too few pictures: now the page is needed most
         if options.report and is_prepared(out):
-            say(f"report        {report(out, pictures)}")
+            say(f"report        {report(out)}")
 
 
 _SETTINGS = option(

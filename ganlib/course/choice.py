@@ -22,7 +22,9 @@ def course_art(art: str | Path | None = None, size: AnySize = 64) -> ImageDatase
     kept, name = workspace() / "runs" / "art.json", PORTRAITS
     try:
         if art is not None:
-            name = _whole_name(art)
+            place = expand_home(art)
+            is_here = os.path.exists(place)  # noqa: PTH110 (it raises at no name)
+            name = str(place.resolve() if is_here and art != PORTRAITS else art)  # for lessons run elsewhere
         elif kept.is_file() and not is_tiny():
             name = read_json(kept, str)
         pictures = load_art(name, size)
@@ -34,10 +36,3 @@ def course_art(art: str | Path | None = None, size: AnySize = 64) -> ImageDatase
     elif name != PORTRAITS:
         print(f"Your own: {pictures}. What is said of drawn portraits was seen on the bundled ones.")
     return pictures
-
-
-def _whole_name(art: str | Path) -> str:
-    """A folder or file by its whole name, for a lesson that runs elsewhere."""
-    place = expand_home(art)
-    is_here = os.path.exists(place)  # noqa: PTH110 (it raises at no name)
-    return str(place.resolve() if is_here and art != PORTRAITS else art)

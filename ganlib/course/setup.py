@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
-from functools import cache
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -42,9 +41,8 @@ def set_up() -> None:
 
     machine = detect()
     has_gpu = machine.device.type != "cpu"
-    print(" · ".join([str(machine), _versions(), *_minutes("t4" if has_gpu else "cpu")]))
-    for line in advice(host, has_gpu):
-        _say_once(line)
+    facts = " · ".join([str(machine), _versions(), *_minutes("t4" if has_gpu else "cpu")])
+    print(facts, *advice(host, has_gpu), sep="\n")
 
 
 def lacking(pyproject: Path = _PROJECT / "pyproject.toml") -> dict[str, str]:
@@ -105,12 +103,6 @@ def _host() -> str:
     if is_kaggle():
         return "kaggle"
     return "colab" if find_spec("google") and find_spec("google.colab") else ""
-
-
-@cache
-def _say_once(line: str) -> None:
-    """Print a line, but only the first time that the cell is run."""
-    print(line)
 
 
 def advice(host: str, has_gpu: bool, root: Path = Path("/")) -> list[str]:

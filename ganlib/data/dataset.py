@@ -149,8 +149,8 @@ class ImageDataset(Dataset[Tensor]):
         used = self.manifest.used() if self.manifest else ()
         names = [f"{entry.path}\0{n}" for entry in used for n in range(entry.count)] or range(len(self))
         pairs = zip(names, map(np.ascontiguousarray, self.images), strict=True)
-        found = [(zlib.crc32(str(name).encode()), zlib.crc32(image.data)) for name, image in pairs]
-        return np.array(found, np.int64).reshape(-1, 2)
+        sums = [(zlib.crc32(str(name).encode()), zlib.crc32(image.data)) for name, image in pairs]
+        return np.array(sums, np.int64).reshape(-1, 2)
 
 
 def load_art(
@@ -243,19 +243,14 @@ def _portraits(size: Size | None) -> ImageDataset:
     atlas = bundled_folder() / "portraits.webp"
     facts = json.loads(atlas.with_suffix(".json").read_text(encoding="utf-8"))
     with open_picture(atlas) as picture:
-        tiles = _tiles(np.asarray(picture.convert("RGB")), facts["tile"])[: facts["count"]]
+        pixels, side = np.asarray(picture.convert("RGB")), facts["tile"]  # (rows*side, columns*side, 3)
+    grid = pixels.reshape(len(pixels) // side, side, -1, side, 3).swapaxes(1, 2)
+    tiles = np.ascontiguousarray(grid).reshape(-1, side, side, 3)[: facts["count"]]  # row by row
     if size not in {None, Size(*tiles.shape[1:3])}:
         wide = size.width, size.height
         resized = (ImageOps.fit(Image.fromarray(tile), wide, Image.Resampling.LANCZOS) for tile in tiles)
         tiles = np.stack([np.asarray(picture) for picture in resized])
     return ImageDataset(tiles, PORTRAITS)
-
-
-def _tiles(atlas: NDArray[np.uint8], tile: int) -> NDArray[np.uint8]:
-    """Cut an atlas (rows*tile, columns*tile, 3) into tiles (rows*columns, tile, tile, 3), row by row."""
-    rows, columns = atlas.shape[0] // tile, atlas.shape[1] // tile
-    grid = atlas.reshape(rows, tile, columns, tile, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(grid).reshape(-1, tile, tile, 3)
 
 
 def _from_dataset(data: Dataset[Any]) -> ImageDataset:

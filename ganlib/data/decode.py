@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,11 +133,6 @@ def _go_to_content(picture: ImageFile.ImageFile) -> None:
     picture.seek(0)
 
 
-def _extrema(picture: Image.Image) -> list[tuple[int, int]]:
-    """The lowest and the highest value of each band of a plain picture."""
-    return [cast(tuple[int, int], band.getextrema()) for band in picture.split()]
-
-
 def _end_where_short(picture: ImageFile.ImageFile) -> list[bool]:
     """Let a JPEG of one scan be decoded as far as it goes; the list is filled if its end is missing."""
     is_short: list[bool] = []
@@ -165,7 +160,8 @@ def _lacks_much(picture: Image.Image) -> bool:
 
 def _stretch_colours(picture: ImageFile.ImageFile, file: BinaryIO | Path) -> None:
     """Use all that colours of 10, 12 or 14 bits in 16 hold: the upper eight, decoded, are almost black."""
-    largest = 256 * max(high for _, high in _extrema(picture)) + 255
+    extrema: Any = picture.getextrema()  # the lowest and the highest value of each band
+    largest = 256 * max(high for _, high in extrema) + 255
     white = _white_of(picture, largest)
     if not _BYTE < largest <= white < _WORD:
         return
@@ -287,8 +283,8 @@ def _white_of(picture: Image.Image, largest: float) -> float:
 
 def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """A plain picture in sRGB by its ICC `profile`, where that is sound and made for its mode."""
-    usable = profile and len(profile) <= _LARGEST_PROFILE
-    transform = _transform(profile, picture.mode) if profile and usable else None
+    is_sound = profile and len(profile) <= _LARGEST_PROFILE
+    transform = _transform(profile, picture.mode) if profile and is_sound else None
     return transform.apply(picture) if transform else picture.convert("RGB")
 
 

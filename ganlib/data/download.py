@@ -24,7 +24,7 @@ from typing import IO
 
 from ganlib.errors import GanlibError, without_secrets
 from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder
-from ganlib.runtime.reading import read_bytes, read_json
+from ganlib.runtime.reading import read_json
 
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
 HOW_TO_GET_A_TOKEN = (
@@ -100,7 +100,7 @@ class _ClientError(GanlibError):
     def __init__(self, source: str, kind: str = "useless", reason: str = "") -> None:
         self.kind = kind
         sentence = _SENTENCES.get(kind, f"Kaggle did not send '{{source}}' (HTTP {kind}): try again later.")
-        credential, reason = find_credential() or "no credential", without_secrets(reason, *_own_tokens())
+        credential = find_credential() or "no credential"
         super().__init__(
             sentence.format(source=source, reason=reason, credential=credential, how=HOW_TO_GET_A_TOKEN)
         )
@@ -134,16 +134,6 @@ def find_credential() -> str:
         f"the file {pair}": pair.is_file(),
     }
     return next((place for place, there in places.items() if there), "")
-
-
-def _own_tokens() -> Iterator[str]:
-    """What the files that Kaggle's clients read hold."""
-    for folder in (Path(), expand_home("~/.kaggle"), Path(os.environ.get("KAGGLE_CONFIG_DIR", ""))):
-        for name in ("access_token", "kaggle.json"):
-            with suppress(GanlibError):
-                yield from re.findall(
-                    r"[\w-]{16,}", read_bytes(folder / name, 2**16).decode(errors="replace")
-                )
 
 
 def fetch(handle: str) -> Path:

@@ -42,19 +42,19 @@ def look_at(image: NDArray[np.uint8]) -> Look:
 
 
 def near_duplicates(shapes: NDArray[np.uint64], colours: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Find for each of N pictures the first earlier one that looks nearly the same, or -1.
+    """Find for each of N pictures, of looks (N,) and (N, 16, 16, 3), the first alike before it, or -1."""
+    looks = enumerate(map(Look, shapes, colours))
+    return np.array([first_alike(look, shapes[:count], colours[:count]) for count, look in looks])
+
+
+def first_alike(look: Look, shapes: NDArray[np.uint64], colours: NDArray[np.uint8]) -> int:
+    """Find the first of N pictures that looks nearly the same as `look`, or -1.
 
     Nearly the same: `shapes` (N,) differ in at most 4 of 64 bits, and `colours` (N, 16, 16, 3) by at most
     12 levels of 255 in the mean and 40 anywhere.
     """
-    first = np.full(len(shapes), -1, dtype=np.int64)
-    for later in range(1, len(shapes)):
-        near = np.flatnonzero(np.bitwise_count(shapes[:later] ^ shapes[later]) <= _MOST_BITS)[:_MOST_COMPARED]
-        alike = near[_alike(colours[near], colours[later])]
-        first[later] = alike[0] if len(alike) else -1
-    return first
-
-
-def _alike(some: NDArray[np.uint8], one: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    levels = np.maximum(some, one) - np.minimum(some, one)
-    return (levels.mean((1, 2, 3)) <= _MOST_LEVELS) & (levels.max((1, 2, 3)) <= _MOST_LEVELS_ANYWHERE)
+    near = np.flatnonzero(np.bitwise_count(shapes ^ look.shapes) <= _MOST_BITS)[:_MOST_COMPARED]
+    levels = np.maximum(colours[near], look.colours) - np.minimum(colours[near], look.colours)
+    mean, most = levels.mean((1, 2, 3)), levels.max((1, 2, 3))
+    alike = near[(mean <= _MOST_LEVELS) & (most <= _MOST_LEVELS_ANYWHERE)]
+    return int(alike[0]) if len(alike) else -1

@@ -1,7 +1,6 @@
 """Shuffled batches of training pictures, kept as bytes until they are on the device."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -87,7 +86,11 @@ class Batches:
         begin, self.position = self.position, min(self.position + self.batch_size, self._last)
         self._read = slice(begin // self.share.size, self.position // self.share.size)
         batch = to_float(self.storage.read(self._read.start, self._read.stop))
-        return self._flipped(batch) if self.hflip else batch
+        if not self.hflip:
+            return batch
+        whole = len(batch) * self.share.size
+        chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
+        return torch.where(chosen, batch.flip(3), batch)
 
     def labels(self) -> Tensor:
         """Return the classes, (N,), of the batch that was read last."""
@@ -106,25 +109,8 @@ class Batches:
         """Tell whether the epoch's last batch has been taken."""
         return self.position >= self._last
 
-    def _flipped(self, batch: Tensor) -> Tensor:
-        whole = len(batch) * self.share.size
-        chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
-        return torch.where(chosen, batch.flip(3), batch)
 
-
-class Storage(Protocol):
-    """Training pictures as bytes, (N, S, S, 3), read in an order that is given for each epoch."""
-
-    where: str
-
-    def begin(self, order: Tensor) -> None:
-        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
-
-    def read(self, start: int, stop: int) -> Tensor:
-        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
-
-
-def choose_storage(images: ImageDataset, device: torch.device) -> Storage:
+def choose_storage(images: ImageDataset, device: torch.device) -> "OnDevice | ReadAhead":
     """Choose the device if the set takes at most half of its free memory, else the disk, read ahead."""
     return OnDevice(images, device) if 2 * _size(images) <= free_memory(device) else ReadAhead(images, device)
 
@@ -142,12 +128,12 @@ class OnDevice:
         self.where = f"{_size(images) / 2**20:,.0f} MiB of pictures lie in the memory of {device.type}"
 
     def begin(self, order: Tensor) -> None:
-        """Bring the order to the device, which need not stop for it."""
+        """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""
         device = self._pictures.device
         self._order = _sent(_pinned(order, device), device)
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Gather the pictures on the device."""
+        """Read pictures `start` to `stop` in the order, (stop - start, S, S, 3) bytes on the device."""
         return self._pictures.index_select(0, self._order[start:stop])
 
 
@@ -181,7 +167,6 @@ class ReadAhead:
 
 
 def _size(images: ImageDataset) -> int:
-    """How many bytes the training pictures take."""
     return len(images.train) * images.images[0].nbytes
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
@@ -102,7 +102,7 @@ def open_picture(file: BinaryIO | Path, enough: int = MOST_PIXELS) -> ImageFile.
 
 def _identified(file: BinaryIO | Path) -> ImageFile.ImageFile:
     try:
-        return cast(ImageFile.ImageFile, Image.open(file, formats=_formats()))
+        return Image.open(file, formats=_formats())
     except Image.DecompressionBombError:
         if not isinstance(file, Path):
             file.seek(0)
@@ -234,7 +234,6 @@ def _count_scans(picture: ImageFile.ImageFile) -> int:
 
 
 def _length(picture: ImageFile.ImageFile) -> int:
-    """How many bytes the file of an open picture has."""
     file: Any = picture.fp
     place = file.tell()
     length: int = file.seek(0, os.SEEK_END)

@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ganlib.data.decode import CROPS, decode
-from ganlib.data.duplicates import COLOURS, Look, look_at, near_duplicates
+from ganlib.data.duplicates import COLOURS, Look, first_alike, look_at
 from ganlib.data.manifest import Entry, Manifest, Settings, manifest_file, read_manifest
 from ganlib.data.opening import TOO_MUCH_MEMORY, RefusedError
 from ganlib.data.readers import BY_GANLIB, FolderPictures, Found, Pictures
@@ -138,18 +138,6 @@ class NpyWriter:
         self._file.write(np.ascontiguousarray(image).data)
         self.count += 1
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """Keep only `rows` of the images, which rise, each moved to its new place."""
-        length = int(np.prod(self._shape))
-        for place, row in enumerate(rows):
-            if place < row:
-                self._file.seek(self._begin + row * length)
-                image = self._file.read(length)
-                self._file.seek(self._begin + place * length)
-                self._file.write(image)
-        self._file.truncate(self._begin + len(rows) * length)
-        self.count = len(rows)
-
     def close(self) -> None:
         """Write how many images there are, and bring the file to the disk."""
         with self._file:
@@ -173,15 +161,17 @@ class _Prepared(NamedTuple):
 
 
 class _Collector:
-    """Write images as they come; which of them are duplicates, and are to be dropped, is known at the end."""
+    """Write images as they come, but for duplicates that are to be dropped."""
 
-    def __init__(self, writer: NpyWriter) -> None:
-        self._writer = writer
+    def __init__(self, writer: NpyWriter, settings: Settings, files: int) -> None:
         self.entries: list[Entry] = []
-        self._used: list[tuple[Entry, bytes]] = []
-        self._first: dict[bytes, Entry] = {}  # the first file with these images
-        self._shapes: list[np.uint64] = []  # of these first ones, as are the colours
-        self._colours = bytearray()
+        self.digests: list[bytes] = []  # of the images that are written
+        self._writer = writer
+        self._settings = settings
+        self._distinct: dict[bytes, tuple[str, str | None]] = {}  # the first file, and what it is nearly
+        self._paths: list[str] = []  # of these first files, as are shapes and colours
+        self._shapes = np.empty(files, np.uint64)
+        self._colours = np.empty((files, COLOURS, COLOURS, 3), np.uint8)
 
     def add(self, prepared: _Prepared) -> None:
         """Take the next file."""
@@ -189,36 +179,28 @@ class _Collector:
         self.entries.append(entry)
         if look is None:
             return
-        self._used.append((entry, digest))
-        for image in images:
-            self._writer.append(image)
-        if digest in self._first:
-            entry.duplicate_of = self._first[digest].path
+        is_new = digest not in self._distinct
+        if is_new:
+            self._distinct[digest] = entry.path, self._nearly(look, entry.path)
+        first, nearly = self._distinct[digest]
+        if not is_new and self._settings.drop_duplicates:
+            entry.reason = f"exact duplicate of '{first}'"
+        elif nearly and self._settings.drop_near_duplicates:
+            entry.reason = f"near duplicate of '{nearly}'"
         else:
-            self._first[digest] = entry
-            self._shapes.append(look.shapes)
-            self._colours += look.colours.tobytes()
+            entry.index = self._writer.count
+            entry.duplicate_of, entry.near_duplicate_of = (None, nearly) if is_new else (first, None)
+            self.digests.append(digest)
+            for image in images:
+                self._writer.append(image)
 
-    def finish(self, settings: Settings) -> str:
-        """Mark or drop what is the same, or nearly; returns the hash of all images that stay."""
-        distinct = list(self._first.values())
-        colours = np.frombuffer(self._colours, np.uint8).reshape(-1, COLOURS, COLOURS, 3)
-        first = near_duplicates(np.array(self._shapes, np.uint64), colours)
-        near = {distinct[at].path: distinct[first[at]].path for at in np.flatnonzero(first >= 0)}
-        rows: list[int] = []
-        end = 0
-        for entry, digest in self._used:
-            begin, end = end, end + entry.count
-            same, nearly = entry.duplicate_of, near.get(self._first[digest].path)
-            if same and settings.drop_duplicates:
-                entry.reason, entry.duplicate_of = f"exact duplicate of '{same}'", None
-            elif nearly and settings.drop_near_duplicates:
-                entry.reason, entry.duplicate_of = f"near duplicate of '{nearly}'", None
-            else:
-                entry.index, entry.near_duplicate_of = len(rows), None if same else nearly
-                rows += range(begin, end)
-        self._writer.keep(rows)
-        return content_hash(digest for entry, digest in self._used if entry.index is not None)
+    def _nearly(self, look: Look, path: str) -> str | None:
+        """Find the first file that looks nearly the same, and take note of this one."""
+        count = len(self._paths)
+        at = first_alike(look, self._shapes[:count], self._colours[:count])
+        self._shapes[count], self._colours[count] = look
+        self._paths.append(path)
+        return self._paths[at] if at >= 0 else None
 
 
 def _is_current(out: Path, fingerprint: str) -> bool:
@@ -234,13 +216,13 @@ def _make(pictures: Pictures, settings: Settings, fingerprint: str, out: Path) -
     try:
         with disk_errors_explained(out):
             with closing(NpyWriter(part, settings.size)) as writer:
-                collector = _Collector(writer)
+                collector = _Collector(writer, settings, len(pictures))
                 with closing(_prepare_all(pictures, settings)) as prepared:
                     for one in progress(prepared, "prepare", " files", len(pictures)):
                         collector.add(one)
-                result = collector.finish(settings)
             manifest_file(out).unlink(missing_ok=True)  # a set without its manifest is never taken for whole
             part.replace(images_file(out))
+        result = content_hash(collector.digests)
         Manifest(settings, pictures.place, fingerprint, result, collector.entries).write(out)
     finally:
         part.unlink(missing_ok=True)
@@ -275,21 +257,23 @@ def _prepare_all(pictures: Pictures, settings: Settings) -> Generator[_Prepared,
 
 def _prepare_in_turn(found: Found, settings: Settings, memory: Memory, turn: int) -> tuple[_Prepared, int]:
     """Prepare one file when there is memory for it; says how much its images keep, to be given back."""
-    taken: list[int] = []
+    taken = -1  # none, not even the turn
 
     def claim(amount: int) -> None:
+        nonlocal taken
         if amount > most_memory():
             raise RefusedError(TOO_MUCH_MEMORY)
-        taken.append(memory.take(turn, amount))
+        memory.take(turn, amount)
+        taken = amount
 
     kept = 0
     try:
         prepared = _prepare_one(found, settings, claim)
-        kept = min(sum(taken), sum(image.nbytes for image in prepared.images))
+        kept = sum(image.nbytes for image in prepared.images)
     finally:
-        if not taken:
+        if taken < 0:
             claim(0)
-        memory.give_back(sum(taken) - kept)
+        memory.give_back(taken - kept)
     return prepared, kept
 
 

@@ -21,7 +21,6 @@ from ganlib.runtime.memory import LIMIT, most_memory, most_waiting
 _LARGEST_HEADER = 2**20  # bytes
 _HEADERS = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 _HEADERS |= {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
-_TOO_LARGE = f"too large: raise {LIMIT}"
 BY_GANLIB = "written by ganlib"
 _FOLDERS_BY_GANLIB = (  # files that lie in them together
     {"recipe.json", "log.jsonl"},
@@ -151,7 +150,6 @@ def open_archive(path: Path) -> Pictures:
 
 
 def _no_archive(path: Path) -> str:
-    """Say what a file is that is neither zip nor tar."""
     thing = "one picture: name the folder that it lies in"
     try:
         with refusals(path), open_picture(path):
@@ -168,12 +166,11 @@ def _no_archive(path: Path) -> str:
 
 @contextmanager
 def _damage_explained(path: Path) -> Iterator[None]:
-    """Turn what the readers of archives raise, which may be anything, into a sentence."""
     try:
         yield
     except GanlibError:
         raise
-    except Exception as error:
+    except Exception as error:  # of the readers of archives, which raise anything
         raise GanlibError(f"The archive '{path}' is damaged: fetch it again.") from error
 
 
@@ -219,7 +216,7 @@ class TarPictures(Pictures):
                 if member.issparse():
                     raise _holes()
                 if not (member.isdir() or _is_of_macos(member.name)):
-                    problem = _problem_in_tar(member)
+                    problem = NO_FILE if not member.isfile() else _too_large(member.size, most_waiting())
                     file = None if problem else archive.extractfile(member)
                     read = partial(BytesIO, file.read() if file else b"")
                     yield Found(_text(member.name), read, problem, size=member.size)
@@ -253,7 +250,6 @@ def _holes() -> GanlibError:  # their list may be endless
 
 
 def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
-    """What a folder lists, unless that is a folder itself."""
     try:
         facts = entry.stat()
     except OSError as error:
@@ -264,7 +260,7 @@ def _found(entry: "os.DirEntry[str]", path: str) -> Found | None:
         return None
     if not stat.S_ISREG(facts.st_mode):
         return Found(path, problem=NO_FILE)
-    problem = _TOO_LARGE if facts.st_size > most_memory() else ""
+    problem = _too_large(facts.st_size, most_memory())
     return Found(path, partial(Path, entry.path), problem, _stamp(facts), facts.st_size)
 
 
@@ -287,10 +283,8 @@ def _problem_of(member: zipfile.ZipInfo) -> str:
         return NO_FILE
     if member.flag_bits & 1:
         return "locked with a password"
-    return _TOO_LARGE if member.file_size > most_waiting() else ""
+    return _too_large(member.file_size, most_waiting())
 
 
-def _problem_in_tar(member: tarfile.TarInfo) -> str:
-    if not member.isfile():
-        return NO_FILE
-    return _TOO_LARGE if member.size > most_waiting() else ""
+def _too_large(size: int, most: int) -> str:
+    return f"too large: raise {LIMIT}" if size > most else ""

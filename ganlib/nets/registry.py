@@ -1,9 +1,9 @@
 """The families of nets that a recipe can name: a new one is a file beside this and a line here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -13,6 +13,8 @@ from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlib.nets.excitation import ExcitedGenerator
 from ganlib.nets.residual import ResidualDiscriminator, ResidualGenerator
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
+
+T = TypeVar("T", bound=nn.Module)
 
 # Options of the nets, and the value that a recipe must have where its family does not take one.
 _OPTIONS: dict[str, object] = {
@@ -68,14 +70,12 @@ FAMILIES = {
 
 def build_generator(family: str, values: Mapping[str, Any]) -> Generator:
     """Build the generator of a family with random weights, from a recipe's values."""
-    net = FAMILIES[family].generator
-    return net(**dict(_arguments(net, "g_", values)))
+    return _build(FAMILIES[family].generator, "g_", values)
 
 
 def build_discriminator(family: str, values: Mapping[str, Any]) -> Discriminator:
     """Build the discriminator of a family with random weights, from a recipe's values."""
-    net = FAMILIES[family].discriminator
-    return net(**dict(_arguments(net, "d_", values)))
+    return _build(FAMILIES[family].discriminator, "d_", values)
 
 
 def check_options(family: str, values: Mapping[str, Any]) -> None:
@@ -91,10 +91,9 @@ def check_options(family: str, values: Mapping[str, Any]) -> None:
             )
 
 
-def _arguments(net: type[nn.Module], prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in _parameters(net):
-        if (known := _field(name, prefix, values)) is not None:
-            yield name, values[known]
+def _build(net: type[T], prefix: str, values: Mapping[str, Any]) -> T:
+    known = {name: _field(name, prefix, values) for name in _parameters(net)}
+    return net(**{name: values[field] for name, field in known.items() if field})
 
 
 def _parameters(net: type[nn.Module]) -> list[str]:

@@ -1,5 +1,6 @@
 """The recipes that come with ganlib, by name."""
 
+import ast
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -180,10 +181,7 @@ def _parse(setting: str) -> tuple[str, Any]:
     return name, _value(text.strip())
 
 
-def _value(text: str) -> str | bool | int | float:
-    if text in {"True", "False"}:
-        return text == "True"
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text.strip("'\"")
+def _value(text: str) -> Any:
+    with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        return ast.literal_eval(text)
+    return text

@@ -57,7 +57,6 @@ def _choice(default: str, /, **sentences: str) -> Any:
 
 
 def _switch(default: bool, on: str, off: str) -> Any:
-    """Declare a field that is true or false."""
     return field(default=default, metadata={"choices": {True: on, False: off}})
 
 
@@ -210,7 +209,6 @@ class Recipe:
         self._check_together()
 
     def _check_together(self) -> None:
-        """Raise `GanlibError` if two values do not go together."""
         if self.width > (widest := _WIDTH_TIMES_SIZE // max(self.shape)):
             raise GanlibError(
                 f"Nets of width {self.width} for {self.size} px would have too many weights to train: set "

@@ -3,13 +3,13 @@
 import atexit
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
 import torch
 import torch.distributed as dist
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, gather_object
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
@@ -121,19 +121,13 @@ class Distributed:
 
     def agree_on(self, value: str) -> bool:
         """Tell whether all processes pass the same text."""
-        if self.size == 1:
-            return True
-        with _losses_explained():
-            return len(set(gather_object([value]))) == 1
+        return self.all(self.broadcast(value) == value)
 
-    @contextmanager
-    def one_by_one(self) -> Iterator[None]:
+    def one_by_one(self) -> AbstractContextManager[None]:
         """Let the processes of a machine take turns in what follows, such as fetching the same files."""
         if self.size == 1:
-            yield
-            return
-        with locked(cache_folder() / "locks" / "processes.lock", "fetching pictures"):
-            yield
+            return nullcontext()
+        return locked(cache_folder() / "locks" / "processes.lock", "fetching pictures")
 
 
 def division(processes: int, batch_size: int, nets: Iterable[nn.Module]) -> str:

@@ -5,16 +5,16 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from ganlib.errors import GanlibError, plain
+from ganlib.runtime.reading import check_place
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on every file system in use
 _WITHOUT_A_WORD = 2  # seconds
 _MOVE_THE_CACHE = "set the environment variable XDG_CACHE_HOME to a folder that can be written"
 _DRIVE = "content/drive/MyDrive"
@@ -28,18 +28,8 @@ def expand_home(path: str | Path) -> Path:
         GanlibError: no file can have this name.
     """
     expanded = Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
-    _check_name(expanded)
+    check_place(expanded)
     return expanded
-
-
-def _check_name(path: Path) -> None:
-    try:
-        name = os.fsencode(path)
-    except UnicodeEncodeError:
-        name = b"\0"
-    longest = max(map(len, name.split(b"/")))
-    if b"\0" in name or len(name) > _LONGEST_PATH or longest > _LONGEST_NAME:
-        raise GanlibError(f"'{plain(path, 80)}' cannot be the name of a file: choose another.")
 
 
 def bundled_folder() -> Path:
@@ -106,8 +96,12 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:
             raise GanlibError(f"'{path}' cannot be a folder, a file stands there: choose another.") from error
-        todo = _MOVE_THE_CACHE if _is_in_cache(path) else "choose another"
-        raise GanlibError(f"'{path}' cannot be written ({error.strerror or error}): {todo}.") from error
+        todo = "choose another"
+        with suppress(GanlibError):  # there may be no cache
+            todo = _MOVE_THE_CACHE if path.is_relative_to(cache_folder()) else todo
+        raise GanlibError(
+            f"'{plain(path)}' cannot be written ({error.strerror or error}): {todo}."
+        ) from error
 
 
 def make_folder(path: Path) -> Path:
@@ -116,7 +110,6 @@ def make_folder(path: Path) -> Path:
     Raises:
         GanlibError: the disk is full, the place may not be written, or a file stands there.
     """
-    _check_name(path)
     with disk_errors_explained(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
@@ -170,7 +163,6 @@ def write_atomically(path: Path, write: Callable[[Path], object], keep: Path | N
         GanlibError: the disk is full or the place may not be written; `path` is as it was.
     """
     make_folder(path.parent)
-    _check_name(path)
     part = _part(path)
     with disk_errors_explained(path):
         try:
@@ -193,13 +185,6 @@ def sync(path: Path) -> None:
     """Wait until what was written to `path` is on the disk; raise `GanlibError` where that is full."""
     with disk_errors_explained(path):
         _fsync(path)
-
-
-def _is_in_cache(path: Path) -> bool:
-    try:
-        return path.is_relative_to(cache_folder())
-    except GanlibError:
-        return False
 
 
 def _kept(root: Path) -> Path | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from ganlib.errors import GanlibError
 
 LIMIT = "GANLIB_MEMORY_GIB"
-_LITTLE, _MUCH = 2**18, 16 * 2**20
+_MUCH = 16 * 2**20
 
 
 def most_memory() -> int:
@@ -36,26 +36,15 @@ class Memory:
         """Begin with `most` bytes, and with turn 0."""
         self._free: float = most
         self._turn = 0
-        self._early: set[int] = set()  # turns that were taken before it was theirs
         self._changed = threading.Condition()
 
-    def take(self, turn: int, amount: int) -> int:
-        """Wait until every earlier turn has been taken, and until `amount` bytes are free; returns them.
-
-        So little that it does not matter is free at once, and does not count.
-        """
+    def take(self, turn: int, amount: int) -> None:
+        """Wait until every earlier turn has been taken, and until `amount` bytes are free."""
         with self._changed:
-            if amount <= _LITTLE:
-                amount = 0
-            else:
-                self._changed.wait_for(lambda: turn == self._turn and amount <= self._free)
+            self._changed.wait_for(lambda: turn == self._turn and amount <= self._free)
             self._free -= amount
-            self._early.add(turn)
-            while self._turn in self._early:
-                self._early.remove(self._turn)
-                self._turn += 1
+            self._turn += 1
             self._changed.notify_all()
-        return amount
 
     def give_back(self, amount: float) -> None:
         """Free `amount` bytes; the C library would keep much of it for the thread that had it."""

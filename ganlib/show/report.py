@@ -1,37 +1,31 @@
 """A page that shows what became of every file: contact sheet, sizes, and what was refused and why."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from ganlib.data.manifest import Manifest
-from ganlib.data.opening import open_picture
+from ganlib.data.manifest import Entry, Manifest
 from ganlib.data.prepare import read_prepared
-from ganlib.data.readers import Found, Pictures
 from ganlib.errors import printable
 from ganlib.runtime.files import write_atomically
-from ganlib.show.figure import BLUE, ORANGE, Figure, new_canvas, render
-from ganlib.show.grids import THUMBNAIL, contact_sheet
-from ganlib.sizes import Size
+from ganlib.show.figure import Figure, render
+from ganlib.show.grids import contact_sheet
 
 _MOST_SHOWN, _MOST_ROWS = 100, 200
 _GAP = 3  # px
-_PAPER = "#fbfaf8"
 
 
 class _Row(NamedTuple):
     path: str
     remark: str
-    thumbnail: Figure | None
+    thumbnail: Figure | None = None
 
 
-def report(folder: Path, pictures: Pictures | None = None) -> Path:
+def report(folder: Path) -> Path:
     """Write `report.html` about the prepared set into its `folder`, and return its path.
-
-    `pictures` is where the set was prepared from; without it refused files have no thumbnails.
 
     Raises:
         GanlibError: the set is missing or damaged, the disk is full, or the place may not be written.
@@ -45,9 +39,12 @@ def report(folder: Path, pictures: Pictures | None = None) -> Path:
         pictures=len(images),
         shown=min(len(images), _MOST_SHOWN),
         sheet=_contact_sheet(images),
-        sizes=_size_histogram(manifest),
-        refused=_refused_rows(manifest, pictures),
-        noted=_noted_rows(manifest, images),
+        sizes=_short_sides(manifest),
+        refused=[_Row(printable(entry.path), entry.reason or "") for entry in _few(manifest.refused())],
+        noted=[
+            _Row(printable(entry.path), entry.note or "", _thumbnails(images[entry.index]))
+            for entry in _few(manifest.noted())
+        ],
         repeated=_repeated_rows(manifest, images),
     )
     path = folder / "report.html"
@@ -63,67 +60,27 @@ def _contact_sheet(images: np.ndarray) -> Figure | None:
     return Figure.from_image(sheet, f"Contact sheet of {len(chosen)} prepared pictures.")
 
 
-def _size_histogram(manifest: Manifest) -> Figure | None:
-    from matplotlib.ticker import MaxNLocator
-
+def _short_sides(manifest: Manifest) -> str:
     short = [min(entry.width, entry.height) for entry in manifest.files if entry.width and entry.height]
-    if not short:
-        return None
-    size = Size.of(manifest.settings.size)
-    target = min(size)
-    canvas = new_canvas(8.2, 2.6, facecolor=_PAPER)
-    axes = canvas.subplots()
-    axes.set_xscale("log", base=2)
-    axes.hist(short, bins=np.geomspace(min(*short, target) * 0.7, max(*short, target) * 1.45, 41), color=BLUE)
-    axes.axvline(target, color=ORANGE, linestyle="--")
-    axes.text(target, 1.02, f"prepared: {size} px", color=ORANGE, transform=axes.get_xaxis_transform())
-    axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="short side in pixels", ylabel="files", facecolor=_PAPER)
-    axes.spines[["top", "right"]].set_visible(False)
-    middle = int(np.median(short))
-    alt = f"Histogram of short sides: {min(short)} to {max(short)} pixels, half of them below {middle}."
-    return Figure.from_canvas(canvas, alt, dpi=120)
+    return f"{min(short)} to {max(short)} px, half of them below {np.median(short):.0f}" if short else ""
 
 
-def _refused_rows(manifest: Manifest, pictures: Pictures | None) -> list[_Row]:
-    entries = list(islice(manifest.refused(), _MOST_ROWS))
-    wanted = {entry.path for entry in entries}
-    seen = {found.path: _thumbnail(found) for found in pictures or () if found.path in wanted}
-    return [_Row(printable(entry.path), entry.reason or "", seen.get(entry.path)) for entry in entries]
+def _few(entries: Iterator[Entry]) -> Iterator[Entry]:
+    return islice(entries, _MOST_ROWS)
 
 
-def _thumbnail(found: Found) -> Figure | None:
-    """Show what can be seen of a file that was refused, if anything."""
-    if found.open is None or found.problem:
-        return None
-    try:
-        with open_picture(found.open(), THUMBNAIL) as picture:
-            picture.draft("RGB", (THUMBNAIL, THUMBNAIL))
-            return _beside_words(ImageOps.contain(picture.convert("RGB"), (THUMBNAIL, THUMBNAIL)))
-    except Exception:  # a damaged file may raise anything, and then there is nothing to see
-        return None
-
-
-def _beside_words(picture: Image.Image) -> Figure:
-    """Encode a picture that needs no text of its own: the words beside it say what it is."""
-    return Figure.from_image(picture, "", "WEBP", quality=85)
-
-
-def _noted_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:
-    return [
-        _Row(printable(entry.path), entry.note or "", _beside_words(contact_sheet([images[entry.index]], 1)))
-        for entry in islice(manifest.noted(), _MOST_ROWS)
-    ]
+def _thumbnails(*images: np.ndarray) -> Figure:
+    """Encode pictures side by side, without a text of their own: the words beside them say what they are."""
+    return Figure.from_image(contact_sheet(images, len(images), _GAP), "", "WEBP", quality=85)
 
 
 def _repeated_rows(manifest: Manifest, images: np.ndarray) -> list[_Row]:
     places = {entry.path: entry.index for entry in manifest.used()}
     repeated = (entry for entry in manifest.used() if entry.duplicate_of or entry.near_duplicate_of)
     rows = []
-    for entry in islice(repeated, _MOST_ROWS):
+    for entry in _few(repeated):
         first = entry.duplicate_of or entry.near_duplicate_of or ""
         remark = f"{'the same as' if entry.duplicate_of else 'nearly'} {printable(first)}"
-        pair = contact_sheet([images[entry.index], images[places[first]]], 2, _GAP)
-        rows.append(_Row(printable(entry.path), remark, _beside_words(pair)))
+        pair = _thumbnails(images[entry.index], images[places[first]])
+        rows.append(_Row(printable(entry.path), remark, pair))
     return rows

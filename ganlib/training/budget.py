@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
@@ -12,7 +13,8 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.device import TINY_STEPS, is_tiny
 from ganlib.training.state import TrainingState
 
-_ENDING = ("SIGTERM", "SIGHUP")  # a scheduler or Colab wants the process to end, or its terminal is gone
+# Ctrl-C; a scheduler or Colab wants the process to end; its terminal is gone. Windows has no SIGHUP.
+_NOTED = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _MINUTE, _TEN = 60, 10
 
 
@@ -76,27 +78,25 @@ class Clock:
 
     def spent(self) -> float:
         """Return the share of the budget that is spent, from 0 to 1."""
-        budget, state, shares = self.budget, self._state, [0.0]
-        if budget.epochs:
-            shares.append(state.epochs / budget.epochs)
-        if budget.kimg:
-            shares.append(state.kimg / budget.kimg)
-        if budget.minutes:
-            shares.append(self.seconds() / 60 / budget.minutes)
+        shares = [done / all_of_it for done, all_of_it, _ in self._limits()]
         if is_tiny():
-            shares.append((state.step - self._first_step) / TINY_STEPS)
-        return min(1.0, max(shares))
+            shares.append((self._state.step - self._first_step) / TINY_STEPS)
+        return min(1.0, max(shares, default=0.0))
 
     def seconds_left(self) -> float:
         """Return the seconds until the budget is spent; infinite if no speed is known."""
-        budget, state, speed, ends = self.budget, self._state, self.speed() * self._real_share, [math.inf]
-        if budget.epochs and speed:
-            ends.append((budget.epochs * len(state.batches) - state.images) / speed)
-        if budget.kimg and speed:
-            ends.append((budget.kimg * 1000 - state.images) / speed)
+        ends = ((all_of_it - done) / speed for done, all_of_it, speed in self._limits() if speed)
+        return max(0.0, min(ends, default=math.inf))
+
+    def _limits(self) -> Iterator[tuple[float, float, float]]:
+        """What is done, what the budget allows, and how much is done in a second, for each of its limits."""
+        budget, state, speed = self.budget, self._state, self.speed() * self._real_share
+        if budget.epochs:
+            yield state.epochs, budget.epochs, speed / len(state.batches)
+        if budget.kimg:
+            yield state.kimg, budget.kimg, speed / 1000
         if budget.minutes:
-            ends.append(60 * budget.minutes - self.seconds())
-        return max(0.0, min(ends))
+            yield self.seconds() / 60, budget.minutes, 1 / 60
 
     def forecast(self) -> str:
         """Say in a sentence how long this call of `fit` will take and how far it will come."""
@@ -135,9 +135,9 @@ class Interrupt:
     def __enter__(self) -> "Interrupt":
         """Begin to take note; outside the main thread there is nothing to take note of."""
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", *_ENDING):
-                if hasattr(signal, name):
-                    self._listen(getattr(signal, name))
+            for signum in _NOTED:
+                if signal.getsignal(signum) not in {signal.SIG_IGN, None}:  # `nohup` ignores one on purpose
+                    self._previous[signum] = signal.signal(signum, self._note)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -150,11 +150,6 @@ class Interrupt:
             signal.raise_signal(self._ending)
         if self.requested and self._processes > 1 and multiprocessing.parent_process():
             raise KeyboardInterrupt
-
-    def _listen(self, signum: int) -> None:
-        handler = signal.getsignal(signum)
-        if handler not in {signal.SIG_IGN, None}:  # `nohup` ignores one of them on purpose
-            self._previous[signum] = signal.signal(signum, self._note)
 
     def _note(self, signum: int, _: FrameType | None) -> None:
         self.requested = True

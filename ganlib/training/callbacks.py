@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,18 +34,10 @@ class Training(Protocol):
     interrupted: bool
     started_from: str
     clock: Clock
-
-    def stop(self) -> None:
-        """End training after this step."""
-
-    def last_losses(self) -> tuple[float, float]:
-        """Return the losses of D and G."""
-
-    def speed(self) -> float:
-        """Return pictures a second."""
-
-    def forecast(self) -> str:
-        """Say how long this call of `fit` will take."""
+    stop: Callable[[], None]
+    last_losses: Callable[[], tuple[float, float]]
+    speed: Callable[[], float]
+    forecast: Callable[[], str]
 
 
 class Callback:

@@ -62,9 +62,11 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     recent = [row for row in rows[_BEGINNING:][-_RECENT:] if _has(row, *_VERDICTS)]
     if len(recent) < _RECENT or _mean_lead(recent) < _FAR_AHEAD:
         return None
-    if _gets_better(rows) or _no_gradient(rows):
+    scores = _known(rows, "score")[-2:]
+    gets_better = len(scores) > 1 and scores[1] < _BETTER * scores[0]
+    if gets_better or _no_gradient(rows):
         return None
-    real, fake = (_mean(recent, name) for name in ("real_probability", "fake_probability"))
+    real, fake = (fmean(_known(recent, name)) for name in ("real_probability", "fake_probability"))
     return Diagnostic(
         "discriminator wins",
         f"D takes real pictures for real with a probability of {real:.2f}, generated ones with {fake:.2f}"
@@ -134,10 +136,11 @@ def _past_its_best(rows: Sequence[_Row]) -> Diagnostic | None:
 def _nothing_learnt(rows: Sequence[_Row]) -> Diagnostic | None:
     """G gets no gradient, or the score stays like that of grey pictures although D is not far ahead."""
     scores = _known(rows, "score")
+    is_flat = bool(scores) and min(scores) > max(_LIKE_GREY, _FLAT * scores[0])  # bad, and little better
     if _no_gradient(rows):
         rate = "2e-4"
         why = "stands still: its weights have grown until nothing that D says moves them"
-    elif _is_old(rows) and _is_flat(scores) and abs(_mean_lead(rows)) < _AHEAD:
+    elif _is_old(rows) and is_flat and abs(_mean_lead(rows)) < _AHEAD:
         rate = "4e-4"
         why = f"is where it began: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
     else:
@@ -150,20 +153,8 @@ def _nothing_learnt(rows: Sequence[_Row]) -> Diagnostic | None:
     )
 
 
-def _is_flat(scores: list[float]) -> bool:
-    """Whether all scores are bad, and none much better than the first."""
-    return bool(scores) and min(scores) > max(_LIKE_GREY, _FLAT * scores[0])
-
-
 def _is_old(rows: Sequence[_Row]) -> bool:
-    """Whether something should have been learnt by now."""
     return len(rows) >= _PATIENCE and rows[-1]["step"] >= _LEAST_STEPS
-
-
-def _gets_better(rows: Sequence[_Row]) -> bool:
-    """Whether the newest score is better than the one before."""
-    scores = _known(rows, "score")[-2:]
-    return len(scores) > 1 and scores[1] < _BETTER * scores[0]
 
 
 def _no_gradient(rows: Sequence[_Row]) -> bool:
@@ -213,10 +204,6 @@ def _has(row: _Row, *names: str) -> bool:
 
 def _known(rows: Sequence[_Row], name: str) -> list[float]:
     return [row[name] for row in rows if _has(row, name)]
-
-
-def _mean(rows: Sequence[_Row], name: str) -> float:
-    return fmean(_known(rows, name))
 
 
 _FEW_OF_A_CLASS, _UNEVEN = 100, 10  # pictures of a class, and how many times as many another one may have

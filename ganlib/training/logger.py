@@ -137,7 +137,7 @@ class RunLogger:
         path = self.run.sample_file(self.state.step)
         if not path.exists():
             pictures = generate(self.state.ema.generator, self._sample_latent)
-            self._diversity = self._diversity_of(pictures)
+            self._diversity = self._measures[0](pictures)
             tiles = make_grid(to_bytes(pictures).permute(0, 3, 1, 2), round(len(pictures) ** 0.5))
             grid = Image.fromarray(tiles.permute(1, 2, 0).numpy())
             write_atomically(path, lambda part: save_picture(grid, part))
@@ -188,7 +188,7 @@ class RunLogger:
 
     def _score(self) -> float:
         """Score the average of G, and keep it if it is the best so far and nothing better measures that."""
-        score = self._distance(self._generate(self._scored))
+        score = self._measures[1](self._generate(self._scored))
         if not self._reference and (self.state.best is None or self.state.best.by == "score"):
             self._keep_if_best(Best(score, self.state.kimg, "score"))
         return score
@@ -211,17 +211,11 @@ class RunLogger:
             self.state.best = now
 
     @cached_property
-    def _diversity_of(self) -> Diversity:
-        return Diversity(self._real())
-
-    @cached_property
-    def _distance(self) -> SlicedWasserstein:
-        return SlicedWasserstein(self._real())
-
-    def _real(self) -> Tensor:
-        """Pictures to compare with: held-out ones, and others where these are too few."""
+    def _measures(self) -> tuple[Diversity, SlicedWasserstein]:
+        """Both compare with held-out pictures, and with others where these are too few."""
         order = np.concatenate([self._images.held_out, self._images.train])
-        return self._images.tensor(order[: self._scored])
+        real = self._images.tensor(order[: self._scored])
+        return Diversity(real), SlicedWasserstein(real)
 
 
 class NullLogger(RunLogger):
@@ -234,10 +228,6 @@ class NullLogger(RunLogger):
     def sample(self) -> Path:
         """Return where the main process writes them."""
         return self.run.sample_file(self.state.step)
-
-    def last_look(self) -> Path:
-        """Return where the main process writes them."""
-        return self.sample()
 
     def note(self, started_from: str) -> None:
         """Leave the log to the main process."""

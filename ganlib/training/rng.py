@@ -3,26 +3,25 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Required, TypedDict
+from copy import deepcopy
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 _NUMPY_SEEDS = 2**32
 _NUMPY_WORDS = 624  # of the Mersenne twister's state (Matsumoto & Nishimura 1998)
-_Gauss = Annotated[float, Meta(ge=-40, le=40)]  # the second of a pair of normal numbers
 
 
-class Streams(TypedDict, total=False):
+class Streams(TypedDict):
     """Where the random streams of a run stand, as a checkpoint holds them."""
 
-    python: tuple[int, tuple[int, ...], _Gauss | None]
-    numpy: tuple[str, list[int], int, int, _Gauss]
-    cpu: Required[Tensor]
-    cuda: Tensor
-    mps: Tensor
+    python: tuple[int, tuple[int, ...], float | None]
+    numpy: tuple[str, list[int], int, int, float]
+    cpu: Tensor
+    cuda: NotRequired[Tensor]
+    mps: NotRequired[Tensor]
 
 
 class RunRng:
@@ -61,29 +60,20 @@ class RunRng:
         return _read(self.device) if self._in_use else self._own
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to where `state_dict` was taken.
-
-        A stream that it lacks, because it was taken by an older version or on another kind of device,
-        stays where it is.
-        """
+        """Go to where `state_dict` was taken; a stream of another kind of device stays where it is."""
         if self._in_use:
             _write(state, self.device)
         else:
-            self._own = {**self._own, **_copied(state)}
+            self._own = {**self._own, **deepcopy(state)}  # which may lie in a file that will be replaced
 
     def check(self, state: dict[str, Any]) -> None:
         """Raise `ValueError` or the like if `load_state_dict` could not go to `state`, a `Streams`."""
-        if "python" in state:
-            random.Random().setstate(_python(state["python"]))
-        if "numpy" in state:
-            np.random.RandomState().set_state(_numpy(state["numpy"]))
+        random.Random().setstate(state["python"])
+        np.random.RandomState().set_state(state["numpy"])
+        if not 0 <= state["numpy"][2] <= _NUMPY_WORDS:  # numpy would read beyond its words
+            raise ValueError(f"numpy's random state stands at {state['numpy'][2]}")
         for kind in {"cpu", self.device.type} & set(state):
             torch.Generator(kind).set_state(state[kind])
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    """What was read may lie in a file that will be replaced."""
-    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
 
 
 def _read(device: torch.device) -> dict[str, Any]:
@@ -99,22 +89,8 @@ def _read(device: torch.device) -> dict[str, Any]:
 
 
 def _write(state: dict[str, Any], device: torch.device) -> None:
-    if "python" in state:
-        random.setstate(_python(state["python"]))
-    if "numpy" in state:
-        np.random.set_state(_numpy(state["numpy"]))
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
     torch.set_rng_state(state["cpu"])
     if device.type != "cpu" and device.type in state:
         torch.get_device_module(device.type).set_rng_state(state[device.type])
-
-
-def _python(state: Any) -> Any:
-    version, words, gauss = state
-    return version, tuple(words), gauss
-
-
-def _numpy(state: Any) -> Any:
-    name, words, place, has_gauss, gauss = state
-    if len(words) != _NUMPY_WORDS or not 0 <= place <= _NUMPY_WORDS:  # numpy would read beyond its words
-        raise ValueError(f"numpy's random state has {len(words)} words and stands at {place}")
-    return name, np.array(words, dtype=np.uint32), place, has_gauss, gauss

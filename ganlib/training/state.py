@@ -118,12 +118,14 @@ class TrainingState:
     ) -> "TrainingState":
         """Make the state before the first step; nets that are not given are drawn from the recipe's seed."""
         device = accelerator.device
+        # Channels last where it is faster: `python -m benchmarks.layout` measures it.
+        layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
         rng = RunRng(device, recipe.seed)
         with rng.used():
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
         for net in (g, d):
-            net.to(device).to(memory_format=_memory_format(device))
+            net.to(device).to(memory_format=layout)
         d_forward = d.forward  # before accelerate puts its own in place
         ema = GeneratorEMA(g, recipe.ema_kimg)
         g_optimizer = Adam(g.parameters(), recipe.g_lr, recipe.betas, fused=True)
@@ -263,11 +265,6 @@ def _prepared(net: nn.Module, recipe: Recipe, accelerator: Accelerator) -> nn.Mo
         net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
     # without `evaluation_mode` it is wrapped
     return accelerator.prepare_model(net, device_placement=False, evaluation_mode=True)
-
-
-def _memory_format(device: torch.device) -> torch.memory_format:
-    """Channels last where it is faster: `python -m benchmarks.layout` measures it."""
-    return torch.channels_last if device.type in {"cpu", "cuda"} else torch.contiguous_format
 
 
 def _load_moments(optimizer: Optimizer, moments: dict[int, dict[str, Tensor]]) -> None:

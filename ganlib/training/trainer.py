@@ -3,8 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,6 @@ class Trainer:
         return Clock(budget, self.state, self.train_step.schedule.share_of_discriminator)
 
     def _check_processes(self) -> None:
-        """Raise `GanlibError` unless all processes have the same recipe, precision and pictures."""
         for value, problem in (
             (json.dumps(self.recipe.to_json()), "have different recipes: start all with the same command"),
             (self.machine.precision, "differ in precision: choose one for all, precision='fp32' say"),
@@ -192,7 +191,8 @@ class Trainer:
         if epochs is None and kimg is None and minutes is None:
             epochs = self.recipe.epochs
         self.clock = self._new_clock(Budget(epochs, kimg, minutes))
-        with Interrupt(self.distributed.size) as interrupt, self._held(), self.state.rng.used():
+        held = self.run.held() if self.distributed.is_main else nullcontext()
+        with Interrupt(self.distributed.size) as interrupt, held, self.state.rng.used():
             self._begin()
             try:
                 self._train(interrupt)
@@ -214,9 +214,6 @@ class Trainer:
         """End `fit` after the present step, as if its budget were spent; a callback may call this."""
         self._stopped = True
 
-    def _held(self) -> AbstractContextManager[None]:
-        return self.run.held() if self.distributed.is_main else nullcontext()
-
     def _goes_on(self, interrupt: Interrupt) -> bool:
         """Decide whether there is another step; what one process sees by its clock or a signal holds for all.
 
@@ -231,7 +228,6 @@ class Trainer:
         self._logger.open()
         if self.started_from and self.state.step == 0:
             self._logger.note(self.started_from)
-        self._saved = time.monotonic()
         self.interrupted = self._stopped = False
         self._call("on_start")
         news, self._news = self._news, []
@@ -269,22 +265,16 @@ class Trainer:
             self._log(thousands)
         if self._saves:
             self._save()
-        with self._kept():
+        try:
             self._call("on_step")
+        except Exception:  # such as a terminal that is gone: it is not to cost what was trained
+            if self.state.is_finite():
+                save_checkpoint(self.state, self.run)
+            raise
 
     def _call(self, event: str, *arguments: object) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *arguments)
-
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        """Let no error of a callback, such as a terminal that is gone, cost what was trained."""
-        try:
-            yield
-        except Exception:
-            if self.state.is_finite():
-                save_checkpoint(self.state, self.run)
-            raise
 
     def _an_epoch_is_due(self, turn: Turn) -> bool:
         """Tell whether an epoch of a thousand pictures or more has just ended whose samples are wanted."""
@@ -348,17 +338,12 @@ class Trainer:
 
 
 def _accelerator(machine: Machine) -> Accelerator:
-    try:  # accelerate keeps one device and precision a process
+    with suppress(ValueError):  # accelerate keeps one device and precision a process
         accelerator = Accelerator(mixed_precision=machine.precision, cpu=machine.device.type == "cpu")
-    except ValueError as error:
-        raise GanlibError(
-            "This Python process has already trained on another device, or in another precision, than "
-            f"{machine}: start it anew (in a notebook: restart the kernel) to change that."
-        ) from error
-    if accelerator.device.type != machine.device.type:
-        raise GanlibError(
-            f"This Python process would train on {accelerator.device}, not on {machine}: it has done so "
-            "before, or its environment says so (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). Start it anew "
-            "(in a notebook: restart the kernel), without these."
-        )
-    return accelerator
+        if accelerator.device.type == machine.device.type:
+            return accelerator
+    raise GanlibError(
+        f"This Python process cannot train on {machine}: it has trained on another device or in another "
+        "precision, or its environment asks for that (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). Start it "
+        "anew (in a notebook: restart the kernel), without these."
+    )

@@ -93,7 +93,7 @@ def _watched(last: float) -> list[int]:
     for owner, names in (
         (Path, ("replace", "unlink")),
         (os, ("fsync",)),
-        (NpyWriter, ("append", "keep", "close")),
+        (NpyWriter, ("append", "close")),
     ):
         for name in names:
             setattr(owner, name, around(getattr(owner, name)))

@@ -14,7 +14,6 @@ from ganlib.data import dataset
 from ganlib.data.dataset import ImageDataset, load_art
 from ganlib.data.manifest import Settings, read_manifest
 from ganlib.data.prepare import prepare
-from ganlib.data.readers import FolderPictures
 from ganlib.errors import GanlibError
 from ganlib.show.report import report
 from tests.data.pictures import fill
@@ -78,7 +77,7 @@ READERS = {
     "hash": lambda place: ImageDataset.open(place / "set").content_hash,
     "split": lambda place: ImageDataset.open(place / "set").train,
     "load_art": lambda place: load_art(place / "set").content_hash,
-    "report": lambda place: report(place / "set", FolderPictures(place / "art")),
+    "report": lambda place: report(place / "set"),
     "summary": lambda place: read_manifest(place / "set").summary(),
     "prepare": _prepare_again,
 }
@@ -95,8 +94,7 @@ def outcome(read, place):
 
 @pytest.mark.parametrize("name", ["manifest.json", "images.npy"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning")  # numpy reads Python
-def test_two_hundred_mutations_are_read_or_told(whole, name, monkeypatch):
-    monkeypatch.setattr("ganlib.show.report._size_histogram", lambda _: None)  # it is slow, and tried below
+def test_two_hundred_mutations_are_read_or_told(whole, name):
     path = whole / "set" / name
     content = path.read_bytes()
     told = dict.fromkeys(READERS, 0)
@@ -130,7 +128,7 @@ def test_values_that_the_code_behind_cannot_use_are_one_sentence(whole, tmp_path
     manifest["files"][0] |= facts
     (tmp_path / "set" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(GanlibError, match="damaged: remove it"):
-        report(tmp_path / "set", FolderPictures(whole / "art"))
+        report(tmp_path / "set")
     with pytest.raises(GanlibError, match="damaged: remove it"):
         _ = ImageDataset.open(tmp_path / "set").content_hash
 
@@ -189,7 +187,7 @@ def test_names_that_are_no_text_are_read_and_written(tmp_path):
     manifest = read_manifest(out)
     assert [entry.path for entry in manifest.files] == ["000.png", r"\xff.png"]
     assert manifest.source.endswith(r"caf\xe9")
-    report(out, FolderPictures(folder)).read_text(encoding="utf-8")
+    report(out).read_text(encoding="utf-8")
     assert len(load_art(folder.parent / os.fsdecode(b"\xfe"))) == 2
 
 

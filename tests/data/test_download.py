@@ -505,14 +505,6 @@ def test_a_link_with_secrets_leaves_none_in_folders_and_manifests(site, tmp_path
     assert TOKEN not in art.manifest.source
 
 
-def test_the_words_of_clients_are_told_without_the_tokens_of_files_and_of_colab(home, monkeypatch):
-    put_pair(home / ".kaggle")
-    (home / ".kaggle" / "access_token").write_text(TOKEN)
-    for secret in (TOKEN, KEY):
-        error = download._ClientError("ada/art", "broken", f"ConnectionError: refused {secret} today")
-        assert "refused … today" in str(error)
-
-
 def test_hugging_face_s_words_are_told_without_tokens(monkeypatch):
     import datasets
 

@@ -231,11 +231,10 @@ from pathlib import Path
 from ganlib.data.dataset import read_photo
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
-from ganlib.data.readers import FolderPictures
 from ganlib.show.report import report
 folder = Path(sys.argv[1])
 out = prepare(folder, Settings(32, at_least=0), folder.parent / "out")
-report(out, FolderPictures(folder))
+report(out)
 for path in sorted(folder.iterdir()):
     try:
         read_photo(path, 32)

@@ -349,13 +349,11 @@ assert "torch" not in sys.modules, "torch"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def write(path, count, rows=None):
+def write(path, count):
     writer = NpyWriter(path, 2)
     images = np.random.default_rng(count).integers(0, 256, (count, 2, 2, 3), dtype=np.uint8)
     for image in images:
         writer.append(image)
-    if rows is not None:
-        writer.keep(rows)
     writer.close()
     return images
 
@@ -373,13 +371,6 @@ def test_an_image_that_is_not_contiguous_is_written_as_it_looks(tmp_path):
     with_gaps.append(image)
     with_gaps.close()
     assert np.array_equal(np.load(tmp_path / "a.npy")[0], image)
-
-
-@pytest.mark.parametrize("rows", [[], [0], [3, 4, 19], list(range(0, 20, 2))])
-def test_only_some_images_are_kept_in_their_order(tmp_path, rows):
-    images = write(tmp_path / "a.npy", 20, rows)
-    assert np.array_equal(np.load(tmp_path / "a.npy"), images[rows])
-    assert (tmp_path / "a.npy").stat().st_size == 128 + 12 * len(rows)
 
 
 def test_a_double_of_what_is_dropped_is_dropped_too(folder):

@@ -133,7 +133,5 @@ def test_a_file_that_cannot_be_read_is_a_sentence(generator, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large.json").write_bytes(bytes(LARGEST_LATENT + 1))
     for name in ("", "nowhere.json", "pipe", "large.json", "a\0b", "x" * 5000):
-        with pytest.raises(
-            GanlibError, match=r"cannot be read|is no file but|is too large|cannot be the name"
-        ):
+        with pytest.raises(GanlibError, match=r"cannot be read|is no file but|is too large"):
             load_latent(tmp_path / name, generator)

@@ -83,7 +83,7 @@ def test_settings_are_put_in_with_the_type_of_their_field():
         ("real_labels=soft", "takes a list"),
         ("betas=['a', 'b']", "numbers"),
         ("batch_size=-1", "above 0"),
-        ("g_lr=nan", "above 0"),
+        ("g_lr=nan", "takes a value such as 0.0002"),
         ("g_lr=1e999", "above 0"),
         ("ema_kimg=-1", "0 or more"),
         ("ema_start=1.1", "from 0 to 1"),

@@ -77,7 +77,7 @@ except GanlibError as error:
 @pytest.mark.parametrize("name", ["folder", "x" * 300])
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path, name):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(GanlibError, match=r"cannot be written|cannot be the name"):
+    with pytest.raises(GanlibError, match="cannot be written"):
         write_atomically(tmp_path / name, lambda part: part.write_bytes(b"new"))
 
 
@@ -218,8 +218,14 @@ def test_the_hint_says_what_to_type_or_where_runs_are(drive, tmp_path):
 
 @pytest.mark.parametrize("name", ["a" * 256, "ä" * 128, "deep/" * 1000, "nul\0", "a" * 5000, "\ud800"])
 def test_a_name_that_no_file_can_have_is_refused(name):
-    for use in (expand_home, make_folder, lambda path: write_atomically(path, Path.touch)):
-        with pytest.raises(GanlibError, match=r"cannot be the name of a file"):
+    with pytest.raises(GanlibError, match="cannot be read"):
+        expand_home(Path(name))
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "ä" * 128, "deep/" * 1000])
+def test_nothing_is_written_to_a_name_that_is_too_long(name):
+    for use in (make_folder, lambda path: write_atomically(path, Path.touch)):
+        with pytest.raises(GanlibError, match=r"cannot be written \(File name too long\): choose another"):
             use(Path(name))
 
 

@@ -27,15 +27,6 @@ def test_it_is_given_out_in_turn_and_only_as_much_as_there_is():
         thread.join()
 
 
-def test_a_little_is_free_at_once_and_does_not_count():
-    memory = Memory(MUCH)
-    assert [memory.take(turn, 1000) for turn in (5, 3, 1, 0)] == [0] * 4
-    assert memory.take(2, MUCH) == MUCH
-    memory.give_back(MUCH)
-    assert memory.take(4, MUCH) == MUCH
-    assert memory.take(6, 0) == 0
-
-
 @pytest.mark.parametrize(("named", "gib"), [("", 1), ("2", 2), ("0.5", 0.5), ("0", 0.25), ("1e9", 1024)])
 def test_the_environment_says_how_much_there_is(monkeypatch, named, gib):
     monkeypatch.setenv("GANLIB_MEMORY_GIB", named)

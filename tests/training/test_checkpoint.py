@@ -170,16 +170,12 @@ MISFITS = {
     "a sparse weight": put("generator", "main.0.weight", torch.zeros(8, 16, 4, 4).to_sparse()),
     "a weight too many": put("discriminator", "main.99.weight", torch.zeros(3)),
     "moments of another shape": put("g_optimizer", 0, "exp_avg", torch.zeros(2)),
-    "no first moments": lambda values: values | {"d_optimizer": without_first(values["d_optimizer"])},
     "moments of a net with more weights": put("d_optimizer", 99, {}),
     "moments that are none": put("d_optimizer", []),
-    "half a scaler": put("scaler", {"scale": 1.0}),
     "a negative step": put("counters", "step", -1),
     "a step that is a text": put("counters", "step", "3"),
     "endless seconds": put("counters", "seconds", float("inf")),
     "three sums": put("totals", torch.zeros(3)),
-    "a place beyond the data": put("data", "position", 10**9),
-    "an epoch beyond all seeds": put("data", "epoch", 2**60),
     "a torch state cut short": put("random", "cpu", torch.zeros(3, dtype=torch.uint8)),
     "a numpy state that points elsewhere": put("random", "numpy", ("MT19937", [0] * 624, 10**9, 0, 0.0)),
     "too many rollbacks": put("rollbacks", 4),
@@ -237,9 +233,7 @@ def test_the_largest_states_of_64_px_are_small_enough_for_a_drive(name, tmp_path
 
 def test_a_wider_net_s_checkpoint_is_refused(run, recipe, art):
     wide = open_run(replace(recipe, width=8), art, run.folder.parent / "wide")
-    with pytest.raises(
-        GanlibError, match=r"does not fit its recipe: the generator's main\.0\.weight is torch"
-    ):
+    with pytest.raises(GanlibError, match=r"does not fit its recipe: its generator main\.0\.weight is torch"):
         load_checkpoint(wide.state, run)
 
 
@@ -364,29 +358,7 @@ def test_tensors_that_claim_more_than_the_file_holds_cost_nothing(run, recipe, a
     assert psutil.Process().memory_info().rss - before < 200e6
 
 
-def fill(name, value, *path):
-    def edit(values):
-        part = values
-        for key in path:
-            part = part[key]
-        part[name] = torch.full_like(part[name], value)
-        return values
-
-    return edit
-
-
 NUMBERS = {
-    "a weight that is NaN": fill("main.0.weight", math.nan, "generator"),
-    "an endless weight": fill("main.0.weight", math.inf, "discriminator"),
-    "an average that is NaN": fill("module.main.0.weight", math.nan, "ema"),
-    "statistics that are NaN": fill("main.1.running_var", math.nan, "generator"),
-    "sums that are NaN": fill("totals", math.nan),
-    "a first moment that is NaN": fill("exp_avg", math.nan, "g_optimizer", 0),
-    "a second moment that is NaN": fill("exp_avg_sq", math.nan, "d_optimizer", 0),
-    "a second moment below zero": fill("exp_avg_sq", -1.0, "g_optimizer", 0),
-    "steps beyond all": fill("step", 1e30, "g_optimizer", 0),
-    "steps that are NaN": fill("step", math.nan, "g_optimizer", 0),
-    "steps below zero": fill("step", -1.0, "d_optimizer", 0),
     "a counter beyond all": put("counters", "images", 2**70),
     "a counter that is half": put("counters", "step", 3.5),
     "a counter that is true": put("counters", "shown", True),
@@ -396,10 +368,6 @@ NUMBERS = {
     "data that are a list": put("data", []),
     "data that are a tensor": put("data", torch.zeros(2)),
     "counters that are a tensor": put("counters", torch.zeros(0)),
-    "a place beyond these pictures, though not beyond those it names": lambda values: {
-        **values,
-        "data": {**values["data"], "pictures": 10**9, "position": 10**8},
-    },
     "an endless best": put("best", [math.inf, 1.0, "kid"]),
     "a gauss that is none": put("random", "python", (3, (0,) * 625, "x")),
     "a scaler that is NaN": put("scaler", {"scale": math.nan}),

@@ -73,15 +73,6 @@ def test_equal_pictures_need_no_flag_and_change_nothing(recipe, art, tmp_path):
     assert not any(row["warnings"] for row in run.log())
 
 
-def test_a_run_from_before_checksums_says_how_many(recipe, art, others, tmp_path):
-    run = train(recipe, art, tmp_path / "run", kimg=0.1).run
-    saved = torch.load(run.checkpoint_file, weights_only=True)
-    del saved["data"]["checksums"]
-    torch.save(saved, run.checkpoint_file)
-    with pytest.raises(GanlibError, match=rf"\({len(art.train)} to train on then, {len(others.train)} now\)"):
-        again(run, recipe, others)
-
-
 def test_a_file_added_removed_and_changed_on_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), dtype=np.uint8)

@@ -153,7 +153,8 @@ def test_gradients_in_the_log_are_those_of_the_last_step(recipe, art, tmp_path):
 
 def test_the_best_generator_is_kept_beside_the_last(recipe, art, tmp_path, monkeypatch):
     scores = iter([0.5, 0.3, 0.4, 0.3])
-    monkeypatch.setattr("ganlib.training.logger.RunLogger._distance", lambda self, pictures: next(scores))
+    measures = (lambda pictures: 0.9, lambda pictures: next(scores))
+    monkeypatch.setattr("ganlib.training.logger.RunLogger._measures", measures)
     kept = {}
 
     class Keep(Callback):

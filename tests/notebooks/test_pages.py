@@ -121,9 +121,12 @@ def test_there_are_three_exercises_of_four_cells_and_what_to_try_next(path):
     assert "What to try next" in "\n".join(cell.source for cell in rules.markdown(page))
 
 
+WANTS_BACKGROUNDS = "classes-folders"  # the bundled drawings have some that tell them apart
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS[2:9], ids=NAMES[2:9])
 def test_lessons_03_to_09_take_the_pictures_that_were_chosen_and_say_so(path):
-    source = "\n".join(cell.source for cell in code_cells(path))
+    source = "\n".join(cell.source for cell in code_cells(path) if cell.id != WANTS_BACKGROUNDS)
     assert "course_art(" in source
     assert not re.search(r"load_art\(\W?portraits|Trainer\([^)]*\"portraits\"", source)
     title = " ".join(page_at(path).cells[0].source.split())

@@ -91,5 +91,5 @@ def test_a_unit_is_moved_over_the_portrait(lab):
 def test_what_is_told_is_legible_in_either_theme(lab, artefacts, theme):
     lab.wear(theme)
     for handle in ("told p", "overlap p", "train"):
-        assert lab.ask(handle, "contrast") > 4.5, handle
+        lab.until(lambda handle=handle: lab.ask(handle, "contrast"), lambda contrast: contrast > 4.5)
     lab.page.screenshot(path=artefacts / f"sliders-{theme.lower()}.png")

@@ -1,5 +1,6 @@
 // The contrast of a text to what is behind it, as WCAG counts it: 1 to 21.
 text => {
+    if (!text.isConnected) return 0; // it was drawn anew meanwhile
     const numbers = colour => colour.match(/[\d.]+/g).map(Number);
     let behind = text;
     while (behind.parentElement && numbers(getComputedStyle(behind).backgroundColor)[3] === 0) {

@@ -68,8 +68,8 @@ class Callback:
 _FEW = 200  # pictures
 _WITH_FEW = (
     "{} pictures are few: soon the generator may make copies of them, which 'evaluate' finds. What helps: "
-    "start from a trained model (--from portraits), cut large pictures into many (--crop tiles), and let D "
-    "see them changed (--set hflip=True augment=translate,colour)."
+    "start from a model of similar pictures (--from MODEL), cut large pictures into many (--crop tiles), and "
+    "let D see them changed (--set hflip=True augment=translate,colour)."
 )
 
 

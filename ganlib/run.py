@@ -13,6 +13,7 @@ from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
 from ganlib.runtime.files import (
+    check_place,
     disk_errors_explained,
     expand_home,
     is_part,
@@ -21,7 +22,7 @@ from ganlib.runtime.files import (
     sync,
     write_atomically,
 )
-from ganlib.runtime.reading import check_place, decode_json, read_bytes, read_json
+from ganlib.runtime.reading import decode_json, read_bytes, read_json
 
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
 

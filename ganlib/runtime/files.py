@@ -12,7 +12,6 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from ganlib.errors import GanlibError, plain
-from ganlib.runtime.reading import check_place
 
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WITHOUT_A_WORD = 2  # seconds
@@ -30,6 +29,21 @@ def expand_home(path: str | Path) -> Path:
     expanded = Path(os.path.expanduser(path))  # noqa: PTH111 (Path's own method raises a RuntimeError instead)
     check_place(expanded)
     return expanded
+
+
+def check_place(path: Path) -> None:
+    """Raise `GanlibError` if nothing can be found at `path`, whatever is there: a name too long, say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> GanlibError:
+    """Make the error for a file or folder that cannot be read."""
+    return GanlibError(f"'{plain(path)}' cannot be read ({getattr(error, 'strerror', None) or error}).")
 
 
 def bundled_folder() -> Path:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from ganlib.errors import GanlibError, plain
+from ganlib.runtime.files import unreadable
 
 _LARGEST_JSON = 256 * 2**20
 T = TypeVar("T")
@@ -28,21 +29,7 @@ def read_bytes(path: Path, largest: int = _LARGEST_JSON) -> bytes:
         with path.open("rb") as file:
             return file.read(largest)
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
-        raise _unreadable(path, error) from error
-
-
-def check_place(path: Path) -> None:
-    """Raise `GanlibError` if nothing can be found at `path`, whatever is there: a name too long, say."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> GanlibError:
-    return GanlibError(f"'{plain(path)}' cannot be read ({getattr(error, 'strerror', None) or error}).")
+        raise unreadable(path, error) from error
 
 
 def decode_json(text: bytes, shape: type[T]) -> T:

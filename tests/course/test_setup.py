@@ -1,5 +1,6 @@
 """The first cell of every notebook completes what is there, replaces nothing, and says what it found."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -146,3 +147,12 @@ def test_without_torch_it_says_what_to_type(monkeypatch):
     monkeypatch.setattr(setup, "find_spec", lambda _: None)
     with pytest.raises(ganlib.GanlibError, match=r"-m pip install -r .*requirements\.txt"):
         set_up()
+
+
+def test_it_is_imported_where_nothing_is_installed_yet(monkeypatch):
+    """Whatever it is to install cannot be there before."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ganlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    for package in setup.lacking():
+        monkeypatch.setitem(sys.modules, package.replace("-", "_"), None)  # then an import of it fails
+    assert callable(importlib.import_module("ganlib").set_up)

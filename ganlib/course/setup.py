@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -41,8 +42,9 @@ def set_up() -> None:
 
     machine = detect()
     has_gpu = machine.device.type != "cpu"
-    facts = " · ".join([str(machine), _versions(), *_minutes("t4" if has_gpu else "cpu")])
-    print(facts, *advice(host, has_gpu), sep="\n")
+    print(" · ".join([str(machine), _versions(), *_minutes("t4" if has_gpu else "cpu")]))
+    for line in advice(host, has_gpu):
+        _say_once(line)
 
 
 def lacking(pyproject: Path = _PROJECT / "pyproject.toml") -> dict[str, str]:
@@ -103,6 +105,12 @@ def _host() -> str:
     if is_kaggle():
         return "kaggle"
     return "colab" if find_spec("google") and find_spec("google.colab") else ""
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Print a line, but only the first time that the cell is run."""
+    print(line)
 
 
 def advice(host: str, has_gpu: bool, root: Path = Path("/")) -> list[str]:

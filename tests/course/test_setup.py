@@ -38,9 +38,10 @@ def pip(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _on_no_host(monkeypatch):
+def _said_nothing_yet(monkeypatch):
     monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
     monkeypatch.delenv("GANLIB_WORKSPACE", raising=False)
+    setup._say_once.cache_clear()
 
 
 @pytest.fixture
@@ -105,6 +106,15 @@ def test_on_kaggle_it_says_where_the_network_is_turned_on(one_missing, pip, caps
     sentence, _, hint = capsys.readouterr().out.splitlines()
     assert "(Settings > Internet turns it on)" in sentence
     assert hint.startswith("No GPU: Settings > Accelerator")
+
+
+def test_running_it_again_repeats_the_line_and_not_the_advice(monkeypatch, capsys, no_gpu):
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    set_up()
+    facts, hint = capsys.readouterr().out.splitlines()
+    assert hint.startswith("No GPU")
+    set_up()
+    assert capsys.readouterr().out.splitlines() == [facts]
 
 
 def test_the_minutes_are_those_of_the_device(tmp_path):

@@ -8,6 +8,7 @@ import shlex
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import ganlib
 from ganlib.cli import _parser
@@ -47,6 +48,20 @@ def test_they_paint_varied_portraits_with_the_colours_of_the_real_ones():
     assert 0.6 < variety < 1.4
     apart = np.abs(painted[:, None] - painted[None, :]).mean((2, 3, 4))
     assert apart[~np.eye(64, dtype=bool)].min() > 5
+
+
+def test_its_discriminator_is_documented_and_tells_held_out_pictures_from_generated_ones():
+    path = bundled_folder() / "weights" / "discriminators" / "portraits.safetensors"
+    facts = json.loads((bundled_folder() / "weights" / "portraits.json").read_text(encoding="utf-8"))
+    assert facts["discriminator"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    generator, recipe = load_generator("portraits")
+    discriminator = recipe.discriminator().eval()
+    discriminator.load_state_dict(load_file(path))
+    art = load_art("portraits")
+    with torch.no_grad():
+        real = discriminator(art.tensor(art.held_out[:128]))
+        fake = discriminator(generate(generator, sample_latent(128, recipe.latent_dim)))
+    assert 0.6 < (real > fake).float().mean() < 0.99
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,12 @@ class Recipe:
         "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018).",
         "D looks at each picture by itself.",
     )
+    freeze_d: int = _number(
+        0,
+        Range(0, 8),
+        "The first {r.freeze_d} layers of a trained D stay as they are (Mo et al. 2020).",
+        "All of D learns.",
+    )
     sync_norm: bool = _switch(
         True,
         "With several GPUs, BatchNorm's statistics are those of the whole batch.",

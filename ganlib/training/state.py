@@ -59,6 +59,13 @@ def _split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     return floats, [tensor for tensor in tensors if not tensor.is_floating_point()]
 
 
+def freeze_first(net: nn.Module, count: int) -> None:
+    """Let the first so many layers of a net stay as they are (FreezeD, Mo et al. 2020)."""
+    layers = [layer for layer in getattr(net, "main", net).children() if [*layer.parameters()]]
+    for layer in layers[:count]:
+        layer.requires_grad_(False)
+
+
 MAX_ROLLBACKS = 3
 COUNTERS = ("step", "images", "shown", "seconds")
 _FIRST, _SECOND = "exp_avg", "exp_avg_sq"
@@ -124,6 +131,7 @@ class TrainingState:
         with rng.used():
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
+        freeze_first(d, recipe.freeze_d)
         for net in (g, d):
             net.to(device).to(memory_format=layout)
         d_forward = d.forward  # before accelerate puts its own in place

@@ -111,6 +111,11 @@ class Trainer:
         self.started_from = ""
         if start_from is not None and self.distributed.is_main and not self.run.checkpoints:
             self.started_from = transfer.start_from(self.state, start_from)
+        elif self.recipe.freeze_d and self.distributed.is_main and not self.run.checkpoints:
+            raise GanlibError(
+                "freeze_d keeps the first layers of a trained D: start from a model by --from, in Python by "
+                "start_from."
+            )
         self._news = self._load(data_changed)
         if self.recipe.classes and self.state.step == 0:
             self._news += uneven_classes(self.recipe.classes, self.state.batches.class_counts().tolist())

@@ -30,7 +30,8 @@ def start_from(state: TrainingState, source: str | Path) -> str:
     the Hub. Run folders and bundled weights hold a discriminator, too; with any other source D begins anew.
 
     Raises:
-        GanlibError: there is no such model, it is damaged, or less than half of the generator's weights fit.
+        GanlibError: there is no such model, it is damaged, or less than half of the generator's weights fit;
+            layers of D are to stay as they are, and there is no D that fits.
     """
     nets, name, found = state.nets(), source, locate(source)
     generator, discriminator = load_generator(found)[0].state_dict(), _discriminator(found)
@@ -45,6 +46,10 @@ def start_from(state: TrainingState, source: str | Path) -> str:
     d_share = share_that_fits(nets["discriminator"], discriminator)
     if d_share >= _LEAST:
         copy_fitting(nets["discriminator"], discriminator)
+    elif state.recipe.freeze_d:
+        raise GanlibError(
+            f"'{name}' brings no D that fits, whose layers could stay as they are: set freeze_d=0."
+        )
     d_text = f"{d_share:.0%} of D" if d_share >= _LEAST else "D begins anew"
     return f"Started from '{name}': {share:.0%} of G, {d_text}."
 

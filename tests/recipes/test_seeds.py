@@ -136,7 +136,8 @@ WITHOUT_A_SOURCE = {  # what the four do not have or do not say
     "artportraits64": {"logit_noise_kimg"},
     "artgan64": {"logit_noise", "logit_noise_kimg", "fakes"},
 }
-OUR_OWN = {"classes", "name", "about", "project", "pictures", "art", "ema_kimg", "sync_norm", "seed"}
+OURS_TO_TELL = {"name", "about", "project", "pictures", "art"}
+OUR_OWN = OURS_TO_TELL | {"classes", "freeze_d", "ema_kimg", "sync_norm", "seed"}
 
 
 @pytest.mark.parametrize("name", SEEDS)

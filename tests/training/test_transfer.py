@@ -97,3 +97,29 @@ def test_auto_from_a_model_takes_its_recipe(trained, tmp_path, monkeypatch, caps
     assert main([*words, "--kimg", "0.05", "--device", "cpu"]) == 0
     assert json.loads((tmp_path / "next" / "recipe.json").read_text())["name"] == trained.recipe.name
     assert "100% of G, 100% of D" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("norm", ["none", "spectral", "batch"])
+def test_the_first_layers_of_d_stay_as_they_are_where_asked(recipe, art, tmp_path, norm):
+    recipe = replace(recipe, d_norm=norm)
+    train(recipe, art, tmp_path / "trained", kimg=0.1)
+    frozen = replace(recipe, freeze_d=2)
+    whole = begun(frozen, art, tmp_path / "whole", tmp_path / "trained")
+    before = {name: tensor.clone() for name, tensor in whole.state.discriminator.state_dict().items()}
+    whole.fit(kimg=0.4)
+    after = whole.state.discriminator.state_dict()
+    weights = [name for name, _ in whole.state.discriminator.named_parameters()]
+    stayed = {name.split(".")[1] for name in weights if torch.equal(after[name], before[name])}
+    assert weights[0].split(".")[1] in stayed and len(stayed) == 2
+    begun(frozen, art, tmp_path / "parts", tmp_path / "trained").fit(kimg=0.2)
+    parts = begun(frozen, art, tmp_path / "parts", None)
+    parts.fit(kimg=0.4)
+    assert same_state(parts.state.state_dict(), whole.state.state_dict())
+
+
+def test_nothing_is_frozen_without_a_trained_d(trained, recipe, art, tmp_path):
+    frozen = replace(recipe, freeze_d=1)
+    with pytest.raises(GanlibError, match="start from a model by --from"):
+        begun(frozen, art, tmp_path / "next", None)
+    with pytest.raises(GanlibError, match=r"brings no D that fits.*freeze_d=0"):
+        begun(frozen, art, tmp_path / "next", trained.run.generator_file)

@@ -118,7 +118,7 @@ class Recipe:
     freeze_d: int = _number(
         0,
         Range(0, 8),
-        "The first {r.freeze_d} layers of a trained D stay as they are (Mo et al. 2020).",
+        "The first {r.freeze_d} layers of a trained D are frozen (FreezeD, Mo et al. 2020).",
         "All of D learns.",
     )
     sync_norm: bool = _switch(

@@ -1,6 +1,7 @@
 """The whole state of a run on disk: written whole, read only if it is what this run could have saved."""
 
 import reprlib
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
@@ -12,7 +13,6 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from ganlib.data.changes import describe_changes
 from ganlib.errors import GanlibError
 from ganlib.run import Amount, Count, Finite, Run, Warned
 from ganlib.runtime.files import write_atomically
@@ -21,7 +21,7 @@ from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.rng import Streams
 from ganlib.training.state import MAX_ROLLBACKS, TrainingState
 
-_SCHEMA = 4  # raise it when what is saved changes
+_SCHEMA = 5  # raise it when what is saved changes
 _MISFITS = (ValueError, TypeError, LookupError, RuntimeError, OverflowError)  # of a file made to confuse
 _Moments = dict[int, dict[str, Tensor]]
 
@@ -162,9 +162,33 @@ def _check_pictures(data: Data, state: TrainingState, path: Path, data_changed: 
             "name the same ones, or go on with these by --data-changed, in Python data_changed=True."
         )
     data["epoch"], data["position"] = data["epoch"] + 1, 0
-    seen = f"From here on the run learns from other pictures: {changes}."
-    todo = "Nothing has to be done; what is new in them takes a while to show."
-    return [Diagnostic("other pictures", seen, todo)]
+    seen = f"The training pictures are no longer the same: {changes}."
+    todo = "Nothing has to be done: the run goes on with them, and what is new takes a while to show."
+    return [Diagnostic("pictures changed", seen, todo)]
+
+
+def describe_changes(before: Tensor, now: Tensor) -> str:
+    """Count the pictures that were added, removed, changed and renamed, as the end of a sentence.
+
+    Both are (N, 2), what `ImageDataset.checksums` holds.
+    """
+    pictures, others = (Counter(map(tuple, checksums.tolist())) for checksums in (before, now))
+    gone, come = [*(pictures - others).elements()], [*(others - pictures).elements()]
+    moved = _contents(gone) & _contents(come)
+    names = [Counter(name for name, content in some if content not in moved) for some in (gone, come)]
+    renamed, changed = moved.total(), (names[0] & names[1]).total()
+    paired = renamed + changed
+    counts = {
+        "added": len(come) - paired,
+        "removed": len(gone) - paired,
+        "changed": changed,
+        "renamed": renamed,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "in another order"
+
+
+def _contents(pictures: list[tuple[int, ...]]) -> Counter[int]:
+    return Counter(content for _, content in pictures)
 
 
 def _check_tensors(saved: dict[str, Any], state: TrainingState) -> None:

@@ -60,7 +60,7 @@ def _split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def freeze_first(net: nn.Module, count: int) -> None:
-    """Let the first so many layers of a net stay as they are (FreezeD, Mo et al. 2020)."""
+    """Freeze the weights of the first `count` layers of a net (FreezeD, Mo et al. 2020)."""
     layers = [layer for layer in getattr(net, "main", net).children() if [*layer.parameters()]]
     for layer in layers[:count]:
         layer.requires_grad_(False)

@@ -113,8 +113,8 @@ class Trainer:
             self.started_from = transfer.start_from(self.state, start_from)
         elif self.recipe.freeze_d and self.distributed.is_main and not self.run.checkpoints:
             raise GanlibError(
-                "freeze_d keeps the first layers of a trained D: start from a model by --from, in Python by "
-                "start_from."
+                "freeze_d freezes the first layers of a trained discriminator: name a model to start from by "
+                "--from, in Python start_from."
             )
         self._news = self._load(data_changed)
         if self.recipe.classes and self.state.step == 0:

@@ -1,7 +1,7 @@
 """Transfer learning: a run begins with the weights of a trained model (Wang et al. 2018, Mo et al. 2020).
 
-What the first layers of G have learnt of shapes, and D of edges and colours, holds for other pictures, too;
-a few hundred new ones are then enough to turn the rest.
+D's first layers and G's last ones know edges and colours, which all pictures have; what the others know of
+shapes helps with pictures of the same kind. benchmarks/RESULTS.md says where it pays, and where it does not.
 """
 
 import re
@@ -31,7 +31,7 @@ def start_from(state: TrainingState, source: str | Path) -> str:
 
     Raises:
         GanlibError: there is no such model, it is damaged, or less than half of the generator's weights fit;
-            layers of D are to stay as they are, and there is no D that fits.
+            layers of D are to be frozen, and no D fits.
     """
     nets, name, found = state.nets(), source, locate(source)
     generator, discriminator = load_generator(found)[0].state_dict(), _discriminator(found)
@@ -48,7 +48,7 @@ def start_from(state: TrainingState, source: str | Path) -> str:
         copy_fitting(nets["discriminator"], discriminator)
     elif state.recipe.freeze_d:
         raise GanlibError(
-            f"'{name}' brings no D that fits, whose layers could stay as they are: set freeze_d=0."
+            f"'{name}' has no discriminator that fits, so there are no layers to freeze: set freeze_d=0."
         )
     d_text = f"{d_share:.0%} of D" if d_share >= _LEAST else "D begins anew"
     return f"Started from '{name}': {share:.0%} of G, {d_text}."

@@ -51,7 +51,7 @@ def run(recipe, art, tmp_path):
 
 def change(path, edit):
     """Change what a checkpoint holds, as somebody does who knows how it is built."""
-    torch.save(edit({"schema": 4, **read_checkpoint(path)}), path)
+    torch.save(edit({"schema": 5, **read_checkpoint(path)}), path)
 
 
 def test_the_checkpoint_before_the_last_is_kept(run, recipe, art):
@@ -184,7 +184,7 @@ MISFITS = {
     "warnings that are numbers": put("told", [1]),
     "half a warning": put("pending", [{"name": "x"}]),
     "an odd last look": put("last_look", "now"),
-    "a schema of the future": put("schema", 5),
+    "a schema of the future": put("schema", 6),
     "a schema that is none": put("schema", None),
 }
 
@@ -348,7 +348,7 @@ def overlapping(values):
 
 @pytest.mark.parametrize("edit", [claims, overlapping])
 def test_tensors_that_claim_more_than_the_file_holds_cost_nothing(run, recipe, art, edit):
-    everything = {"schema": 4, **read_checkpoint(run.checkpoint_file)}
+    everything = {"schema": 5, **read_checkpoint(run.checkpoint_file)}
     for name in ("generator", "ema", "g_optimizer", "d_optimizer"):  # leave little that is honest
         everything[name] = {}
     torch.save(edit(everything), run.checkpoint_file)

@@ -46,7 +46,9 @@ def test_it_goes_on_from_the_same_weights_with_a_new_epoch(recipe, art, others, 
         old = before.nets()[name].state_dict()
         assert all(torch.equal(tensor, old[key]) for key, tensor in net.state_dict().items())
     second.fit(kimg=1.1)
-    assert [warning["name"] for row in second.run.log() for warning in row["warnings"]] == ["other pictures"]
+    assert [warning["name"] for row in second.run.log() for warning in row["warnings"]] == [
+        "pictures changed"
+    ]
     again(second.run, recipe, others).fit(kimg=1.2)  # from now on these are the run's
 
 
@@ -56,13 +58,13 @@ def test_the_change_is_settled_before_the_first_step(recipe, art, others, tmp_pa
     trainer._begin()
     saved = read_checkpoint(run.checkpoint_file)
     assert saved["data"]["fingerprint"] == others.content_hash
-    assert [diagnostic["name"] for diagnostic in saved["pending"]] == ["other pictures"]
+    assert [diagnostic["name"] for diagnostic in saved["pending"]] == ["pictures changed"]
 
 
 def test_the_card_tells_of_it(recipe, art, others, tmp_path):
     run = train(recipe, art, tmp_path / "run", kimg=0.1).run
     again(run, recipe, others, data_changed=True).fit(kimg=1.1)
-    assert "learns from other pictures: 1 removed, 2 changed" in (ganlib.share(run) / "README.md").read_text()
+    assert "no longer the same: 1 removed, 2 changed" in (ganlib.share(run) / "README.md").read_text()
 
 
 def test_equal_pictures_need_no_flag_and_change_nothing(recipe, art, tmp_path):
@@ -92,4 +94,4 @@ def test_a_file_added_removed_and_changed_on_the_command_line(tmp_path, capsys, 
     assert main(words) == 2
     assert "(1 added, 2 removed, 1 changed): name the same ones, or go on" in capsys.readouterr().err
     assert main([*words, "--data-changed"]) == 0
-    assert "other pictures: From here on the run learns from other pictures" in capsys.readouterr().out
+    assert "pictures changed: The training pictures are no longer the same" in capsys.readouterr().out

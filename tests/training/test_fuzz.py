@@ -135,7 +135,7 @@ def test_a_checkpoint_whose_inner_list_was_changed_and_whose_checksum_fits(train
 @fuzz
 @given(path=st.lists(SHARES, min_size=1, max_size=4), value=ODD)
 def test_a_checkpoint_in_which_one_value_is_another(trained, only_refused, path, value):
-    values = {"schema": 4, **read_checkpoint(trained.run.checkpoint_file)}
+    values = {"schema": 5, **read_checkpoint(trained.run.checkpoint_file)}
     part = values
     for share in path:
         keys = list(part) if isinstance(part, dict) else range(len(part))
@@ -178,7 +178,7 @@ def test_a_recipe_or_a_log_changed_anywhere(trained, tmp_path, edits, name):
 def test_what_was_not_changed_is_read(trained, only_refused):
     """Else the tests above would pass though nothing can be read."""
     assert only_refused(trained.run.checkpoint_file.read_bytes())
-    values = {"schema": 4, **read_checkpoint(trained.run.checkpoint_file)}
+    values = {"schema": 5, **read_checkpoint(trained.run.checkpoint_file)}
     buffer = BytesIO()
     torch.save(values, buffer)
     assert only_refused(buffer.getvalue())

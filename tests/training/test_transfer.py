@@ -119,7 +119,7 @@ def test_the_first_layers_of_d_stay_as_they_are_where_asked(recipe, art, tmp_pat
 
 def test_nothing_is_frozen_without_a_trained_d(trained, recipe, art, tmp_path):
     frozen = replace(recipe, freeze_d=1)
-    with pytest.raises(GanlibError, match="start from a model by --from"):
+    with pytest.raises(GanlibError, match="name a model to start from by --from"):
         begun(frozen, art, tmp_path / "next", None)
-    with pytest.raises(GanlibError, match=r"brings no D that fits.*freeze_d=0"):
+    with pytest.raises(GanlibError, match=r"no discriminator that fits.*freeze_d=0"):
         begun(frozen, art, tmp_path / "next", trained.run.generator_file)

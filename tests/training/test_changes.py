@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganlib.data.changes import describe_changes
+from ganlib.training.checkpoint import describe_changes
 
 BEFORE = [(1, 10), (2, 20), (3, 30), (4, 40)]
 

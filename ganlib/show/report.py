@@ -62,7 +62,7 @@ def _contact_sheet(images: np.ndarray) -> Figure | None:
 
 def _short_sides(manifest: Manifest) -> str:
     short = [min(entry.width, entry.height) for entry in manifest.files if entry.width and entry.height]
-    return f"{min(short)} to {max(short)} px, half of them below {np.median(short):.0f}" if short else ""
+    return f"{min(short)} to {max(short)} px, median {np.median(short):.0f}" if short else ""
 
 
 def _few(entries: Iterator[Entry]) -> Iterator[Entry]:

@@ -71,6 +71,15 @@ def test_grey_pictures_come_in_three_equal_channels(file):
         torch.testing.assert_close(pictures, theirs(z).expand(-1, 3, -1, -1))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value, file):
+    weights = NetG().state_dict()
+    weights["main.3.weight"][0, 0, 0, 0] = value
+    torch.save(weights, file)
+    with pytest.raises(GanlibError, match="weights that are no numbers"):
+        load_generator(file)
+
+
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_precisions_open_in_fp32(kind, file):
     torch.save(NetG().to(kind).state_dict(), file)

@@ -93,6 +93,8 @@ class ClassPanel(Panel):
     def show(self) -> None:
         """Show the classes of the point: the two with the largest shares, if they are others than before."""
         shares = self._state.shares
+        if self.one.value == self.other.value:  # a class is not blended with itself
+            self.other.value = (self.one.value + 1) % len(shares)
         if not torch.allclose(self._chosen(), shares, atol=1e-4):
             first, second = shares.argsort(descending=True, stable=True)[:2].tolist()
             self.one.value = first if shares.any() else _ANY

@@ -151,3 +151,13 @@ def test_directions_named_by_a_person_are_kept(driver, weights, tmp_path):
     driver.click("name-it")
     again = Driver(LatentStudio(weights, folder=tmp_path / "saved"))
     assert again["direction-1"].description == "smile"
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_a_class_is_not_blended_with_itself(driver, chosen):
+    driver.set("class", chosen)
+    assert driver["class-other"].value != chosen
+    driver.set("class-blend", 0.4)
+    driver.set("class", driver["class-other"].value)
+    assert driver["class-other"].value != driver["class"].value
+    assert sum(shares(driver)) == pytest.approx(1)

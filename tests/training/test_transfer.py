@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import ganlib
+from ganlib.data.dataset import ImageDataset, load_art
 from ganlib.errors import GanlibError
+from ganlib.runtime.files import bundled_folder
 from ganlib.training.trainer import Trainer
 from ganlib.training.transfer import copy_fitting, share_that_fits
 from tests.training.test_trainer import same_state, train
@@ -123,3 +126,11 @@ def test_nothing_is_frozen_without_a_trained_d(trained, recipe, art, tmp_path):
         begun(frozen, art, tmp_path / "next", None)
     with pytest.raises(GanlibError, match=r"no discriminator that fits.*freeze_d=0"):
         begun(frozen, art, tmp_path / "next", trained.run.generator_file)
+
+
+def test_bundled_weights_bring_their_discriminator(tmp_path):
+    pictures = ImageDataset(load_art("portraits").images[:40], "few")
+    trainer = Trainer("modern64-cpu", pictures, tmp_path / "run", start_from="portraits", device="cpu")
+    assert trainer.started_from == "Started from 'portraits': 100% of G, 100% of D."
+    weights = load_file(bundled_folder() / "weights" / "discriminators" / "portraits.safetensors")
+    assert same(trainer.state.nets()["discriminator"], {name: w.float() for name, w in weights.items()})

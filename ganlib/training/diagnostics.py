@@ -38,6 +38,8 @@ _SWING = 0.4
 _TURNS = 4
 _FOOLED = 0.3  # the loss of a G that has D take three of four for real
 _NO_GRADIENT = 1e-4
+_HOPELESS = 14.0  # the loss of a G that D sees through at a glance: of a million fakes it takes none for real
+_ALIKE = 0.2  # the diversity of pictures that are hardly more than one
 
 _FEW = 0.35  # of the diversity of real pictures
 _LEFT = 0.25  # of the best there has been
@@ -59,8 +61,9 @@ def diagnose(rows: Sequence[_Row]) -> list[Diagnostic]:
 
 def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     """D is all but certain, thousand after thousand, while the score does not get better."""
-    recent = [row for row in rows[_BEGINNING:][-_RECENT:] if _has(row, *_VERDICTS)]
-    if len(recent) < _RECENT or _mean_lead(recent) < _FAR_AHEAD:
+    recent = [row for row in rows[-_RECENT:] if _has(row, *_VERDICTS)]
+    far_ahead = len(rows) >= _BEGINNING + _RECENT and _mean_lead(recent) >= _FAR_AHEAD
+    if len(recent) < _RECENT or not (far_ahead or _is_hopeless(rows, recent)):
         return None
     scores = _known(rows, "score")[-2:]
     gets_better = len(scores) > 1 and scores[1] < _BETTER * scores[0]
@@ -74,6 +77,13 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
         "Hold D back: --set d_norm=spectral, or a lower rate such as d_lr=1e-4, or d_steps=1 if D plays more "
         'often than G; in Python replace(recipe, d_norm="spectral").',
     )
+
+
+def _is_hopeless(rows: Sequence[_Row], recent: Sequence[_Row]) -> bool:
+    """Tell whether G, after its first thousands, still makes one and the same picture that never fools D."""
+    diversities = _known(recent, "diversity")
+    alike = bool(diversities) and max(diversities) < _ALIKE
+    return len(rows) >= _BEGINNING and alike and fmean(_known(recent, "g_loss")) > _HOPELESS
 
 
 def _generator_collapses(rows: Sequence[_Row]) -> Diagnostic | None:

@@ -116,7 +116,7 @@ def test_weights_without_a_run_are_measured_into_the_current_folder(run, tmp_pat
         (["run", "--count", "3"], "and you ask for 3. Give it more."),
         (["run", "--count", "0"], "and you ask for 0. Give it more."),
         (["run", "--seed", "-1"], "The seed -1 is out of range"),
-        (["run", "--extractor", "vgg"], "There is no extractor 'vgg': choose lite0 or inception"),
+        (["run", "--extractor", "vgg"], "There is no extractor 'vgg': choose one of lite0, lite2, inception"),
         (["run", "--data", "nothing"], "There is no art 'nothing'"),
         (["run", "--out", "file"], "cannot be a folder, a file stands there"),
     ],

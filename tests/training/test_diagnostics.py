@@ -92,6 +92,33 @@ def test_far_ahead_is_nine_tenths_apart(fake, wanted):
     assert names(far_ahead(fake_probability=fake)) == wanted
 
 
+def hopeless(count=10, **columns):
+    """As the reference began on pictures with busy backgrounds: D is sure of fakes, not of real pictures."""
+    return rows_of(
+        count,
+        **{"real_probability": 0.85, "fake_probability": 0.1, "g_loss": 18.0, "diversity": 0.14, **columns},
+    )
+
+
+def test_a_g_that_never_fools_d_is_named_from_the_eighth_row_on():
+    assert told(hopeless()) == {"discriminator wins": 8}
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"g_loss": 14.1}, ["discriminator wins"]),
+        ({"g_loss": 13.9}, []),
+        ({"diversity": 0.19}, ["discriminator wins"]),
+        ({"diversity": 0.21}, []),
+        ({"diversity": None}, []),
+        ({"diversity": [None] * 9 + [0.14]}, ["discriminator wins"]),
+    ],
+)
+def test_hopeless_is_a_loss_without_a_bound_and_one_picture(columns, wanted):
+    assert names(hopeless(**columns)) == wanted
+
+
 @pytest.mark.parametrize(("score", "wanted"), [(0.192, ["discriminator wins"]), (0.188, [])])
 def test_a_score_that_gets_better_pardons_it(score, wanted):
     assert names(far_ahead(score=[0.2, None, None, None, score])) == wanted

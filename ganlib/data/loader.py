@@ -32,6 +32,7 @@ class Batches:
         device: torch.device,
         seed: int = 0,
         hflip: bool = False,
+        quarter_turns: bool = False,
         share: Share = ALONE,
     ) -> None:
         """Raise `GanlibError` if a batch is too large for the set, or cannot be shared evenly."""
@@ -55,6 +56,7 @@ class Batches:
         self._device = device
         self.seed = seed
         self.hflip = hflip
+        self.quarter_turns = quarter_turns
         self.share = share
         self._kinds = len(images.classes)
         self._classes = None if images.labels is None else torch.from_numpy(images.labels[images.train])
@@ -86,11 +88,22 @@ class Batches:
         begin, self.position = self.position, min(self.position + self.batch_size, self._last)
         self._read = slice(begin // self.share.size, self.position // self.share.size)
         batch = to_float(self.storage.read(self._read.start, self._read.stop))
-        if not self.hflip:
-            return batch
+        batch = self._flipped(batch) if self.hflip else batch
+        return self._turned(batch) if self.quarter_turns else batch
+
+    def _flipped(self, batch: Tensor) -> Tensor:
+        """Mirror each picture, or not."""
         whole = len(batch) * self.share.size
         chosen = self.share.of(torch.rand(whole, 1, 1, 1, device=batch.device)) < 1 / 2
         return torch.where(chosen, batch.flip(3), batch)
+
+    def _turned(self, batch: Tensor) -> Tensor:
+        """Turn each picture by none to three quarters."""
+        whole = len(batch) * self.share.size
+        turns = self.share.of(torch.randint(0, 4, (whole, 1, 1, 1), device=batch.device))
+        for quarters in (1, 2):
+            batch = torch.where((turns & quarters) > 0, batch.rot90(quarters, (2, 3)), batch)
+        return batch
 
     def labels(self) -> Tensor:
         """Return the classes, (N,), of the batch that was read last."""

@@ -29,7 +29,8 @@ class DCGANGenerator(Generator):
     """Generate pictures from noise with transposed convolutions.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1].
-    `norm` stands in all layers but the last: "batch" as in the paper, or "none".
+    `norm` stands in all layers but the last: "batch" as in the paper, or "none". The last `resize_stages`
+    of the stages enlarge and convolve instead, which leaves no checkerboard (Odena et al. 2016).
     Source: Radford et al. 2016, "Unsupervised representation learning with DCGANs".
     """
 
@@ -40,6 +41,7 @@ class DCGANGenerator(Generator):
         width: int = 64,
         norm: str = "batch",
         *,
+        resize_stages: int = 0,
         init: str = "normal",
         classes: int = 0,
     ) -> None:
@@ -48,19 +50,28 @@ class DCGANGenerator(Generator):
             raise GanlibError(f"There is no norm '{norm}': choose one of {', '.join(GENERATOR_NORMS)}.")
         size = as_size(size)
         channels = channels_by_resolution(size, width)
+        transposed = len(channels) - resize_stages
         bias = norm != "batch"  # a BatchNorm that follows has a bias of its own
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(latent_dim + classes, channels[0], size.base, 1, 0, bias=bias)
         ]
         layers += [nn.BatchNorm2d(channels[0])] if norm == "batch" else []
         layers += [nn.ReLU(inplace=True)]  # (N, channels[0], h, w), the base of the size: 4, 4 at 64 px
-        for before, after in itertools.pairwise(channels):
-            layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)]
+        for stage, (before, after) in enumerate(itertools.pairwise(channels)):
+            layers += enlarge(before, after, bias, resize=stage >= transposed)
             layers += [nn.BatchNorm2d(after)] if norm == "batch" else []
             layers += [nn.ReLU(inplace=True)]  # twice as high and wide
-        layers += [nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]  # (N, 3, H, W)
+        layers += enlarge(channels[-1], 3, bias=False, resize=resize_stages > 0)
+        layers += [nn.Tanh()]  # (N, 3, H, W)
         super().__init__(latent_dim, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
+
+
+def enlarge(before: int, after: int, bias: bool, resize: bool) -> list[nn.Module]:
+    """Build what doubles the sides of a map of `before` channels: one layer, or two that resize it first."""
+    if resize:
+        return [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, 1, 1, bias=bias)]
+    return [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)]
 
 
 class DCGANDiscriminator(Discriminator):

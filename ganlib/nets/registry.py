@@ -11,6 +11,7 @@ from ganlib.errors import GanlibError
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlib.nets.excitation import ExcitedGenerator
+from ganlib.nets.folded import FoldedDiscriminator, FoldedGenerator
 from ganlib.nets.residual import ResidualDiscriminator, ResidualGenerator
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
 
@@ -25,6 +26,7 @@ _OPTIONS: dict[str, object] = {
     "d_norm_first": False,
     "d_dropout": 0.0,
     "minibatch_stddev": False,
+    "resize_stages": 0,
 }
 
 
@@ -52,6 +54,12 @@ FAMILIES = {
         ExcitedGenerator,
         DCGANDiscriminator,
         "In G a small map scales the channels of large ones (Liu et al. 2021); D is a DCGAN's.",
+        {"g_norm": "batch"},
+    ),
+    "folded": Family(
+        FoldedGenerator,
+        FoldedDiscriminator,
+        "Both work at 128 px or less, and fold blocks of pixels into channels (Shi et al. 2016).",
         {"g_norm": "batch"},
     ),
     "residual": Family(

@@ -100,6 +100,12 @@ class Recipe:
     g_norm: str = _choice(
         "batch", batch="BatchNorm in G, except in the last layer.", none="G normalises nothing."
     )
+    resize_stages: int = _number(
+        0,
+        Range(0, 8),
+        "The last {r.resize_stages} stages of G enlarge and convolve: no checkerboard (Odena et al. 2016).",
+        "All stages of G enlarge in the way of their family.",
+    )
     d_norm: str = _choice(
         "batch",
         batch="BatchNorm in D, except in the last layer.",
@@ -164,6 +170,9 @@ class Recipe:
         "Each augmentation changes every picture.",
     )
     hflip: bool = _switch(False, "Every second picture is flipped left to right.", "No picture is flipped.")
+    quarter_turns: bool = _switch(
+        False, "Pictures are turned by none to three quarters, at random.", "No picture is turned."
+    )
     batch_size: int = _number(64, _POSITIVE, "So many real pictures a step, and as many fakes.")
     fakes: str = _choice(
         "shared",
@@ -228,6 +237,10 @@ class Recipe:
             raise GanlibError("logit_noise falls to zero over logit_noise_kimg: set that above 0 as well.")
         if self.loss == "relativistic" and self.g_steps > 1:
             raise GanlibError("The loss 'relativistic' pairs fakes with real pictures: it needs g_steps=1.")
+        if self.quarter_turns and self.shape.height != self.shape.width:
+            raise GanlibError(
+                f"quarter_turns takes square pictures, and {self.size} px is none: set it to False."
+            )
         if any(self.penalty) and self.d_norm == "batch":
             raise GanlibError(
                 "The penalty is taken at each picture alone, and BatchNorm in D mixes them: choose "

@@ -153,6 +153,7 @@ class Trainer:
             accelerator.device,
             recipe.seed,
             recipe.hflip,
+            recipe.quarter_turns,
             self.distributed.share,
         )
         return TrainingState.new(recipe, batches, accelerator, generator, discriminator)

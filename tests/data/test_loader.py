@@ -51,6 +51,16 @@ def test_mirror_turns_some_pictures_round(art):
     assert 10 < sum(turned) < 44
 
 
+def test_quarter_turns_turn_each_picture_by_none_to_three(art):
+    plain = Batches(art, len(art.train), CPU).next()
+    turned = Batches(art, len(art.train), CPU, quarter_turns=True).next()
+    counts = [0] * 4
+    for one, other in zip(turned, plain, strict=True):
+        (turns,) = [k for k in range(4) if torch.equal(one, other.rot90(k, (1, 2)))]
+        counts[turns] += 1
+    assert min(counts) >= 5
+
+
 def test_a_batch_larger_than_the_set_is_refused(art):
     with pytest.raises(GanlibError, match=f"A batch of 65 is larger than the {len(art.train)} pictures"):
         Batches(art, 65, CPU)
@@ -58,11 +68,12 @@ def test_a_batch_larger_than_the_set_is_refused(art):
         Batches(ImageDataset(np.zeros((0, 32, 32, 3), np.uint8), "empty"), 1, CPU)
 
 
-@pytest.mark.parametrize(("size", "hflip"), [(3, False), (3, True), (17, True)])
-def test_processes_share_the_batches_that_one_would_have(art, size, hflip):
-    alone = Batches(art, 34 if size == 17 else 24, CPU, hflip=hflip)
+@pytest.mark.parametrize(("size", "moved"), [(3, False), (3, True), (17, True)])
+def test_processes_share_the_batches_that_one_would_have(art, size, moved):
+    moves = {"hflip": moved, "quarter_turns": moved}
+    alone = Batches(art, 34 if size == 17 else 24, CPU, **moves)
     processes = [
-        Batches(art, alone.batch_size, CPU, hflip=hflip, share=Share(rank, size)) for rank in range(size)
+        Batches(art, alone.batch_size, CPU, **moves, share=Share(rank, size)) for rank in range(size)
     ]
     for number in range(6):
         torch.manual_seed(number)

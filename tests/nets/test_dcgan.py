@@ -199,3 +199,23 @@ def test_a_generator_without_batchnorm_has_biases_instead():
     torch.testing.assert_close(two, one.expand(2, -1, -1, -1))  # what is beside a picture changes nothing
     with pytest.raises(GanlibError, match="batch, none"):
         DCGANGenerator(32, 8, 2, "spectral")
+
+
+@pytest.mark.parametrize("size", [32, 64, "48x80", 128])
+@pytest.mark.parametrize("stages", [1, 2, 8])
+def test_the_last_stages_may_enlarge_and_convolve(size, stages):
+    net = DCGANGenerator(size, 10, 2, resize_stages=stages)
+    layers = [layer for layer in net.main if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    doublings = as_size(size).doublings
+    assert [isinstance(layer, nn.Conv2d) for layer in layers[1:]] == [
+        stage >= doublings - stages for stage in range(doublings)
+    ]
+    assert net(torch.zeros(2, 10)).shape == (2, 3, *as_size(size))
+
+
+def test_of_constant_maps_a_resize_convolution_makes_no_checkerboard():
+    """A transposed convolution makes four kinds of pixels."""
+    for stages, kinds in ((0, 4), (1, 1)):
+        last = DCGANGenerator(64, 10, 2, resize_stages=stages).main[-3 + (stages == 0) : -1]
+        inside = last(torch.ones(1, 2, 8, 8))[0, 0, 4:-4, 4:-4]
+        assert len(inside.detach().mul(1e4).round().unique()) == kinds

@@ -29,6 +29,7 @@ PLAIN = {
     "augment": (),
     "augment_p": (1.0, 1.0),
     "hflip": False,
+    "quarter_turns": False,
 }  # none of the four changes its pictures
 UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "minibatch_stddev": False}
 STEADY = {
@@ -66,7 +67,7 @@ SEEDS = {
         data={"project": "https://github.com/Neill-Erasmus/ai-generated-art"},
         image={"size": 64, **PLAIN},
         latent={"latent_dim": 100},
-        generator={"family": "dcgan", "width": 64},
+        generator={"family": "dcgan", "width": 64, "resize_stages": 0},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.0},
         initial_weights={"init": "normal"},
         loss={**UNPENALISED, "loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
@@ -82,7 +83,7 @@ SEEDS = {
         },
         image={"size": 512, **PLAIN},
         latent={"latent_dim": 256},
-        generator={"family": "dcgan"},
+        generator={"family": "dcgan", "resize_stages": 0},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": True, "d_dropout": 0.0},
         initial_weights={"init": "default"},
         loss={**UNPENALISED, "loss": "bce", **HARD, "label_noise": 0.0, "logit_noise": 0.0},
@@ -98,7 +99,7 @@ SEEDS = {
         },
         image={"size": 64, **PLAIN},
         latent={"latent_dim": 100},
-        generator={"family": "dcgan", "width": 64},
+        generator={"family": "dcgan", "width": 64, "resize_stages": 0},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.2},
         initial_weights={"init": "normal"},
         loss={
@@ -121,7 +122,7 @@ SEEDS = {
         },
         image={"size": 64, **PLAIN},
         latent={"latent_dim": 100},
-        generator={"family": "resize", "width": 64},
+        generator={"family": "resize", "width": 64, "resize_stages": 0},
         discriminator={"g_norm": "batch", "d_norm": "batch", "d_norm_first": False, "d_dropout": 0.25},
         initial_weights={"init": "default"},
         loss={**UNPENALISED, "loss": "bce", **HARD, "label_noise": 0.05},

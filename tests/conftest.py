@@ -21,10 +21,11 @@ def _any_device() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _a_gpu_for_its_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Within a module, too, before and after those that want a GPU."""
+def _a_gpu_for_its_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Within a module, too, before and after those that want a GPU, in the precision that it has itself."""
     wants_gpu = request.node.get_closest_marker("gpu") is not None
     if wants_gpu:
+        monkeypatch.delenv("GANLIB_PRECISION", raising=False)
         AcceleratorState._reset_state(reset_partial_state=True)
     yield
     if wants_gpu:

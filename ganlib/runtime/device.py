@@ -21,6 +21,8 @@ TINY_STEPS = 6
 _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
 _ACCELERATES_WORD = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 PRECISIONS = tuple(_ACCELERATES_WORD)
+_BF16_FLAGS = re.compile(r"\b(avx512_bf16|amx_bf16)\b")
+_CPUINFO = Path("/proc/cpuinfo")
 _YES = {"1", "y", "yes", "t", "true", "on"}
 
 
@@ -45,14 +47,16 @@ class Machine:
 def detect(device: str | None = None, precision: str | None = None) -> Machine:
     """Describe the best device here, or the one asked for ("cuda", "mps", "cpu").
 
-    `precision` is "fp32", "bf16" or "fp16", the device's own unless told. Of several processes on one
-    machine each has a GPU of its own.
+    `precision` is "fp32", "bf16" or "fp16"; unless told, that of the environment variable `GANLIB_PRECISION`,
+    or else the device's own: bf16 on GPUs and processors that are faster in it, fp16 on older GPUs, else
+    fp32. Of several processes on one machine each has a GPU of its own.
 
     Raises:
         GanlibError: the device is unknown, not there, or does not compute with the precision asked for.
     """
     machine = _describe(device or _best_device())
-    return replace(machine, precision=_checked(precision, machine)) if precision else machine
+    asked = precision or os.environ.get("GANLIB_PRECISION")
+    return replace(machine, precision=_checked(asked, machine)) if asked else machine
 
 
 def memory_gib() -> float:
@@ -109,7 +113,8 @@ def _describe(kind: str) -> Machine:
     if kind == "mps" and torch.backends.mps.is_available():
         return Machine(torch.device("mps"), "no", _processor(), memory_gib())
     if kind == "cpu":
-        return Machine(torch.device("cpu"), "no", f"{_processor()}, {os.cpu_count()} cores", memory_gib())
+        name = f"{_processor()}, {os.cpu_count()} cores"
+        return Machine(torch.device("cpu"), "bf16" if _cpu_has_bf16() else "no", name, memory_gib())
     raise GanlibError(f"There is no device '{kind}' here; this machine has '{_best_device()}'.")
 
 
@@ -151,7 +156,15 @@ def _cuda() -> Machine:
 
 
 def _processor() -> str:
-    information = Path("/proc/cpuinfo")  # Linux; elsewhere the platform module knows a name
-    text = information.read_text(encoding="utf-8") if information.exists() else ""
-    name = re.search(r"^model name\s*: (.*)", text, re.MULTILINE)
+    name = re.search(r"^model name\s*: (.*)", _cpuinfo(), re.MULTILINE)
     return name[1] if name else platform.processor() or platform.machine()
+
+
+def _cpu_has_bf16() -> bool:
+    """Tell whether products of bf16 are faster than those of fp32, as far as Linux says so."""
+    return bool(_BF16_FLAGS.search(_cpuinfo()))
+
+
+def _cpuinfo() -> str:
+    """What Linux tells about the processor; elsewhere nothing."""
+    return _CPUINFO.read_text(encoding="utf-8") if _CPUINFO.exists() else ""

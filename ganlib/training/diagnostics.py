@@ -44,6 +44,7 @@ _ALIKE = 0.2  # the diversity of pictures that are hardly more than one
 _FEW = 0.35  # of the diversity of real pictures
 _LEFT = 0.25  # of the best there has been
 
+_GOOD = 0.15  # a score: pictures that one recognises
 _LIKE_GREY = 0.5  # a score: grey pictures of whatever kind have more
 _BETTER = 0.95
 _WORSE = 1.3
@@ -62,12 +63,13 @@ def diagnose(rows: Sequence[_Row]) -> list[Diagnostic]:
 def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     """D is all but certain, thousand after thousand, while the score does not get better."""
     recent = [row for row in rows[-_RECENT:] if _has(row, *_VERDICTS)]
-    far_ahead = len(rows) >= _BEGINNING + _RECENT and _mean_lead(recent) >= _FAR_AHEAD
-    if len(recent) < _RECENT or not (far_ahead or _is_hopeless(rows, recent)):
+    if len(rows) < _BEGINNING or len(recent) < _RECENT:
         return None
+    far_ahead = len(rows) >= _BEGINNING + _RECENT and _mean_lead(recent) >= _FAR_AHEAD
     scores = _known(rows, "score")[-2:]
     gets_better = len(scores) > 1 and scores[1] < _BETTER * scores[0]
-    if gets_better or _no_gradient(rows):
+    is_well = gets_better or (bool(scores) and scores[-1] < _GOOD)
+    if not _is_hopeless(recent) and (not far_ahead or is_well or _no_gradient(rows)):
         return None
     real, fake = (fmean(_known(recent, name)) for name in ("real_probability", "fake_probability"))
     return Diagnostic(
@@ -79,11 +81,11 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     )
 
 
-def _is_hopeless(rows: Sequence[_Row], recent: Sequence[_Row]) -> bool:
-    """Tell whether G, after its first thousands, still makes one and the same picture that never fools D."""
+def _is_hopeless(recent: Sequence[_Row]) -> bool:
+    """Tell whether G makes one and the same picture that never fools D."""
     diversities = _known(recent, "diversity")
     alike = bool(diversities) and max(diversities) < _ALIKE
-    return len(rows) >= _BEGINNING and alike and fmean(_known(recent, "g_loss")) > _HOPELESS
+    return alike and fmean(_known(recent, "g_loss")) > _HOPELESS
 
 
 def _generator_collapses(rows: Sequence[_Row]) -> Diagnostic | None:

@@ -10,6 +10,11 @@ from ganlib.runtime import device as machine
 from ganlib.runtime.device import one_thread
 
 
+@pytest.fixture(autouse=True)
+def nobody_asks_for_a_precision(monkeypatch):
+    monkeypatch.delenv("GANLIB_PRECISION", raising=False)
+
+
 class Card:
     name = "Tesla T4"
     total_memory = 16 * 2**30
@@ -36,10 +41,38 @@ def test_bf16_is_used_only_where_it_is_native(monkeypatch, capability, precision
     assert str(found) == f"cuda: Tesla T4, 16 GiB, {precision}"
 
 
-def test_a_cpu_computes_in_fp32():
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ("fma avx2 avx512f", "fp32"),
+        ("avx512f avx512_bf16 avx512_vnni", "bf16"),
+        ("amx_bf16 amx_tile", "bf16"),
+        ("avx512_bf16x", "fp32"),
+    ],
+)
+def test_a_cpu_computes_in_bf16_where_that_is_faster(monkeypatch, tmp_path, flags, precision):
+    (tmp_path / "cpuinfo").write_text(f"model name\t: Sixty Cores\nflags\t\t: {flags}\n", encoding="utf-8")
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
     found = machine.detect("cpu")
-    assert (found.device.type, found.precision) == ("cpu", "no")
-    assert "fp32" in str(found)
+    assert found.device.type == "cpu"
+    assert str(found).startswith("cpu: Sixty Cores, ")
+    assert str(found).endswith(precision)
+    assert machine.detect("cpu", "fp32").precision == "no"
+
+
+def test_where_linux_tells_nothing_a_cpu_computes_in_fp32(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "none")
+    assert machine.detect("cpu").precision == "no"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_environment_may_ask_for_a_precision(monkeypatch, precision):
+    monkeypatch.setenv("GANLIB_PRECISION", precision)
+    assert str(machine.detect("cpu")).endswith(precision)
+    assert str(machine.detect("cpu", "fp32")).endswith("fp32")
+    monkeypatch.setenv("GANLIB_PRECISION", "fp8")
+    with pytest.raises(GanlibError, match="no precision 'fp8'"):
+        machine.detect("cpu")
 
 
 def test_each_process_has_the_gpu_of_its_place_on_the_machine(monkeypatch):

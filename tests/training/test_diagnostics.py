@@ -53,7 +53,11 @@ def recorded(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["portraits64-cpu", "artportraits64", "artgan64", "gallery512", "small_portraits", "few_portraits"],
+    [
+        *("portraits64-cpu", "artportraits64", "artgan64", "gallery512", "small_portraits", "few_portraits"),
+        *("modern_portraits", "modern_portraits_bf16", "modern_travellers", "modern_travellers_bf16"),
+        *("modern_travellers_resize", "projected_travellers", "quilts_64"),
+    ],
 )
 def test_recorded_runs_that_went_well_stay_silent(name):
     assert told(recorded(name)) == {}
@@ -62,6 +66,11 @@ def test_recorded_runs_that_went_well_stay_silent(name):
 def test_the_recorded_run_in_which_d_has_won_is_named():
     """It began with a D far ahead, as the first thousands are, recovered, and lost for good."""
     assert told(recorded("portraits64")) == {"discriminator wins": 21}
+
+
+def test_the_reference_on_pictures_with_busy_backgrounds_is_named_by_10_kimg():
+    """At 12 kimg its samples were still one grey smear, and their half-size KID 7,400."""
+    assert told(recorded("portraits64_travellers")) == {"discriminator wins": 8}
 
 
 def test_healthy_rows_stay_silent_however_many_or_few():
@@ -122,6 +131,15 @@ def test_hopeless_is_a_loss_without_a_bound_and_one_picture(columns, wanted):
 @pytest.mark.parametrize(("score", "wanted"), [(0.192, ["discriminator wins"]), (0.188, [])])
 def test_a_score_that_gets_better_pardons_it(score, wanted):
     assert names(far_ahead(score=[0.2, None, None, None, score])) == wanted
+
+
+@pytest.mark.parametrize(("score", "wanted"), [(0.16, ["discriminator wins"]), (0.14, [])])
+def test_good_pictures_pardon_it(score, wanted):
+    assert names(far_ahead(score=score)) == wanted
+
+
+def test_a_g_that_never_fools_d_is_named_although_its_grey_comes_nearer():
+    assert names(hopeless(score=[None] * 5 + [0.6, None, None, None, 0.5])) == ["discriminator wins"]
 
 
 def test_a_generator_that_has_not_played_has_not_lost():

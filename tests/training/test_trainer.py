@@ -75,6 +75,8 @@ def test_samples_are_the_average_in_eval_mode_from_the_first_seeds(recipe, art, 
 
 SETTINGS = {
     "batch": {"augment": ("flip", "translate", "colour"), "hflip": True, "real_labels": (0.9, 1.0)},
+    "turns": {"quarter_turns": True, "resize_stages": 1},
+    "folded": {"family": "folded", "d_norm": "none", "init": "default", "minibatch_stddev": True},
     "spectral": {"d_norm": "spectral", "loss": "hinge"},
     "none": {"d_norm": "none", "label_noise": 0.05},
     "fresh": {"fakes": "fresh", "d_norm_first": True, "init": "default"},

@@ -15,7 +15,7 @@ _PATH = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _PATH))
 
 # What was recorded on one machine is found on another: processors that are faster in bf16 compute as all do.
-os.environ["GANLIB_PRECISION"] = "fp32"
+os.environ.setdefault("GANLIB_PRECISION", "fp32")
 
 _KAGGLE = pytest.StashKey[dict[str, str]]()
 LESSONS = "notebook                 this test   stated: CPU, T4   measured: CPU, T4   where and when"

@@ -11,6 +11,7 @@ Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], None]
 Option: TypeAlias = Callable[[argparse.ArgumentParser], object]
 SOURCE = "a run folder, a shared folder, a weights file or the name of bundled weights"
+EXTRACTOR = "lite0, lite2, or inception, which is fetched once (lite0, or lite2 if D has looked through that)"
 
 
 def verb(*options: Option, **words: Any) -> Callable[[Run], Callable[[Verbs], None]]:

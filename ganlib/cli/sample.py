@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import SOURCE, Option, option, say, verb
+from ganlib.cli.parts import EXTRACTOR, SOURCE, Option, option, say, verb
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import expand_home, make_folder, write_atomically
 
@@ -92,7 +92,7 @@ def _seeds(text: str, count: int) -> list[range]:
 
 @verb(
     option("source RUN", SOURCE),
-    option("--extractor NAME", "the net: lite0, lite2, or inception, which is fetched once", "lite0"),
+    option("--extractor NAME", f"the net: {EXTRACTOR}", ""),
     option("--count", "how many pictures (as many as are held out, at most 1,000)", int),
     option("--seed", "the first picture's seed", 0),
     option("--data ART", "the pictures it was trained on, as for 'train' (the recipe's own)"),
@@ -126,7 +126,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     folder = options.out or (run.folder if run.recipe_file.is_file() else Path())
     out = make_folder(folder) / ("quality-best" if options.best else "quality")  # before the work is done
-    settings = {name: getattr(options, name) for name in ("extractor", "count", "seed")}
+    settings = {"count": options.count, "seed": options.seed, "extractor": recipe.judge(options.extractor)}
     quality = measure_quality(generator.to(detect().device), images, **settings)
     text = json.dumps(quality.to_json(), indent=2) + "\n"
     write_atomically(out.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))

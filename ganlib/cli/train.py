@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganlib.cli.parts import SOURCE, option, say, verb
+from ganlib.cli.parts import EXTRACTOR, SOURCE, option, say, verb
 from ganlib.errors import GanlibError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _recipes(_: argparse.Namespace) -> None:
     option("--tensorboard", "write events for TensorBoard into FOLDER/tensorboard", False),
     option("--save-minutes MINUTES", "how often all is saved", 5.0),
     option("--evaluate-kimg KIMG", "measure KID every KIMG, and keep the best generator by it", float),
-    option("--extractor", "what KID sees pictures through: lite0, lite2 or inception", "lite0"),
+    option("--extractor", f"what KID sees pictures through: {EXTRACTOR}", ""),
     option("--device", "the best there is, unless told", choices=["cpu", "cuda", "mps"]),
     option("--precision", "what it computes with (the device's own)", choices=["fp32", "bf16", "fp16"]),
     _SETTINGS,

@@ -160,6 +160,18 @@ class Recipe:
         "In one of {r.penalty_every} steps of D, that many times as strong (Karras et al. 2020).",
         "A penalty, if there is one, is taken in every step of D.",
     )
+    projected: float = _number(
+        0.0,
+        _NOT_NEGATIVE,
+        "Heads on a net trained on photographs count {r.projected:g} times as much as D (Sauer et al. 2021).",
+        "D looks at pixels alone.",
+    )
+    projected_every: int = _number(
+        1,
+        _POSITIVE,
+        "Such heads, if there are any, take part in one of {r.projected_every} steps.",
+        "Such heads, if there are any, take part in every step.",
+    )
     augment: tuple[str, ...] = _number(
         (), None, "D sees reals and fakes changed so (Zhao et al. 2020).", "D sees pictures as they are."
     )
@@ -237,6 +249,11 @@ class Recipe:
             raise GanlibError("logit_noise falls to zero over logit_noise_kimg: set that above 0 as well.")
         if self.loss == "relativistic" and self.g_steps > 1:
             raise GanlibError("The loss 'relativistic' pairs fakes with real pictures: it needs g_steps=1.")
+        if self.projected and (self.fakes, self.d_steps, self.g_steps) != ("shared", 1, 1):
+            raise GanlibError(
+                "Projected heads learn and teach by the same fakes: they need fakes='shared', d_steps=1 and "
+                "g_steps=1."
+            )
         if self.quarter_turns and self.shape.height != self.shape.width:
             raise GanlibError(
                 f"quarter_turns takes square pictures, and {self.size} px is none: set it to False."
@@ -278,6 +295,19 @@ class Recipe:
     def shape(self) -> Size:
         """Height and width of the pictures, in pixels."""
         return as_size(self.size)
+
+    def judge(self, asked: str = "") -> str:
+        """Return the extractor to measure pictures with: the one `asked` for, or one that D has not used.
+
+        Raises:
+            GanlibError: it is asked to be the net through which D looked: what fools D fools that.
+        """
+        if self.projected and asked == "lite0":
+            raise GanlibError(
+                "D has looked through lite0, so its figures would flatter these pictures: measure them with "
+                "lite2 or inception."
+            )
+        return asked or ("lite2" if self.projected else "lite0")
 
     def generator(self) -> Generator:
         """Build a generator with random weights."""

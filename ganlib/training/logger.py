@@ -40,10 +40,10 @@ def score_is_due(number: int) -> bool:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measure KID every so many `kimg`, at half size and through the extractor of that name."""
+    """Measure KID every so many `kimg`, at half size and through an extractor, or the judge of the recipe."""
 
     kimg: float = 20.0
-    extractor: str = "lite0"
+    extractor: str = ""
 
     def __post_init__(self) -> None:
         """Raise `GanlibError` if `kimg` is below 1."""
@@ -110,7 +110,9 @@ class RunLogger:
         self.run = run
         self.state = state
         self._images = images
-        self._reference = evaluation and Reference.of(images, evaluation.extractor, budget(_COMPARED, 20))
+        self._reference = evaluation and Reference.of(
+            images, state.recipe.judge(evaluation.extractor), budget(_COMPARED, 20)
+        )
         many = max(images.shape) <= _LARGEST_SIZE_OF_MANY
         self._scored = 256 if many else 64
         self._sample_latent = sample_latent(36 if many else 9, state.recipe.latent_dim)

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
+from ganlib.nets.projected import ProjectedHeads
 from ganlib.recipes import Recipe
 from ganlib.runtime.distributed import Distributed
 from ganlib.training.diagnostics import Diagnostic
@@ -131,6 +132,8 @@ class TrainingState:
         with rng.used():
             g = recipe.generator() if generator is None else generator
             d = recipe.discriminator() if discriminator is None else discriminator
+            if recipe.projected:
+                d.add_module("projected", ProjectedHeads())
         freeze_first(d, recipe.freeze_d)
         for net in (g, d):
             net.to(device).to(memory_format=layout)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,11 @@ from torch.optim import Optimizer
 
 from ganlib.augment import Augment
 from ganlib.losses import AdversarialLoss, gradient_penalty, with_noise
+from ganlib.nets.projected import ProjectedHeads
 from ganlib.recipes import Recipe
 from ganlib.recipes.schedule import Turn
 from ganlib.runtime.distributed import Distributed
+from ganlib.training.projected import ProjectedLosses
 from ganlib.training.state import TrainingState
 
 Backward = Callable[[Tensor], None]
@@ -101,6 +104,10 @@ class TrainStep:
         self.augment = Augment(recipe.augment)
         self.schedule = recipe.schedule(math.ceil(state.batches.epoch_length / recipe.batch_size))
         self.last_values = torch.zeros_like(state.totals)
+        self.projected: ProjectedLosses | None = None
+        if recipe.projected:
+            heads = cast(ProjectedHeads, state.nets()["discriminator"].projected)
+            self.projected = ProjectedLosses(heads, self.loss, state.accelerator.device)
 
     def turn(self) -> Turn:
         """Return which nets (D, G or both) the next step trains."""
@@ -165,13 +172,24 @@ class TrainStep:
         """
         state = self.state
         loss = with_noise(self.loss, self.recipe.at(state.kimg).logit_noise)
-        backward = self._backward_for(state.discriminator, self._penalty(real, fake, labels))
+        extra = self._penalty(real, fake, labels)
+        if (projected := self._projected_now()) is not None:
+            if state.step == 0:
+                projected.begin(real)
+            times = 0 if extra is None else self.recipe.penalty_every
+            value = self.recipe.projected * projected.discriminator(real, fake, times)
+            extra = value if extra is None else extra + value
+        backward = self._backward_for(state.discriminator, None if extra is None else lambda: extra)
         value, real_logits, fake_logits = discriminator_step(
             state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward, labels
         )
         if self.loss.of_pairs:
             real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
         return value, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
+
+    def _projected_now(self) -> ProjectedLosses | None:
+        """Return the losses of the heads in the steps in which they take part."""
+        return None if self.state.step % self.recipe.projected_every else self.projected
 
     def _penalty(self, real: Tensor, fake: Tensor, labels: Labels) -> Tensor | None:
         """Compute R1 + R2 where they are due: every few steps of D, and as much stronger (Karras 2020)."""
@@ -184,18 +202,21 @@ class TrainStep:
         return gamma / 2 * recipe.penalty_every * (r1 + r2)
 
     def _train_generator(self, fake: Tensor, real: Tensor | None, labels: Labels) -> Tensor:
-        state = self.state
-        backward = self._backward_for(state.generator)
+        state, projected = self.state, self._projected_now()
+        backward = self._backward_for(
+            state.generator,
+            None if projected is None else lambda: self.recipe.projected * projected.generator(),
+        )
         pairs = real if self.loss.of_pairs else None
         return generator_step(
             state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs, labels
         )
 
-    def _backward_for(self, net: nn.Module, penalty: Tensor | None = None) -> Backward:
-        """Return what computes the gradients of `net` over the whole batch, those of a penalty among them."""
+    def _backward_for(self, net: nn.Module, extra: Callable[[], Tensor] | None = None) -> Backward:
+        """Return what computes the gradients of `net` over the whole batch, an extra loss being added."""
 
         def backward(loss: Tensor) -> None:
-            self.state.accelerator.backward(loss if penalty is None else loss + penalty)
+            self.state.accelerator.backward(loss if extra is None else loss + extra())
             self.distributed.average_gradients(net.parameters())
 
         return backward

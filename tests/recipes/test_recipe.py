@@ -93,6 +93,8 @@ def test_settings_are_put_in_with_the_type_of_their_field():
         ("seed=99999999999999999999", "from 0 to"),
         ("width=99999", "from 1 to 256"),
         ("latent_dim=1000000000", "from 1 to 1024"),
+        (["projected=1.0", "fakes=fresh"], "Projected heads .* need fakes='shared', d_steps=1 and g_steps=1"),
+        (["projected=1.0", "d_steps=2"], "Projected heads"),
         (["quarter_turns=True", "size=64x96"], "quarter_turns takes square pictures, and 64x96 px is none"),
         ("family=style", "no family 'style': choose one of dcgan, excited, folded, residual, resize"),
         ("fakes=old", "shared, fresh"),
@@ -182,3 +184,11 @@ def test_the_default_recipe_is_the_one_that_won():
 def test_a_recipe_may_be_changed_by_replace_and_is_checked_again():
     with pytest.raises(GanlibError):
         replace(get_recipe("portraits64"), d_lr=0.0)
+
+
+def test_nothing_is_judged_by_the_net_through_which_d_has_looked():
+    plain, projected = Recipe("plain"), Recipe("projected", projected=0.5)
+    assert [plain.judge(asked) for asked in ("", "lite0", "lite2")] == ["lite0", "lite0", "lite2"]
+    assert [projected.judge(asked) for asked in ("", "inception")] == ["lite2", "inception"]
+    with pytest.raises(GanlibError, match=r"looked through lite0.*measure them with lite2 or inception"):
+        projected.judge("lite0")

@@ -31,7 +31,13 @@ PLAIN = {
     "hflip": False,
     "quarter_turns": False,
 }  # none of the four changes its pictures
-UNPENALISED = {"penalty": (0.0, 0.0), "penalty_every": 1, "minibatch_stddev": False}
+UNPENALISED = {
+    "penalty": (0.0, 0.0),
+    "penalty_every": 1,
+    "minibatch_stddev": False,
+    "projected": 0.0,
+    "projected_every": 1,
+}
 STEADY = {
     "lr_end": 1.0,
     "beta2_end": 0.999,

@@ -8,6 +8,9 @@ it prints tables and writes one picture.
   cpu    five systems at 32 px on the bundled portraits, about an hour on two cores
   claim  portraits64 against modern64-cpu at 64 px, after 10 and 40 CPU minutes, about two hours on two cores
   parts  modern64-cpu at 64 px with one thing changed at a time, about two hours on two cores
+  hard   modern64-cpu and what may take its place at 64 px, on three sets, after 10 and 40 CPU minutes, eight
+         hours a seed on two cores; beforehand: python data/render.py travellers --out runs/sets/travellers,
+         and the same for voxels; --extractor lite2, since some look through lite0 as they train
   rates  the residual nets of modern64, a quarter as wide, at four rates, half an hour a seed on two cores
   gpu    five systems at 64 px (portraits) and at 512 px (patchwork), 15 minutes or more for each of 30 runs
 
@@ -67,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--report", action="store_true", help="train nothing; measure and show what is there")
     add("--runs", type=expand_home, default=Path("runs/quality"), help="the run folders (runs/quality)")
     add("--out", type=Path, help="the picture (benchmarks/quality-SIZE.png; of a trial, below --runs)")
-    add("--extractor", default="lite0", help="what looks at the pictures: lite0 or inception (lite0)")
+    add("--extractor", default="lite0", help="what looks at the pictures: lite0, lite2 or inception (lite0)")
     add("--device", help="where to train and measure (the size's own)")
     add("--parallel", type=int, help="how many train at a time (2 on a CPU, else 1)")
     add("--threads", type=int, default=1, help="threads of each process on a CPU (1)")

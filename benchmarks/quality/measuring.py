@@ -17,6 +17,7 @@ from ganlib.data.dataset import load_art
 from ganlib.evaluation.features import get_extractor
 from ganlib.evaluation.metrics import MeanStd
 from ganlib.evaluation.quality import Quality, Reference
+from ganlib.evaluation.scores import SlicedWasserstein
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe
 from ganlib.runtime.device import detect
@@ -33,8 +34,9 @@ _HALF = 2
 class Point:
     """A run at one mark: half-size KID of `count` samples, at a full mark all figures; memory in bytes.
 
-    `rate` is how many operations a second large matrix products reach there, 0 if not measured, and `flops`
-    how many operations a picture takes.
+    `sliced` is the sliced Wasserstein distance of the samples at a full mark. `rate` is how many operations a
+    second large matrix products reach there, 0 if not measured, and `flops` how many operations a picture
+    takes.
     """
 
     step: int
@@ -46,6 +48,7 @@ class Point:
     quality: Quality | None = None
     rate: float = 0.0
     flops: int = 0
+    sliced: float | None = None
 
     @property
     def speed(self) -> float:
@@ -111,6 +114,7 @@ class Gauge:
         self._device = detect(stage.device).device
         art = load_art(stage.art, stage.size)
         self._reference = Reference.of(art, get_extractor(extractor, self._device), _MOST)
+        self._sliced = SlicedWasserstein(art.tensor(art.held_out[:_MOST]))
         self._machine = describe(stage.device)
 
     def measure(self, job: Job) -> Result:
@@ -146,8 +150,9 @@ class Gauge:
         generator, recipe = load_generator(job.kept_file(mark))
         count = self._reference.count if mark.full else FOR_A_CURVE
         z = sample_latent(count, recipe.latent_dim)
-        parts = (generate(generator.to(self._device), part) for part in z.split(_AT_ONCE))
-        quality = self._reference.quality(parts) if mark.full else None
-        kid = quality.kid.half if quality else self._reference.kid(torch.cat(list(parts)), _HALF)
+        samples = torch.cat([generate(generator.to(self._device), part) for part in z.split(_AT_ONCE)])
+        quality = self._reference.quality(samples.split(_AT_ONCE)) if mark.full else None
+        kid = quality.kid.half if quality else self._reference.kid(samples, _HALF)
+        sliced = self._sliced(samples) if mark.full else None
         costs = place.step, place.kimg, place.minutes, place.memory
-        return Point(*costs, count, kid, quality, place.rate, cost(recipe).flops)
+        return Point(*costs, count, kid, quality, place.rate, cost(recipe).flops, sliced)

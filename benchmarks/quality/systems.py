@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from ganlib.errors import GanlibError
@@ -30,11 +31,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class System:
-    """A way to train, by name; its recipe is made when it is asked for."""
+    """A way to train, by name, in the device's own precision unless told; its recipe is made on demand."""
 
     name: str
     title: str
     recipe: Callable[[], Recipe]
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,25 @@ _RATES = (
     System("high", "1.6e-3", _narrow(1.6e-3)),
 )
 
+# What may take the place of modern64-cpu, in the precision of the device.
+_HARD = (
+    System("fp32", "modern64-cpu in fp32", _with("modern64-cpu", resize_stages=0), "fp32"),
+    System("own", "in bf16, where that is faster", _with("modern64-cpu", resize_stages=0)),
+    System("resize", "+ two stages that enlarge and convolve", _with("modern64-cpu", resize_stages=2)),
+    System("heads", "+ heads on a frozen net", _with("modern64-cpu", resize_stages=2, projected=1.0)),
+)
+
+
+def _hard(art: str) -> Stage:
+    name = f"hard-{Path(art).name}"
+    return Stage(name, art, 64, "cpu", (), (10, 40), _HARD, has_claim=False)
+
+
 SIZES: dict[str, tuple[Stage, ...]] = {
     "cpu": (Stage("cpu", "portraits", 32, "cpu", (100,), (5,), _NARROW_FIVE),),
     "claim": (Stage("claim", "portraits", 64, "cpu", (), (10, 40), _CLAIM),),
     "parts": (Stage("parts", "portraits", 64, "cpu", (40,), (5,), _PARTS, has_claim=False),),
+    "hard": tuple(map(_hard, ("portraits", "runs/sets/travellers", "runs/sets/voxels"))),
     "rates": (Stage("rates", "portraits", 64, "cpu", (40,), (5,), _RATES, has_claim=False),),
     "gpu": (
         Stage("gpu64", "portraits", 64, "cuda", (1000,), (15,), _FIVE),

@@ -24,6 +24,7 @@ _FIGURES: tuple[tuple[str, int, Callable[[Figures], float]], ...] = (
 )
 # ... and of each of the run.
 _COSTS: tuple[tuple[str, int, Callable[[Point], float]], ...] = (
+    ("sliced Wasserstein", 3, lambda point: math.nan if point.sliced is None else point.sliced),
     ("kimg", 0, lambda point: point.kimg),
     ("minutes", 1, lambda point: point.minutes),
     ("pictures/s", 0, lambda point: point.speed),

@@ -156,7 +156,14 @@ def train(job: Job) -> bool:
     art = load_art(job.stage.art, job.stage.size)
     with FileLock(make_folder(job.run.folder) / ".job.lock"):  # one that is just ending is waited for
         if not job.is_trained():
-            device, folder = job.stage.device, job.run.folder
-            trainer = Trainer(job.recipe(), art, folder, device=device, callbacks=[Keeper(job)])
+            device, precision = job.stage.device, job.system.precision
+            trainer = Trainer(
+                job.recipe(),
+                art,
+                job.run.folder,
+                device=device,
+                precision=precision,
+                callbacks=[Keeper(job)],
+            )
             trainer.fit(kimg=_ENDLESS)
         return job.is_trained()

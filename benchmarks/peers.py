@@ -226,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="the seeds to train with (0 1 2)")
     add("--minutes", type=float, nargs="+", default=_MINUTES, help="the marks, in CPU minutes (10 40)")
     add("--precision", choices=PRECISIONS, help="ganlib's (the device's own)")
-    add("--extractor", default="lite0", help="what looks at the pictures: lite0 or inception (lite0)")
+    add("--extractor", default="lite0", help="what looks at the pictures: lite0, lite2 or inception (lite0)")
     add("--runs", type=expand_home, default=Path("runs/peers"), help="the run folders (runs/peers)")
     add("--out", type=Path, help="the picture (benchmarks/peers.png; of other minutes, below --runs)")
     return parser

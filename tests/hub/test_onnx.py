@@ -19,6 +19,8 @@ SMALL = {"size": 32, "latent_dim": 8, "width": 4}
 WITHOUT_NORM = {"init": "default", "g_norm": "none", "d_norm": "none"}
 RECIPES = [
     ganlib.Recipe("dcgan", **SMALL),
+    ganlib.Recipe("dcgan that enlarges", resize_stages=2, **SMALL),
+    ganlib.Recipe("folded", family="folded", d_norm="none", init="default", **SMALL | {"size": 256}),
     ganlib.Recipe("excited", family="excited", **SMALL),
     ganlib.Recipe("resize", family="resize", init="default", **SMALL),
     ganlib.Recipe("residual", family="residual", **WITHOUT_NORM, **SMALL | {"size": 128, "width": 2}),

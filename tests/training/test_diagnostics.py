@@ -71,7 +71,7 @@ def test_the_recorded_run_in_which_d_has_won_is_named():
 
 @pytest.mark.parametrize("name", ["portraits64_travellers", "portraits64_voxels"])
 def test_the_reference_that_has_lost_on_harder_pictures_is_named_by_10_kimg(name):
-    """At 12 kimg the travellers were still one grey smear, with a half-size KID of 7,400."""
+    """At 12 kimg all samples of the travellers were one grey face, with a half-size KID of 7,400."""
     assert told(recorded(name)) == {"discriminator wins": 8}
 
 

@@ -3,17 +3,31 @@
 import datetime
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
+from ganlib.errors import GanlibError
 from ganlib.runtime.device import detect
 
 TYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SIDE = {"cuda": 8192}
 _SIDE_ELSEWHERE = 2048
 _WARM, _COUNTED = 3, 10
+
+
+def exit_status(work: Callable[[], int]) -> int:
+    """Do the work of a command; its status is 2 after a mistake of the user, 130 after Ctrl-C."""
+    try:
+        return work()
+    except GanlibError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted, what was trained is saved: the same command goes on.", file=sys.stderr)
+        return 130
 
 
 def describe(device: str, precision: str | None = None) -> str:

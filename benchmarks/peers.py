@@ -31,7 +31,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.machine import describe, table
+from benchmarks.machine import describe, exit_status, table
 from benchmarks.rivals import DCGANExample, Ganlib, SmallDDPM, System
 from ganlib.data.dataset import ImageDataset, load_art, to_bytes, to_float
 from ganlib.errors import GanlibError
@@ -49,7 +49,6 @@ _BETWEEN_CHECKPOINTS = 180.0  # seconds of the CPU
 _TOO_LATE = 30.0  # seconds past a mark: more than a step takes
 _MINUTES = [10.0, 40.0]
 _SIDE, _INCHES, _TITLE, _DPI = 6, 4.2, 0.7, 100  # pictures in a row of a grid, its width, and what is above
-_USER_MISTAKE, _INTERRUPTED = 2, 130
 
 
 class Moment(NamedTuple):
@@ -232,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _compare(options: argparse.Namespace) -> None:
+def _compare(options: argparse.Namespace) -> int:
     if "ddpm" in options.only and not find_spec("diffusers"):
         raise GanlibError("'ddpm' needs diffusers: pip install diffusers, or name the others after --only.")
     art = load_art("portraits", 64)
@@ -254,21 +253,14 @@ def _compare(options: argparse.Namespace) -> None:
     path = options.out or (usual if options.minutes == _MINUTES else options.runs / "peers.png")
     draw(results, path)
     print(f"\nThe pictures are in {path}.")
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison; exit code 0, 2 for a mistake, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    try:
-        _compare(options)
-    except GanlibError as error:
-        print(error, file=sys.stderr)
-        return _USER_MISTAKE
-    except KeyboardInterrupt:
-        print("Interrupted, what was trained is saved: the same command goes on.", file=sys.stderr)
-        return _INTERRUPTED
-    return 0
+    return exit_status(lambda: _compare(options))
 
 
 if __name__ == "__main__":

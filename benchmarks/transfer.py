@@ -9,6 +9,7 @@ Stopped, it goes on with the same command. A set is a folder, such as those that
 
 import argparse
 import json
+import re
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from ganlib.training.callbacks import Callback, Training
 from ganlib.training.trainer import Trainer
 from ganlib.weights import find_weights, load_generator
 
-FROZEN = "G and D, two layers of D frozen"
+FROZEN = "G and D, freeze_d=2"
 STARTS = ("anew", "G alone", "G and D", FROZEN)
 COUNTS = (100, 2000)
 BLUEPRINTS = "blueprints"
@@ -67,7 +68,8 @@ class Job:
 
     def run(self, runs: Path) -> Run:
         """Return its run folder below `runs`."""
-        return Run(runs / f"{self.art.name}-{self.count}-{self.start.replace(' ', '-')}-{self.seed}")
+        start = re.sub(r"\W+", "-", self.start)
+        return Run(runs / f"{self.art.name}-{self.count}-{start}-{self.seed}")
 
 
 def figures(job: Job, runs: Path, minutes: float) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     sets = [blueprints() if name == BLUEPRINTS else load_art(name) for name in options.sets]
-    print(f"{detect('cpu')}, one thread, {options.minutes:g} CPU minutes each\n")
+    print(f"{detect('cpu', 'fp32')}, one thread, {options.minutes:g} CPU minutes each\n")
     print("| pictures | start | kimg | KID/2 | of each seed | recall/2 | nearest neighbour |")
     print("|---|---|---|---|---|---|---|")
     for art, count, start in product(sets, COUNTS, options.starts):

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.machine import exit_status
 from benchmarks.quality.job import Job, begun
 from benchmarks.quality.measuring import Gauge, Result
 from benchmarks.quality.picture import draw
@@ -37,22 +38,13 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.device import detect
 from ganlib.runtime.files import expand_home
 
-_USER_MISTAKE = 2
 _UNFINISHED = 1
-_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison; exit code 0, 1 if a run broke down, 2 for a mistake, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        return _train_one(options) if options.train else _compare(options)
-    except GanlibError as error:
-        print(error, file=sys.stderr)
-        return _USER_MISTAKE
-    except KeyboardInterrupt:
-        print("Interrupted, what was trained is saved: the same command goes on.", file=sys.stderr)
-        return _INTERRUPTED
+    return exit_status(lambda: _train_one(options) if options.train else _compare(options))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -115,7 +115,6 @@ class Gauge:
         art = load_art(stage.art, stage.size)
         self._reference = Reference.of(art, get_extractor(extractor, self._device), _MOST)
         self._sliced = SlicedWasserstein(art.tensor(art.held_out[:_MOST]))
-        self._machine = describe(stage.device)
 
     def measure(self, job: Job) -> Result:
         """Measure a job at those marks that it has passed since it was last measured.
@@ -127,7 +126,8 @@ class Gauge:
         """
         extractor = self._reference.extractor.name
         path = job.run.folder / f"measured-{extractor}.json"
-        new = Result(job.system.name, job.seed, self._machine, extractor, job.run.recipe(), {})
+        machine = describe(job.stage.device, job.system.precision)
+        new = Result(job.system.name, job.seed, machine, extractor, job.run.recipe(), {})
         result = Result.read(path) if path.exists() else new
         kept = job.kept()
         marks = [mark for mark in job.stage.marks() if self._is_new(job, mark, kept, result)]

@@ -126,7 +126,11 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     folder = options.out or (run.folder if run.recipe_file.is_file() else Path())
     out = make_folder(folder) / ("quality-best" if options.best else "quality")  # before the work is done
-    settings = {"count": options.count, "seed": options.seed, "extractor": recipe.judge(options.extractor)}
+    settings = {
+        "count": options.count,
+        "seed": options.seed,
+        "extractor": recipe.extractor(options.extractor),
+    }
     quality = measure_quality(generator.to(detect().device), images, **settings)
     text = json.dumps(quality.to_json(), indent=2) + "\n"
     write_atomically(out.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))

@@ -1,9 +1,9 @@
-"""A discriminator that looks at pictures through a net trained on photographs (Sauer et al. 2021).
+"""Discriminator heads on the features of a frozen network (Sauer et al. 2021, "Projected GANs ...").
 
-The net stays as it is. Its maps of three depths are mixed by random, fixed 1x1 convolutions, so that no
-channel can be overlooked, and a small head for each map says, place by place, what is real ("Projected GANs
-converge faster"). It takes the place of no discriminator here but stands beside one of pixels, which sees
-the grain that such nets are blind to.
+The network, EfficientNet-Lite0 trained on photographs, stays as it is. Its maps of three depths are mixed by
+random 1x1 convolutions, which are fixed, too, so that no channel dominates; on each a small head of
+convolutions says, place by place, what is real. The heads do not replace the discriminator of pixels here but
+stand beside it, since it sees grain to which such a network is blind.
 """
 
 from collections.abc import Sequence

@@ -11,9 +11,9 @@ from ganlib.errors import GanlibError
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlib.nets.excitation import ExcitedGenerator
-from ganlib.nets.folded import FoldedDiscriminator, FoldedGenerator
 from ganlib.nets.residual import ResidualDiscriminator, ResidualGenerator
 from ganlib.nets.resize import ResizeDiscriminator, ResizeGenerator
+from ganlib.nets.subpixel import SubpixelDiscriminator, SubpixelGenerator
 
 T = TypeVar("T", bound=nn.Module)
 
@@ -56,12 +56,6 @@ FAMILIES = {
         "In G a small map scales the channels of large ones (Liu et al. 2021); D is a DCGAN's.",
         {"g_norm": "batch"},
     ),
-    "folded": Family(
-        FoldedGenerator,
-        FoldedDiscriminator,
-        "Both work at 128 px or less, and fold blocks of pixels into channels (Shi et al. 2016).",
-        {"g_norm": "batch"},
-    ),
     "residual": Family(
         ResidualGenerator,
         ResidualDiscriminator,
@@ -72,6 +66,12 @@ FAMILIES = {
         ResizeDiscriminator,
         "G enlarges and convolves, which leaves no checkerboard; D has five 3x3 convolutions.",
         {"g_norm": "batch", "d_norm": "batch"},
+    ),
+    "subpixel": Family(
+        SubpixelGenerator,
+        SubpixelDiscriminator,
+        "Inside both are at most 128 px large; D begins and G ends with blocks of pixels (Shi et al. 2016).",
+        {"g_norm": "batch"},
     ),
 }
 

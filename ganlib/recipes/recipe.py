@@ -163,14 +163,14 @@ class Recipe:
     projected: float = _number(
         0.0,
         _NOT_NEGATIVE,
-        "Heads on a net trained on photographs count {r.projected:g} times as much as D (Sauer et al. 2021).",
+        "D also looks through a frozen EfficientNet-Lite0; weight {r.projected:g} (Sauer et al. 2021).",
         "D looks at pixels alone.",
     )
     projected_every: int = _number(
         1,
         _POSITIVE,
-        "Such heads, if there are any, take part in one of {r.projected_every} steps.",
-        "Such heads, if there are any, take part in every step.",
+        "It looks through that net, if at all, in one of {r.projected_every} steps.",
+        "It looks through that net, if at all, in every step.",
     )
     augment: tuple[str, ...] = _number(
         (), None, "D sees reals and fakes changed so (Zhao et al. 2020).", "D sees pictures as they are."
@@ -251,7 +251,7 @@ class Recipe:
             raise GanlibError("The loss 'relativistic' pairs fakes with real pictures: it needs g_steps=1.")
         if self.projected and (self.fakes, self.d_steps, self.g_steps) != ("shared", 1, 1):
             raise GanlibError(
-                "Projected heads learn and teach by the same fakes: they need fakes='shared', d_steps=1 and "
+                "With projected, D and G learn from the same fakes: it needs fakes='shared', d_steps=1 and "
                 "g_steps=1."
             )
         if self.quarter_turns and self.shape.height != self.shape.width:
@@ -296,11 +296,11 @@ class Recipe:
         """Height and width of the pictures, in pixels."""
         return as_size(self.size)
 
-    def judge(self, asked: str = "") -> str:
-        """Return the extractor to measure pictures with: the one `asked` for, or one that D has not used.
+    def extractor(self, asked: str = "") -> str:
+        """Return the feature extractor for evaluation: the one `asked` for, or one that D has not used.
 
         Raises:
-            GanlibError: it is asked to be the net through which D looked: what fools D fools that.
+            GanlibError: the one asked for is the net through which D looks, whose figures would flatter.
         """
         if self.projected and asked == "lite0":
             raise GanlibError(

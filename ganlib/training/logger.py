@@ -40,7 +40,7 @@ def score_is_due(number: int) -> bool:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measure KID every so many `kimg`, at half size and through an extractor, or the judge of the recipe."""
+    """Measure KID every so many `kimg`, at half size; `extractor` is the recipe's own by default."""
 
     kimg: float = 20.0
     extractor: str = ""
@@ -111,7 +111,7 @@ class RunLogger:
         self.state = state
         self._images = images
         self._reference = evaluation and Reference.of(
-            images, state.recipe.judge(evaluation.extractor), budget(_COMPARED, 20)
+            images, state.recipe.extractor(evaluation.extractor), budget(_COMPARED, 20)
         )
         many = max(images.shape) <= _LARGEST_SIZE_OF_MANY
         self._scored = 256 if many else 64

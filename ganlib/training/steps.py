@@ -172,14 +172,8 @@ class TrainStep:
         """
         state = self.state
         loss = with_noise(self.loss, self.recipe.at(state.kimg).logit_noise)
-        extra = self._penalty(real, fake, labels)
-        if (projected := self._projected_now()) is not None:
-            if state.step == 0:
-                projected.begin(real)
-            times = 0 if extra is None else self.recipe.penalty_every
-            value = self.recipe.projected * projected.discriminator(real, fake, times)
-            extra = value if extra is None else extra + value
-        backward = self._backward_for(state.discriminator, None if extra is None else lambda: extra)
+        extra = self._discriminator_extra(real, fake, labels)
+        backward = self._backward_for(state.discriminator, lambda: extra)
         value, real_logits, fake_logits = discriminator_step(
             state.discriminator, state.d_optimizer, loss, real, fake, self.augment, backward, labels
         )
@@ -187,36 +181,46 @@ class TrainStep:
             real_logits, fake_logits = real_logits - fake_logits, fake_logits - real_logits
         return value, real_logits.sigmoid().mean(), fake_logits.sigmoid().mean()
 
+    def _discriminator_extra(self, real: Tensor, fake: Tensor, labels: Labels) -> Tensor | float:
+        """Compute what is added to D's loss: R1 + R2 where they are due, and the loss of projected heads."""
+        recipe, state = self.recipe, self.state
+        gamma, times = recipe.at(state.kimg).penalty, 0  # every few steps, and as much stronger (Karras 2020)
+        if gamma and not self.schedule.discriminator_steps(state.step) % recipe.penalty_every:
+            times = recipe.penalty_every
+        extra: Tensor | float = 0.0
+        if times:
+            penalties = [
+                gradient_penalty(state.d_forward, images, self.augment, *labels) for images in (real, fake)
+            ]
+            extra = gamma / 2 * times * (penalties[0] + penalties[1])
+        if projected := self._projected_now():
+            if state.step == 0:
+                projected.begin(real)
+            extra = extra + recipe.projected * projected.discriminator(real, fake, times)
+        return extra
+
     def _projected_now(self) -> ProjectedLosses | None:
-        """Return the losses of the heads in the steps in which they take part."""
+        """Return the losses of projected heads in the steps in which they take part."""
         return None if self.state.step % self.recipe.projected_every else self.projected
 
-    def _penalty(self, real: Tensor, fake: Tensor, labels: Labels) -> Tensor | None:
-        """Compute R1 + R2 where they are due: every few steps of D, and as much stronger (Karras 2020)."""
-        recipe = self.recipe
-        gamma = recipe.at(self.state.kimg).penalty
-        if not gamma or self.schedule.discriminator_steps(self.state.step) % recipe.penalty_every:
-            return None
-        d = self.state.d_forward
-        r1, r2 = (gradient_penalty(d, images, self.augment, *labels) for images in (real, fake))
-        return gamma / 2 * recipe.penalty_every * (r1 + r2)
-
     def _train_generator(self, fake: Tensor, real: Tensor | None, labels: Labels) -> Tensor:
-        state, projected = self.state, self._projected_now()
-        backward = self._backward_for(
-            state.generator,
-            None if projected is None else lambda: self.recipe.projected * projected.generator(),
-        )
+        state = self.state
+
+        def extra() -> Tensor | float:
+            projected = self._projected_now()
+            return self.recipe.projected * projected.generator() if projected else 0.0
+
+        backward = self._backward_for(state.generator, extra)
         pairs = real if self.loss.of_pairs else None
         return generator_step(
             state.discriminator, state.g_optimizer, self.loss, fake, self.augment, backward, pairs, labels
         )
 
-    def _backward_for(self, net: nn.Module, extra: Callable[[], Tensor] | None = None) -> Backward:
-        """Return what computes the gradients of `net` over the whole batch, an extra loss being added."""
+    def _backward_for(self, net: nn.Module, extra: Callable[[], Tensor | float]) -> Backward:
+        """Return what computes the gradients of a loss and an `extra` one of `net`, over the whole batch."""
 
         def backward(loss: Tensor) -> None:
-            self.state.accelerator.backward(loss if extra is None else loss + extra())
+            self.state.accelerator.backward(loss + extra())
             self.distributed.average_gradients(net.parameters())
 
         return backward

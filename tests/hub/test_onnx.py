@@ -20,7 +20,7 @@ WITHOUT_NORM = {"init": "default", "g_norm": "none", "d_norm": "none"}
 RECIPES = [
     ganlib.Recipe("dcgan", **SMALL),
     ganlib.Recipe("dcgan that enlarges", resize_stages=2, **SMALL),
-    ganlib.Recipe("folded", family="folded", d_norm="none", init="default", **SMALL | {"size": 256}),
+    ganlib.Recipe("subpixel", family="subpixel", d_norm="none", init="default", **SMALL | {"size": 256}),
     ganlib.Recipe("excited", family="excited", **SMALL),
     ganlib.Recipe("resize", family="resize", init="default", **SMALL),
     ganlib.Recipe("residual", family="residual", **WITHOUT_NORM, **SMALL | {"size": 128, "width": 2}),

@@ -28,7 +28,7 @@ def test_a_large_picture_is_averaged_first(features):
 
 
 @pytest.mark.parametrize(("side", "places"), [(32, 2), (64, 4), (128, 8)])
-def test_every_map_has_a_voice_of_the_same_weight(features, side, places):
+def test_every_map_has_the_same_number_of_logits(features, side, places):
     heads = ProjectedHeads()
     mixed = heads.mix(features(torch.rand(8, 3, side, side)))
     assert [head(one).shape for head, one in zip(heads.heads, mixed, strict=True)] == [

@@ -93,10 +93,13 @@ def test_settings_are_put_in_with_the_type_of_their_field():
         ("seed=99999999999999999999", "from 0 to"),
         ("width=99999", "from 1 to 256"),
         ("latent_dim=1000000000", "from 1 to 1024"),
-        (["projected=1.0", "fakes=fresh"], "Projected heads .* need fakes='shared', d_steps=1 and g_steps=1"),
-        (["projected=1.0", "d_steps=2"], "Projected heads"),
+        (
+            ["projected=1.0", "fakes=fresh"],
+            "With projected, .* fakes='shared', d_steps=1 and g_steps=1",
+        ),
+        (["projected=1.0", "d_steps=2"], "With projected, D and G learn from the same fakes"),
         (["quarter_turns=True", "size=64x96"], "quarter_turns takes square pictures, and 64x96 px is none"),
-        ("family=style", "no family 'style': choose one of dcgan, excited, folded, residual, resize"),
+        ("family=style", "no family 'style': choose one of dcgan, excited, residual, resize, subpixel"),
         ("fakes=old", "shared, fresh"),
         ("steps_in=kimg", "batches, epochs"),
         ("init=zeros", "normal, default"),
@@ -186,9 +189,9 @@ def test_a_recipe_may_be_changed_by_replace_and_is_checked_again():
         replace(get_recipe("portraits64"), d_lr=0.0)
 
 
-def test_nothing_is_judged_by_the_net_through_which_d_has_looked():
+def test_nothing_is_evaluated_by_the_net_through_which_d_looks():
     plain, projected = Recipe("plain"), Recipe("projected", projected=0.5)
-    assert [plain.judge(asked) for asked in ("", "lite0", "lite2")] == ["lite0", "lite0", "lite2"]
-    assert [projected.judge(asked) for asked in ("", "inception")] == ["lite2", "inception"]
+    assert [plain.extractor(asked) for asked in ("", "lite0", "lite2")] == ["lite0", "lite0", "lite2"]
+    assert [projected.extractor(asked) for asked in ("", "inception")] == ["lite2", "inception"]
     with pytest.raises(GanlibError, match=r"looked through lite0.*measure them with lite2 or inception"):
-        projected.judge("lite0")
+        projected.extractor("lite0")

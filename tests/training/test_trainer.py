@@ -77,7 +77,7 @@ SETTINGS = {
     "batch": {"augment": ("flip", "translate", "colour"), "hflip": True, "real_labels": (0.9, 1.0)},
     "turns": {"quarter_turns": True, "resize_stages": 1},
     "projected": {"projected": 0.5, "projected_every": 2, "d_norm": "spectral", "loss": "hinge"},
-    "folded": {"family": "folded", "d_norm": "none", "init": "default", "minibatch_stddev": True},
+    "subpixel": {"family": "subpixel", "d_norm": "none", "init": "default", "minibatch_stddev": True},
     "spectral": {"d_norm": "spectral", "loss": "hinge"},
     "none": {"d_norm": "none", "label_noise": 0.05},
     "fresh": {"fakes": "fresh", "d_norm_first": True, "init": "default"},

@@ -1,18 +1,18 @@
-"""Nets that fold blocks of pixels: every size, even blocks at first, the same layers inside at any size."""
+"""Nets with blocks of pixels at their ends: every size, even blocks at first, the same layers inside."""
 
 import pytest
 import torch
 from torch import nn
 
-from ganlib.nets.folded import FoldedDiscriminator, FoldedGenerator, block_side, channels_inside
+from ganlib.nets.subpixel import SubpixelDiscriminator, SubpixelGenerator, block_side, channels_inside
 from ganlib.sizes import as_size
 from ganlib.training.transfer import share_that_fits
 from tests.nets.sizes import ALL_SIZES
 
 
 @pytest.mark.parametrize("size", [*ALL_SIZES, 1024])
-def test_every_size_paints_and_judges(size):
-    generator, discriminator = FoldedGenerator(size, 10, 2), FoldedDiscriminator(size, 2)
+def test_every_size_has_a_pair_of_nets(size):
+    generator, discriminator = SubpixelGenerator(size, 10, 2), SubpixelDiscriminator(size, 2)
     images = generator(torch.randn(3, 10))
     assert images.shape == (3, 3, *as_size(size))
     assert -1 <= images.min() < images.max() <= 1
@@ -25,7 +25,7 @@ def test_every_size_paints_and_judges(size):
 def test_no_map_but_the_picture_is_larger_than_128_px(size, side):
     assert block_side(as_size(size)) == side
     seen = []
-    net = FoldedDiscriminator(size, 2)
+    net = SubpixelDiscriminator(size, 2)
     for layer in net.main:
         layer.register_forward_hook(lambda _, __, x: seen.append(max(x.shape[2:], default=0)))
     net(torch.zeros(2, 3, *as_size(size)))
@@ -41,27 +41,29 @@ def test_channels_are_counted_from_the_smallest_map():
 
 
 def test_all_pixels_of_a_block_are_alike_at_first():
-    net = FoldedGenerator(512, 10, 4).eval()
+    net = SubpixelGenerator(512, 10, 4).eval()
     with torch.no_grad():
-        unfolded = net.main[:-2](torch.randn(2, 10, 1, 1))  # (2, 8, 512, 512)
-    blocks = unfolded.unfold(2, 4, 4).unfold(3, 4, 4)
+        drawn = net.main[:-2](torch.randn(2, 10, 1, 1))  # (2, 8, 512, 512)
+    blocks = drawn.unfold(2, 4, 4).unfold(3, 4, 4)
     assert torch.allclose(blocks, blocks[..., :1, :1].expand_as(blocks), atol=1e-6)
-    assert unfolded.std() > 0.01
+    assert drawn.std() > 0.01
 
 
 def test_a_net_of_512_px_can_start_from_one_of_128():
-    for kind, most in ((FoldedGenerator, 0.9), (FoldedDiscriminator, 0.8)):
+    for kind, most in ((SubpixelGenerator, 0.9), (SubpixelDiscriminator, 0.8)):
         small, large = kind(128, width=4), kind(512, width=4)
         assert share_that_fits(large, small.state_dict()) > most
 
 
 def test_the_last_stages_may_enlarge_and_convolve():
-    net = FoldedGenerator(512, 10, 4, resize_stages=2)
+    net = SubpixelGenerator(512, 10, 4, resize_stages=2)
     kinds = [type(layer).__name__ for layer in net.main if "Conv" in type(layer).__name__]
-    unfold = ["ConvTranspose2d", "Conv2d"]
-    assert kinds == [*["ConvTranspose2d"] * 4, "Conv2d", "Conv2d", *unfold]
+    to_pixels = ["ConvTranspose2d", "Conv2d"]
+    assert kinds == [*["ConvTranspose2d"] * 4, "Conv2d", "Conv2d", *to_pixels]
     assert net(torch.zeros(2, 10)).shape == (2, 3, 512, 512)
 
 
 def test_there_is_no_norm_in_d():
-    assert not [layer for layer in FoldedDiscriminator(64, 2).modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert not [
+        layer for layer in SubpixelDiscriminator(64, 2).modules() if isinstance(layer, nn.BatchNorm2d)
+    ]

@@ -1,9 +1,9 @@
-"""Large pictures for little arithmetic: nets that work at 128 px or less and fold pixels at both ends.
+"""The sub-pixel family: large pictures for little arithmetic, by nets that are at most 128 px large inside.
 
-D takes every block of pixels as the channels of one place, and G ends the other way round (the sub-pixel
-convolution of Shi et al. 2016, "Real-time single image and video super-resolution") and draws the blocks
-together with a light convolution at full size, so that no seams stay between them. A net for a larger size
-has the layers of one for 128 px inside, and can start from its weights.
+D begins with one convolution whose stride is its kernel, so that every block of pixels becomes one place of a
+map. G ends the other way round (the sub-pixel convolution of Shi et al. 2016, "Real-time single image and
+video super-resolution"), and one light convolution at full size joins the blocks, so that no seams are left.
+A net for a larger size has the layers of one for 128 px inside, and can start from its weights.
 """
 
 import itertools
@@ -34,8 +34,8 @@ def channels_inside(size: Size, width: int) -> list[int]:
     return [max(1, _MOST * width // 2 ** max(0, k - 1)) for k in range(doublings + 1)]
 
 
-class FoldedGenerator(Generator):
-    """Generate pictures at 128 px or less, and unfold every place into a block of pixels.
+class SubpixelGenerator(Generator):
+    """Generate maps of at most 128 px, and make a block of pixels of every place.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1]. `resize_stages` is
     as for a `DCGANGenerator`.
@@ -68,23 +68,23 @@ class FoldedGenerator(Generator):
             ]
         if side > 1:
             layers += [
-                unfold := nn.ConvTranspose2d(channels[-1], _DRAWN, side, side),
+                to_pixels := nn.ConvTranspose2d(channels[-1], _DRAWN, side, side),
                 nn.LeakyReLU(_LEAK, inplace=True),  # (N, 8, H, W)
             ]
-            start_blocks_even(unfold)
+            start_blocks_even(to_pixels)
         layers += [nn.Conv2d(_DRAWN if side > 1 else channels[-1], 3, 3, 1, 1), nn.Tanh()]  # (N, 3, H, W)
         super().__init__(latent_dim, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
 
 
 @torch.no_grad()
-def start_blocks_even(unfold: nn.ConvTranspose2d) -> None:
+def start_blocks_even(to_pixels: nn.ConvTranspose2d) -> None:
     """Give all pixels of a block the same weights at first (Aitken et al. 2017), so that no grid shows."""
-    unfold.weight.copy_(unfold.weight[:, :, :1, :1].expand_as(unfold.weight))
+    to_pixels.weight.copy_(to_pixels.weight[:, :, :1, :1].expand_as(to_pixels.weight))
 
 
-class FoldedDiscriminator(Discriminator):
-    """Tell real pictures from generated ones, each block of pixels as the channels of one place.
+class SubpixelDiscriminator(Discriminator):
+    """Tell real pictures from generated ones, of which each block of pixels becomes one place of a map.
 
     Input: images, (N, 3, H, W) in [-1, 1]. Output: logits, (N,).
     """

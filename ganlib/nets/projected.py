@@ -6,6 +6,7 @@ convolutions says, place by place, what is real. The heads do not replace the di
 stand beside it, since it sees grain to which such a network is blind.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,6 @@ _DEPTHS = (1, 2, 4)  # stages of EfficientNet-Lite0 whose last maps are seen
 _CHANNELS = (24, 40, 112)  # that they have, at a quarter, an eighth and a sixteenth of the side
 _MIXED = 48
 _WIDTH = 64
-_SMALLEST = 4  # px
 _SIDE = 128  # px; larger pictures are reduced to it
 _LEAK = 0.2
 
@@ -54,7 +54,7 @@ class ProjectedHeads(nn.Module):
     Input: the maps of `FrozenFeatures`. Output: logits, (N, places), the same number for each map.
     """
 
-    spread: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         """Draw the mixing convolutions, which stay, and the heads."""
@@ -62,17 +62,17 @@ class ProjectedHeads(nn.Module):
         self.mixers = nn.ModuleList(nn.Conv2d(channels, _MIXED, 1, bias=False) for channels in _CHANNELS)
         self.mixers.requires_grad_(False)
         self.heads = nn.ModuleList(_head(2 - k) for k in range(len(_CHANNELS)))
-        self.register_buffer("spread", torch.ones(len(_CHANNELS)))
+        self.register_buffer("std", torch.ones(len(_CHANNELS)))
 
     def scale(self, maps: Sequence[Tensor]) -> None:
         """Let `mix` bring maps such as these to a standard deviation of 1."""
-        self.spread.fill_(1)
-        self.spread.copy_(torch.stack([mixed.std() for mixed in self.mix(maps)]))
+        self.std.fill_(1)
+        self.std.copy_(torch.stack([mixed.std() for mixed in self.mix(maps)]))
 
     def mix(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Mix the channels of each map of the frozen net, and scale it."""
         mixed = (mixer(one) for mixer, one in zip(self.mixers, maps, strict=True))
-        return [one / spread for one, spread in zip(mixed, self.spread, strict=True)]
+        return [one / std for one, std in zip(mixed, self.std, strict=True)]
 
     def forward(self, mixed: Sequence[Tensor]) -> Tensor:
         """Compute logits (N, places) of mixed maps."""
@@ -80,13 +80,11 @@ class ProjectedHeads(nn.Module):
 
 
 def _head(halvings: int) -> nn.Sequential:
+    """Build what makes a logit for every place of a sixteenth of the picture's side."""
+    channels = [_MIXED, *(_WIDTH * 2**k for k in range(max(1, halvings)))]
+    window = (4, 2, 1) if halvings else (3, 1, 1)  # kernel, stride, padding
     layers: list[nn.Module] = []
-    channels = _MIXED
-    for k in range(halvings):
-        layers += [nn.Conv2d(channels, _WIDTH * 2**k, 4, 2, 1), nn.LeakyReLU(_LEAK, inplace=True)]
-        channels = _WIDTH * 2**k
-    if not halvings:
-        layers += [nn.Conv2d(channels, _WIDTH, 3, 1, 1), nn.LeakyReLU(_LEAK, inplace=True)]
-        channels = _WIDTH
-    layers += [MinibatchStdDev(), nn.Conv2d(channels + 1, 1, 3, 1, 1)]
+    for before, after in itertools.pairwise(channels):
+        layers += [nn.Conv2d(before, after, *window), nn.LeakyReLU(_LEAK, inplace=True)]
+    layers += [MinibatchStdDev(), nn.Conv2d(channels[-1] + 1, 1, 3, 1, 1)]
     return nn.Sequential(*layers)

@@ -52,4 +52,4 @@ def test_the_net_and_the_mixing_stay_as_they_are(features):
     heads = ProjectedHeads()
     assert not any(weight.requires_grad for weight in (*features.parameters(), *heads.mixers.parameters()))
     assert all(weight.requires_grad for weight in heads.heads.parameters())
-    assert "spread" in heads.state_dict()
+    assert "std" in heads.state_dict()

@@ -89,9 +89,9 @@ def test_the_checkpoint_holds_the_heads_and_not_the_net(art, tmp_path):
         "heads",
         "spread",
     }
-    spread = trainer.state.discriminator.projected.spread
-    assert spread.min() > 0.1
-    assert len(spread.unique()) == 3  # measured at the first real pictures
+    std = trainer.state.discriminator.projected.std
+    assert std.min() > 0.1
+    assert len(std.unique()) == 3  # measured at the first real pictures
 
 
 def test_a_recipe_without_them_has_none(art, tmp_path):

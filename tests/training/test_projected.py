@@ -87,7 +87,7 @@ def test_the_checkpoint_holds_the_heads_and_not_the_net(art, tmp_path):
     assert {name.split(".")[1] for name in names if name.startswith("projected.")} == {
         "mixers",
         "heads",
-        "spread",
+        "std",
     }
     std = trainer.state.discriminator.projected.std
     assert std.min() > 0.1

@@ -23,13 +23,27 @@ def translate(images: Tensor, reach: float = 0.125) -> Tensor:
     """Move each picture by up to `reach` of its side in both directions; what comes in is grey (0)."""
     n, _, height, width = images.shape
     down, right = round(height * reach), round(width * reach)
-    padded = pad(images, (right, right, down, down)).unbind()  # each (3, H + 2 down, W + 2 right)
-    tops, lefts = (torch.randint(0, 2 * margin + 1, (n,)).tolist() for margin in (down, right))
-    moved = [
-        picture[:, top : top + height, left : left + width]
-        for picture, top, left in zip(padded, tops, lefts, strict=True)
-    ]
-    return torch.stack(moved)
+    padded = pad(images, (right, right, down, down))
+    tops, lefts = (torch.randint(0, 2 * margin + 1, (n,), device=images.device) for margin in (down, right))
+    cut = _sliced if images.device.type == "cpu" else _gathered
+    return cut(padded, tops, lefts, height, width)
+
+
+def _sliced(padded: Tensor, tops: Tensor, lefts: Tensor, height: int, width: int) -> Tensor:
+    """Cut a window from each picture: the quickest on a CPU, and a kernel a picture on a GPU."""
+    windows = zip(padded.unbind(), tops.tolist(), lefts.tolist(), strict=True)
+    return torch.stack([one[:, top : top + height, left : left + width] for one, top, left in windows])
+
+
+def _gathered(padded: Tensor, tops: Tensor, lefts: Tensor, height: int, width: int) -> Tensor:
+    """Cut the same windows without asking where they lie, for which the host would wait for the device."""
+    n, channels, _, padded_width = padded.shape
+    rows, columns = (
+        begin[:, None] + torch.arange(length, device=padded.device)
+        for begin, length in ((tops, height), (lefts, width))
+    )
+    strips = padded.gather(2, rows[:, None, :, None].expand(n, channels, height, padded_width))
+    return strips.gather(3, columns[:, None, None, :].expand(n, channels, height, width))
 
 
 def colour(images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganlib.augment import AUGMENTATIONS, Augment, colour, cutout, flip, translate
+from ganlib.augment import AUGMENTATIONS, Augment, _gathered, _sliced, colour, cutout, flip, translate
 from ganlib.errors import GanlibError
 
 IMAGES = torch.rand(200, 3, 16, 24, generator=torch.Generator().manual_seed(1)) * 2 - 1
@@ -30,6 +30,19 @@ def test_translate_moves_whole_pixels_and_fills_with_grey():
         places.add(found[0])
     assert {y for y, _ in places} == set(range(5))
     assert {x for _, x in places} == set(range(7))
+
+
+def test_both_ways_to_move_pictures_agree_down_to_the_second_derivative():
+    images = IMAGES[:6].double()
+    tops, lefts = torch.tensor([0, 4, 1, 2, 3, 0]), torch.tensor([6, 0, 3, 1, 2, 5])
+    found = []
+    for cut in (_sliced, _gathered):
+        padded = torch.nn.functional.pad(images, (3, 3, 2, 2)).requires_grad_()
+        moved = cut(padded, tops, lefts, 16, 24)
+        (gradient,) = torch.autograd.grad(moved.pow(3).sum(), padded, create_graph=True)
+        (second,) = torch.autograd.grad(gradient.pow(2).sum(), padded)
+        found.append((moved, gradient, second))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_colour_keeps_the_drawing():

@@ -20,8 +20,7 @@ class Streams(TypedDict):
     python: tuple[int, tuple[int, ...], float | None]
     numpy: tuple[str, list[int], int, int, float]
     cpu: Tensor
-    cuda: NotRequired[Tensor]
-    mps: NotRequired[Tensor]
+    devices: NotRequired[dict[str, Tensor]]  # by kind, such as "cuda"
 
 
 class RunRng:
@@ -64,27 +63,31 @@ class RunRng:
         if self._in_use:
             _write(state, self.device)
         else:
-            self._own = {**self._own, **deepcopy(state)}  # which may lie in a file that will be replaced
+            state = deepcopy(state)  # which may lie in a file that will be replaced
+            devices = {**self._own["devices"], **state.get("devices", {})}
+            self._own = {**self._own, **state, "devices": devices}
 
     def check(self, state: dict[str, Any]) -> None:
         """Raise `ValueError` or the like if `load_state_dict` could not go to `state`, a `Streams`."""
-        random.Random().setstate(state["python"])
-        np.random.RandomState().set_state(state["numpy"])
         if not 0 <= state["numpy"][2] <= _NUMPY_WORDS:  # numpy would read beyond its words
             raise ValueError(f"numpy's random state stands at {state['numpy'][2]}")
-        for kind in {"cpu", self.device.type} & set(state):
-            torch.Generator(kind).set_state(state[kind])
+        outside = _read(self.device)
+        try:
+            _write(state, self.device)
+        finally:
+            _write(outside, self.device)
 
 
 def _read(device: torch.device) -> dict[str, Any]:
     name, words, *rest = np.random.get_state(legacy=True)
-    state = {
+    state: dict[str, Any] = {
         "python": random.getstate(),
         "numpy": (name, np.asarray(words).tolist(), *rest),
         "cpu": torch.get_rng_state(),
+        "devices": {},
     }
     if device.type != "cpu":
-        state[device.type] = torch.get_device_module(device.type).get_rng_state()
+        state["devices"][device.type] = torch.get_device_module(device.type).get_rng_state()
     return state
 
 
@@ -92,5 +95,5 @@ def _write(state: dict[str, Any], device: torch.device) -> None:
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["cpu"])
-    if device.type != "cpu" and device.type in state:
-        torch.get_device_module(device.type).set_rng_state(state[device.type])
+    if (own := state.get("devices", {}).get(device.type)) is not None:
+        torch.get_device_module(device.type).set_rng_state(own)

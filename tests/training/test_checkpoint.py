@@ -255,9 +255,9 @@ def test_a_checkpoint_made_on_a_gpu_opens_on_a_cpu(run, recipe, art, monkeypatch
     """Tensors are marked with the device that they were on, and there is a random state of it."""
     trainer = open_run(recipe, art, run.folder)
     wanted = trainer.state.generator.main[0].weight.clone()
-    take = trainer.state.rng.state_dict
+    streams = {**trainer.state.rng.state_dict(), "devices": {"cuda": torch.zeros(16).byte()}}
     monkeypatch.setattr("torch.serialization.location_tag", lambda storage: "cuda:0")
-    monkeypatch.setattr(trainer.state.rng, "state_dict", lambda: {**take(), "cuda": torch.zeros(16).byte()})
+    monkeypatch.setattr(trainer.state.rng, "state_dict", lambda: streams)
     save_checkpoint(trainer.state, run)
     monkeypatch.undo()
     monkeypatch.delenv("GANLIB_TINY", raising=False)
@@ -337,7 +337,7 @@ def test_parts_that_lie_one_over_the_other_are_noticed(run):
 def claims(values):
     """No more than a few bytes on the disk, and half a gibibyte in memory."""
     wide = torch.zeros(1).expand(2**27)
-    values["random"]["cuda"] = wide
+    values["random"]["devices"] = {"cuda": wide}
     return values
 
 

@@ -66,7 +66,7 @@ def test_a_state_that_was_saved_brings_every_stream_back(in_use):
 
 def test_a_state_of_another_device_leaves_this_one_s_streams():
     streams, other = RunRng(CPU, 5), RunRng(CPU, 6)
-    streams.load_state_dict({**other.state_dict(), "cuda": torch.zeros(16, dtype=torch.uint8)})
+    streams.load_state_dict({**other.state_dict(), "devices": {"cuda": torch.zeros(16, dtype=torch.uint8)}})
     with streams.used():
         found = draw()
     with other.used():

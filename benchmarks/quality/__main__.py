@@ -12,6 +12,7 @@ it prints tables and writes one picture.
          hours a seed on two cores; beforehand: python data/render.py travellers --out runs/sets/travellers,
          and the same for voxels; --extractor lite2, since some look through lite0 as they train
   rates  the residual nets of modern64, a quarter as wide, at four rates, half an hour a seed on two cores
+  batches  modern64-cpu in batches of 16 to 128 at rates to go with them, an hour a seed on two cores
   gpu    five systems at 64 px (portraits) and at 512 px (patchwork), 15 minutes or more for each of 30 runs
 
 Minutes are those that one process has computed where it trains on a CPU, whatever else runs there, and those

@@ -160,6 +160,21 @@ _RATES = (
     System("high", "1.6e-3", _narrow(1.6e-3)),
 )
 
+
+def _batches(size: int, rate: float, **changes: Any) -> Callable[[], Recipe]:
+    return _with("modern64-cpu", batch_size=size, g_lr=rate, d_lr=rate, **changes)
+
+
+# What larger batches, which a GPU wants, and rates to go with them cost at equal kimg.
+_BATCHES = (
+    System("own", "batches of 16, 8e-4: modern64-cpu", _batches(16, 8e-4)),
+    System("64", "batches of 64, 8e-4", _batches(64, 8e-4)),
+    System("64-high", "batches of 64, 1.6e-3", _batches(64, 1.6e-3)),
+    System("128-high", "batches of 128, 1.6e-3", _batches(128, 1.6e-3)),
+    System("128-higher", "batches of 128, 3.2e-3", _batches(128, 3.2e-3)),
+    System("wide", "batches of 64, 8e-4, width 64", _batches(64, 8e-4, width=64)),
+)
+
 # What may take the place of modern64-cpu, in the precision of the device.
 _HARD = (
     System("fp32", "modern64-cpu in fp32", _with("modern64-cpu", resize_stages=0), "fp32"),
@@ -180,6 +195,7 @@ SIZES: dict[str, tuple[Stage, ...]] = {
     "parts": (Stage("parts", "portraits", 64, "cpu", (40,), (5,), _PARTS, has_claim=False),),
     "hard": tuple(map(_hard, ("portraits", "runs/sets/travellers", "runs/sets/voxels"))),
     "rates": (Stage("rates", "portraits", 64, "cpu", (40,), (5,), _RATES, has_claim=False),),
+    "batches": (Stage("batches", "portraits", 64, "cpu", (40,), (5,), _BATCHES, has_claim=False),),
     "gpu": (
         Stage("gpu64", "portraits", 64, "cuda", (1000,), (15,), _FIVE),
         Stage("gpu512", "patchwork", 512, "cuda", (300,), (15,), _LARGE_FIVE),

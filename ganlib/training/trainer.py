@@ -20,7 +20,7 @@ from ganlib.nets.base import check_discriminator, check_generator
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.recipes.schedule import Turn
 from ganlib.run import Run
-from ganlib.runtime.device import Machine, detect
+from ganlib.runtime.device import Machine, detect, is_out_of_memory
 from ganlib.runtime.distributed import Distributed
 from ganlib.runtime.files import expand_home
 from ganlib.training import transfer
@@ -99,6 +99,7 @@ class Trainer:
         self.callbacks: list[Callback] = [*own] if self.distributed.is_main else []
         self.save_minutes = save_minutes
         self.evaluation = evaluation
+        self.has_own_nets = generator is not None or discriminator is not None
         self.interrupted = self._stopped = self._saves = False
         with self.distributed.one_by_one():
             images = as_image_dataset(data, self.recipe.size)
@@ -202,11 +203,21 @@ class Trainer:
             self._begin()
             try:
                 self._train(interrupt)
-            except Exception:
+            except Exception as error:
                 self._call("on_error")
+                if is_out_of_memory(error):
+                    raise self._out_of_memory() from error
                 raise
             self._end()
         return self.run
+
+    def _out_of_memory(self) -> GanlibError:
+        where, half = self.run.folder, max(1, self.recipe.batch_size // 2)
+        return GanlibError(
+            f"Memory ran out on {self.machine}, with batches of {self.recipe.batch_size}. What was saved in "
+            f"'{where}' is safe. Go on from it in a new folder, with smaller batches (--from {where} "
+            f"--set batch_size={half}), or close what else uses the memory and start this again."
+        )
 
     def _train(self, interrupt: Interrupt) -> None:
         while True:

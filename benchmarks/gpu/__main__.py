@@ -9,7 +9,7 @@ parts, the most valuable first, each in a process of its own that is ended after
 
   tests    60  the tests marked `gpu`
   steps   150  pictures a second of every recipe: half precision, wider nets in larger batches, other
-               precisions, compiled; beside what `benchmarks.roofline` foretells
+               precisions, compiled, both layouts; beside what `benchmarks.roofline` foretells
   loops    60  the loop of every tutorial against ganlib's, from 512 JPEGs and in memory
   quality 150  what five recipes learn of the portraits in equal seconds
   canvas   60  what the recipes for 512 px learn of the quilts

@@ -34,6 +34,7 @@ def do(part: str, folder: Path, pretends: bool) -> int:
         _foretell(scale, results)
     elif part == "steps":
         steps.measure(scale, results, ends)
+        steps.compare_layouts(scale, results)
     elif part == "loops":
         _race(scale, results)
     elif part == "quality":

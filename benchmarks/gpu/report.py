@@ -20,6 +20,8 @@ def report(results: Results, machine: str) -> str:
     for test in results.of("tests").values():
         lines.append(f"Tests marked `gpu`: {test['summary']}")
     lines.append("\n".join(["## Training steps\n", *table(_STEPS, _steps(results))]))
+    layouts = ([name, f"{line['rate']:,.0f}"] for name, line in results.of("layouts").items())
+    lines.append("\n".join(["## Layouts\n", *table(["recipe and layout", "pictures a second"], layouts)]))
     for loops in results.of("loops").values():
         lines.append(f"## The loop of every tutorial\n\n{loops['text']}")
     for part, title in _TABLES.items():

@@ -1,5 +1,6 @@
 """Pictures a second of training steps: in every precision, compiled, in larger batches, with wider nets."""
 
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,14 +12,17 @@ from accelerate.state import AcceleratorState
 
 from benchmarks.gpu.results import Results
 from benchmarks.gpu.scale import Scale
+from benchmarks.layout import LAYOUTS, rate
 from benchmarks.machine import matrix_rate
 from ganlib.costs import cost
 from ganlib.data.dataset import ImageDataset
 from ganlib.recipes import Recipe, get_recipe, recipe_names
+from ganlib.runtime.device import detect
 from ganlib.training.trainer import Trainer
 
 _WORDS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 _SWEPT = "modern64-cpu"
+_LAID_OUT = ("portraits64", "modern64-cpu")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,17 @@ def measure(scale: Scale, results: Results, ends: float) -> None:
                 results.add("steps", trial.name, **_measured(trial, scale))
             except (RuntimeError, ValueError) as error:  # the others are measured all the same
                 results.add("steps", trial.name, error=str(error).partition("\n")[0])
+
+
+def compare_layouts(scale: Scale, results: Results) -> None:
+    """Measure channels first and last with `benchmarks.layout`, in half precision and in fp32."""
+    for name, precision in itertools.product(_LAID_OUT, ("fp32", scale.precisions[0])):
+        for layout, memory_format in LAYOUTS.items():
+            what = f"{name} {precision}, {layout}"
+            if not results.has("layouts", what):
+                machine = detect(scale.device, precision)
+                value = rate(scale.recipe(get_recipe(name)), memory_format, machine, scale.warm_up)
+                results.add("layouts", what, rate=value)
 
 
 def _measured(trial: Trial, scale: Scale) -> dict[str, float | int | str]:

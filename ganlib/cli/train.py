@@ -89,7 +89,7 @@ def _recipes(_: argparse.Namespace) -> None:
 
 
 @verb(
-    option("recipe", "a recipe's name, a JSON file, or 'auto': the one with the best pictures so far"),
+    option("recipe", "a recipe's name, a JSON file, or 'auto': the best so far for this device"),
     option("--data", "'portraits', 'patchwork', or what 'prepare' takes or wrote (the recipe's own)"),
     option("--run FOLDER", "where everything is written", Path, required=True),
     option("--from MODEL", f"begin with the weights of a trained model: {SOURCE}, or owner/name on the Hub"),
@@ -156,7 +156,7 @@ def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
     elif source := getattr(options, "from"):
         recipe = load(source)[1]
     else:
-        recipe = default_recipe()
+        recipe = default_recipe(options.device)
     return override(recipe, options.settings)
 
 

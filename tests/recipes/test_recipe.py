@@ -7,6 +7,8 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe, default_recipe, get_recipe, override, recipe_names
+from ganlib.runtime import device
+from ganlib.runtime.device import Machine
 
 
 def test_the_reference_recipe_is_as_its_project_has_it():
@@ -180,8 +182,17 @@ def test_a_recipe_of_another_version_is_refused():
         Recipe.from_json({})
 
 
-def test_the_default_recipe_is_the_one_that_won():
-    assert default_recipe() == get_recipe("modern64-cpu")
+def test_the_default_recipe_is_the_one_that_won_and_on_a_gpu_one_that_fills_it(monkeypatch):
+    assert default_recipe("cpu") == get_recipe("modern64-cpu")
+    gpu = Machine(torch.device("cuda"), "fp16", "T4", 15.0)
+    found = device._describe
+    monkeypatch.setattr(device, "_best_device", lambda: "cuda")
+    monkeypatch.setattr(device, "_describe", lambda kind: gpu if kind == "cuda" else found(kind))
+    wide = default_recipe()
+    assert wide == get_recipe("modern64-wide")
+    assert default_recipe("cpu") == get_recipe("modern64-cpu")
+    changed = {name for name, value in vars(wide).items() if value != vars(default_recipe("cpu"))[name]}
+    assert changed == {"name", "about", "width", "batch_size"}
 
 
 def test_a_recipe_may_be_changed_by_replace_and_is_checked_again():

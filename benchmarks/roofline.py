@@ -7,7 +7,7 @@ or its launch does, whichever is longest (the roofline model of Williams et al. 
 all operators, or as the host needs to hand them over.
 
   python -m benchmarks.roofline                 every recipe on every GPU, in batches of its own
-  python -m benchmarks.roofline --sweep RECIPE  larger batches, wider nets, and one CUDA graph a step
+  python -m benchmarks.roofline --sweep RECIPE  larger batches, wider nets, CUDA graphs, compiled
 
 What is assumed, until a GPU has been measured (`python -m benchmarks.gpu`): convolutions reach 40 % of the
 arithmetic of a data sheet, everything 80 % of its memory bandwidth, a kernel lasts 5 µs or more, and Python
@@ -15,8 +15,9 @@ hands over an operator in 15 µs.
 """
 
 import argparse
+import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
@@ -33,6 +34,7 @@ _SHARE_OF_ARITHMETIC, _SHARE_OF_BANDWIDTH = 0.4, 0.8
 _LAUNCH = 5e-6  # seconds of a kernel of next to no work
 HOST = 15e-6  # seconds from one operator to the next, as Python hands them to the GPU
 _BATCHES = 2, 4  # that are recorded
+PLAIN, GRAPH, FUSED = HOWS = ("as it is", "one CUDA graph", "compiled")
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,26 @@ class Recording:
         """The kernels of a step."""
         return sum(one.kernels for one in self._few) / self.recipe.penalty_every
 
-    def rate(self, gpu: Gpu, batch_size: int, graphs: bool = False) -> tuple[float, str]:
-        """Return pictures a second on a GPU, and what binds them; with `graphs` a step is one CUDA graph."""
+    def rate(self, gpu: Gpu, batch_size: int, how: str = PLAIN) -> tuple[float, str]:
+        """Return pictures a second on a GPU, and what binds them."""
+        operators = list(self.operators(batch_size))
+        if how == FUSED:
+            operators = list(_fused(operators))
         spent = {"launches": 0.0, "arithmetic": 0.0, "memory": 0.0}
-        for operator in self.operators(batch_size):
+        for operator in operators:
             seconds, why = seconds_on(gpu, operator)
             spent[why] += seconds
         device = sum(spent.values())
-        handing = 0.0 if graphs else HOST * len(self._few)
+        handing = 0.0 if how == GRAPH else HOST * len(operators)
         binds = "the host" if handing > device else max(spent, key=lambda why: spent[why])
         return batch_size * self.recipe.penalty_every / max(device, handing), binds
+
+
+def _fused(operators: Iterable[Operator]) -> Iterator[Operator]:
+    """Make one kernel of what lies between two convolutions: it moves the bytes of its largest operator."""
+    for convolves, group in itertools.groupby(operators, lambda operator: operator.flops > 0):
+        members = list(group)
+        yield from members if convolves else [max(members, key=lambda operator: operator.bytes)]
 
 
 def _line(few: float, more: float, batch_size: int) -> float:
@@ -130,10 +142,9 @@ def _sweep(name: str) -> Iterator[list[str]]:
     for width in (recipe.width, 2 * recipe.width, 3 * recipe.width):
         recording = Recording(replace(recipe, width=width))
         for size in (16, 64, 128, 256):
-            for graphs in (False, True):
-                rates = (recording.rate(gpu, size, graphs) for gpu in GPUS)
-                cells = [f"{rate:,.0f} ({why})" for rate, why in rates]
-                yield [str(width), str(size), "yes" if graphs else "no", *cells]
+            for how in HOWS:
+                rates = (recording.rate(gpu, size, how) for gpu in GPUS)
+                yield [str(width), str(size), how, *(f"{rate:,.0f} ({why})" for rate, why in rates)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = [gpu.name for gpu in GPUS]
     if options.sweep:
         lines = (line for name in options.recipes for line in _sweep(name))
-        headings = ["width", "batch", "one graph", *names]
+        headings = ["width", "batch", "step", *names]
     else:
         lines = (_of_recipe(name) for name in options.recipes or recipe_names())
         headings = ["recipe", "batch", "kernels a step", *names]

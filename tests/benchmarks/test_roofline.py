@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import roofline
 from benchmarks.operators import Operator, Recorder
-from benchmarks.roofline import GPUS, HOST, Recording, main, seconds_on
+from benchmarks.roofline import FUSED, GPUS, GRAPH, HOST, Recording, _fused, main, seconds_on
 from ganlib.costs import cost
 from ganlib.recipes import Recipe, get_recipe
 
@@ -59,7 +59,15 @@ def test_small_batches_wait_for_the_host_and_large_ones_for_the_gpu(recording):
     large, why = recording.rate(T4, 65536)
     assert why in {"memory", "arithmetic"}
     assert large < 65536 / 32 * twice
-    assert recording.rate(T4, 16, graphs=True)[0] > 2 * rate
+    assert recording.rate(T4, 16, GRAPH)[0] > 2 * rate
+
+
+def test_compiled_what_lies_between_convolutions_is_one_kernel(recording):
+    convolution = Operator(1, 1e9, 5e6, True)
+    others = [Operator(1, 0, size, True) for size in (1e6, 4e6, 2e6)]
+    fused = list(_fused([*others, convolution, convolution, *others[:2]]))
+    assert fused == [others[1], convolution, convolution, others[1]]
+    assert recording.rate(T4, 4096, FUSED)[0] > recording.rate(T4, 4096)[0]
 
 
 def test_a_faster_gpu_is_never_slower(recording):
@@ -82,4 +90,4 @@ def test_it_prints_a_row_for_each_recipe_and_a_sweep(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "| recipe | batch | kernels a step | T4 | L4 | A100 | H200 |"
     assert lines[4].startswith("| modern64-cpu | 16 | ")
-    assert sum(line.startswith("| 12 | 256 | yes |") for line in lines) == 1
+    assert sum(line.startswith("| 12 | 256 | compiled |") for line in lines) == 1

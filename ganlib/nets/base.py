@@ -165,3 +165,16 @@ def in_eval(net: nn.Module) -> Iterator[None]:
     finally:
         for layer in training:
             layer.training = True
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Iterator[None]:
+    """Compute no gradients for the weights of `net`."""
+    weights = [weight for weight in net.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

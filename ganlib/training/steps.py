@@ -1,8 +1,7 @@
 """One training step: a step of D, a step of G, and both as a recipe has them."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -11,6 +10,7 @@ from torch.optim import Optimizer
 
 from ganlib.augment import Augment
 from ganlib.losses import AdversarialLoss, gradient_penalty, with_noise
+from ganlib.nets.base import frozen
 from ganlib.nets.projected import ProjectedHeads
 from ganlib.recipes import Recipe
 from ganlib.recipes.schedule import Turn
@@ -72,19 +72,6 @@ def generator_step(
         backward(value)
     optimizer.step()
     return value.detach()
-
-
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[None]:
-    """Compute no gradients for the weights of `net`."""
-    weights = [weight for weight in net.parameters() if weight.requires_grad]
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)
 
 
 class TrainStep:

@@ -16,6 +16,8 @@ from ganlib.runtime.files import expand_home, make_folder, write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ganlib.latent.audio import Reaction
+    from ganlib.latent.timeline import Timeline
     from ganlib.nets.base import Generator
 
 _AT_ONCE = 64
@@ -140,41 +142,91 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 _SECONDS_A_LEG = 2.0
-_FRAMES_A_SECOND = 20  # GIF counts in hundredths of a second: 5 of them
+_USUAL_RATE = {".gif": 20}  # frames a second: GIF counts in hundredths of a second
+_REACTION = re.compile(r"(\d{1,4})=([+-]?\d+(?:\.\d+)?)(?::(beats|loudness))?")
 
 
 @verb(
     option("source", SOURCE),
-    option("stops STOP", "two or more seeds or JSON files of z, in turn", nargs="+"),
-    option("--out", "the .gif or .mp4", Path("interpolation.gif")),
+    option("stops STOP", "seeds or JSON files of z, in turn; or one JSON file of a timeline", nargs="+"),
+    option("--out", "the .gif or .mp4, or a folder for numbered PNGs", Path("interpolation.gif")),
     option("--loop", "go back to the first picture, for ever", False),
     option("--straight", "go along straight lines, not arcs", False),
-    option("--seconds", "how long it plays (2 for each leg)", float),
-    option("--frames", "how many pictures it has (20 a second)", int),
+    option("--seconds", "how long it plays (2 for each leg, or as the timeline or the sound says)", float),
+    option("--frames", "how many pictures it has", int),
+    option("--fps", "how many pictures a second (20 in a GIF, else 30)", int),
+    option("--size PX", "how wide it is (256 or a little less)", int),
     *_upscale("to 256 pixels"),
+    option("--audio SOUND", "a WAV or MP3 that drives it, and is heard in an MP4"),
+    option("--pace", "how much loudness decides how quickly it goes, from 0 to 1", 0.5),
+    option(
+        "--react DIRECTION=STRENGTH",
+        "strongest directions that move with the sound: 1=2 with its beats, 3=-1.5:loudness",
+        default=[],
+        nargs="+",
+    ),
 )
 def _interpolate(options: argparse.Namespace) -> None:
-    """Make a GIF or MP4 that goes from picture to picture along arcs in the latent space."""
-    import torch
+    """Make a GIF or MP4 that goes from picture to picture along arcs in the latent space.
 
-    from ganlib.latent.sampling import complete, walk
+    A timeline is a JSON file: {"loop": true, "keyframes": [{"seed": 7, "seconds": 2, "easing": "ease"}, {"z":
+    "smile.json"}]}, with the easings linear, ease and hold.
+    """
+    from ganlib.latent.audio import driven, read_sound
     from ganlib.show.film import check_film, film_of_path
     from ganlib.weights import load_generator
 
-    if len(options.stops) == 1:
-        raise GanlibError(f"A film needs two stops or more, and '{options.stops[0]}' is one.")
-    generator, _ = load_generator(options.source)
-    shape = generator.latent_dim, getattr(generator, "classes", 0)
-    stops = torch.stack([complete(_stop(text, generator), *shape) for text in options.stops])
-    legs = len(stops) - 1 + options.loop
-    seconds = _SECONDS_A_LEG * legs if options.seconds is None else options.seconds
+    generator, recipe = load_generator(options.source)
+    timeline = _timeline(options, generator)
+    sound = None if options.audio is None else read_sound(options.audio)
+    asked = timeline.seconds if options.seconds is None else options.seconds
+    seconds = sound.seconds if sound else asked
     check_film(options.out, seconds)  # before it is multiplied
-    frames = max(len(stops), round(_FRAMES_A_SECOND * seconds)) if options.frames is None else options.frames
+    rate = options.fps or _USUAL_RATE.get(options.out.suffix.lower(), 30)
+    usual = max(len(timeline.keyframes), round(rate * seconds))
+    frames = usual if options.frames is None or sound else options.frames
     check_film(options.out, seconds, frames)
-    path = walk(stops, frames, closed=options.loop, straight=options.straight)
+    if sound:
+        z = driven(timeline, sound, rate, options.pace, _reactions(options.react, generator))
+    else:
+        z = timeline.frames(frames)
+    width = options.size or (None if options.upscale is None else options.upscale * recipe.shape[1])
     alt = f"A film that goes from {' to '.join(options.stops)}."
-    film_of_path(generator, path, options.out, seconds, alt=alt, scale=options.upscale, smooth=options.smooth)
-    say(f"{frames} frames, {seconds:g} seconds: {options.out}")
+    settings = {"alt": alt, "width": width, "smooth": options.smooth, "sound": options.audio}
+    film_of_path(generator, z, options.out, seconds, **settings)
+    say(f"{len(z)} frames, {seconds:g} seconds: {options.out}")
+
+
+def _timeline(options: argparse.Namespace, generator: "Generator") -> "Timeline":
+    """Read a timeline, or make one of seeds and files of z."""
+    from ganlib.latent.sampling import complete
+    from ganlib.latent.timeline import Keyframe, Timeline, is_timeline, read_timeline
+
+    if len(options.stops) == 1:
+        path = expand_home(options.stops[0])
+        if path.suffix == ".json" and is_timeline(path):
+            return read_timeline(path, generator)
+        raise GanlibError(f"A film needs two stops or more, or a timeline: '{options.stops[0]}' is one stop.")
+    shape = generator.latent_dim, getattr(generator, "classes", 0)
+    stops = [complete(_stop(text, generator), *shape) for text in options.stops]
+    return Timeline(tuple(Keyframe(z, _SECONDS_A_LEG) for z in stops), options.loop, options.straight)
+
+
+def _reactions(texts: list[str], generator: "Generator") -> "list[Reaction]":
+    """Read "1=2.5" and "3=-1:loudness": which of the strongest directions moves how far, with what."""
+    from ganlib.latent.audio import Reaction
+    from ganlib.latent.directions import sefa_directions
+    from ganlib.latent.sampling import complete
+
+    found = [_REACTION.fullmatch(text) for text in texts]
+    if wrong := [text for text, match in zip(texts, found, strict=True) if not match]:
+        raise GanlibError(f"'{wrong[0]}' is no reaction: write one such as 1=2 or 3=-1.5:loudness.")
+    parts = [(int(match[1]), float(match[2]), match[3] or "beats") for match in found if match]
+    if not parts:
+        return []
+    directions = sefa_directions(generator, max(number for number, _, _ in parts)).vectors
+    vectors = complete(directions, generator.latent_dim, getattr(generator, "classes", 0))
+    return [Reaction(vectors[number - 1], strength, to) for number, strength, to in parts]
 
 
 def _stop(text: str, generator: "Generator") -> "Tensor":

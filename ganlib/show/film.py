@@ -1,11 +1,12 @@
 """Films: pictures one after the other."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from ganlib.data.opening import GANLIB
@@ -13,16 +14,19 @@ from ganlib.errors import GanlibError
 from ganlib.latent.sampling import generate
 from ganlib.nets.base import Generator
 from ganlib.run import Run
-from ganlib.runtime.files import write_atomically
+from ganlib.runtime.files import make_folder, write_atomically
+from ganlib.runtime.progress import progress
 from ganlib.show.figure import Figure
-from ganlib.show.grids import enlarge, open_sample, sample_grids
+from ganlib.show.grids import open_sample, resize, sample_grids
 from ganlib.sizes import Size
 
 Frame = NDArray[np.uint8]
 _MIMETYPES = {".gif": "image/gif", ".mp4": "video/mp4"}
 _LONGEST = 600
-_QUICKEST = 50  # frames a second: browsers slow down a GIF that asks for more
-_LARGEST = 1_000_000_000  # bytes of all frames
+_QUICKEST = {".gif": 50, ".mp4": 60, "": 60}  # frames a second: browsers slow down a GIF that asks for more
+_LARGEST = 1_000_000_000  # bytes of all frames of a GIF, which are in memory at once
+_WIDEST = 4096  # px
+_AT_ONCE = 32
 _MOST_FRAMES = 48  # of a training
 
 
@@ -36,8 +40,12 @@ def film(frames: Sequence[Frame], out: str | Path, seconds: float, *, alt: str, 
     """
     path = Path(out)
     check_film(path, seconds)
-    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
-    write_atomically(path, lambda part: write(frames, part, seconds, hold))
+    if path.suffix.lower() == ".gif":
+        write_atomically(path, lambda part: _write_gif(frames, part, seconds, hold))
+    else:
+        rate = len(frames) / seconds
+        shown = chain(frames, repeat(frames[-1], round(hold * rate)))
+        write_atomically(path, lambda part: _write_mp4(shown, part, rate))
     return Figure(path.read_bytes(), alt, _MIMETYPES[path.suffix.lower()])
 
 
@@ -51,14 +59,29 @@ def _write_gif(frames: Sequence[Frame], path: Path, seconds: float, hold: float)
     imageio.imwrite(path, frames, duration=duration, loop=0, comment=GANLIB)
 
 
-def _write_mp4(frames: Sequence[Frame], path: Path, seconds: float, hold: float) -> None:
-    import imageio.v3 as imageio
+def _write_mp4(frames: Iterable[Frame], path: Path, rate: float, sound: str | Path | None = None) -> None:
+    """Write one frame after the other, so that a film may be larger than the memory."""
+    from imageio_ffmpeg import write_frames
 
-    fps = len(frames) / seconds
-    height, width = frames[0].shape[:2]
-    to_even = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))  # the codec wants even sides
-    shown = np.pad(np.stack([*frames, *[frames[-1]] * round(hold * fps)]), to_even, "edge")
-    imageio.imwrite(path, shown, plugin="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=1)
+    heard = {"audio_path": str(sound), "audio_codec": "aac"} if sound else {}
+    writer = None
+    for frame in frames:
+        height, width = frame.shape[:2]
+        even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), "edge")  # as the codec wants them
+        if writer is None:
+            options = {
+                "fps": rate,
+                "codec": "libx264",
+                "quality": 8,
+                "macro_block_size": 1,
+                "ffmpeg_log_level": "error",
+                **heard,
+            }
+            writer = write_frames(str(path), even.shape[1::-1], **options)
+            writer.send(None)
+        writer.send(np.ascontiguousarray(even))
+    if writer is not None:
+        writer.close()
 
 
 def film_of_path(
@@ -68,34 +91,54 @@ def film_of_path(
     seconds: float,
     *,
     alt: str,
-    scale: int | None = None,
+    width: int | None = None,
     smooth: bool = False,
+    sound: str | Path | None = None,
 ) -> Figure:
     """Generate a picture for each z of a path (N, latent_dim), and write them as a film of N frames.
 
-    Each is enlarged `scale` times, and by default to 256 pixels or a little less.
+    Each is `width` pixels wide, by default 256 or a little less, and every pixel a square unless it is to be
+    `smooth`. An MP4 has the `sound` of a file. Without an ending `out` is a folder of numbered PNGs.
 
     Raises:
-        GanlibError: as for `film`; or it has more than 50 frames a second, or over a gigabyte of them.
+        GanlibError: as for `film`; or it has more frames a second than it can, or is too large.
     """
-    check_film(Path(out), seconds, len(z))
+    path = Path(out)
+    check_film(path, seconds, len(z))
     size = Size(*generate(generator, z[:1]).shape[2:])
-    scale = max(1, 256 // max(size)) if scale is None else scale
-    if not 0 < 3 * math.prod(size.times(scale)) * len(z) <= _LARGEST:
-        asked = f"{len(z)} frames of {size.times(scale)} px"
-        raise GanlibError(f"{asked} make no film: ask for fewer frames, or another scale of 1 or more.")
-    frames = enlarge(generate(generator, z), scale, smooth=smooth)  # (N, scale * H, scale * W, 3)
-    return film(list(frames.numpy()), out, seconds, alt=alt)
+    wide = size.width * max(1, 256 // max(size)) if width is None else width
+    if not 0 < wide * max(size) <= _WIDEST * size.width:
+        raise GanlibError(f"A film is from 1 to {_WIDEST} px wide and high, not {wide}: choose another size.")
+    pictures = (generate(generator, part) for part in z.split(_AT_ONCE))
+    frames = (frame for part in pictures for frame in resize(part, wide, smooth=smooth).numpy())
+    shown = progress(frames, "generating", "frame", len(z))
+    if path.suffix.lower() == ".mp4":
+        write_atomically(path, lambda part: _write_mp4(shown, part, len(z) / seconds, sound))
+        return Figure(path.read_bytes(), alt, _MIMETYPES[".mp4"])
+    if not path.suffix:
+        return _numbered(shown, make_folder(path), alt)
+    if 3 * wide**2 * len(z) > _LARGEST:
+        raise GanlibError(f"{len(z)} frames of {wide} px are too many for a GIF: write an MP4.")
+    return film(list(shown), path, seconds, alt=alt)
+
+
+def _numbered(frames: Iterable[Frame], folder: Path, alt: str) -> Figure:
+    """Write each frame as a PNG; returns the first."""
+    paths = []
+    for number, frame in enumerate(frames, 1):
+        paths.append(folder / f"frame-{number:05d}.png")
+        Figure.from_image(Image.fromarray(frame), alt).save(paths[-1])
+    return Figure(paths[0].read_bytes(), alt)
 
 
 def check_film(path: Path, seconds: float, frames: int = 0) -> None:
     """Raise `GanlibError` if a film may not be called `path`, or last `seconds` with so many frames."""
     if not 0 < seconds <= _LONGEST:
         raise GanlibError(f"A film lasts more than 0 and at most {_LONGEST} seconds, not {seconds}.")
-    if path.suffix.lower() not in _MIMETYPES:
+    if path.suffix.lower() not in _QUICKEST:
         raise GanlibError(f"'{path}' is no film: end the name in {' or '.join(_MIMETYPES)}.")
-    if frames > _QUICKEST * seconds:
-        many = f"{frames} frames in {seconds:g} seconds are more than {_QUICKEST} a second"
+    if frames > (quickest := _QUICKEST[path.suffix.lower()]) * seconds:
+        many = f"{frames} frames in {seconds:g} seconds are more than {quickest} a second"
         raise GanlibError(f"{many}: give fewer frames, or more seconds.")
 
 

@@ -43,12 +43,17 @@ def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
 
     Each pixel becomes a square that is `scale` wide; `smooth` resizes with a Lanczos filter instead.
     """
-    pictures = to_bytes(images.cpu())
-    if not smooth:
-        return pictures.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-    height, width = pictures.shape[1] * scale, pictures.shape[2] * scale
-    larger = [Image.fromarray(one.numpy()).resize((width, height), _LANCZOS) for one in pictures]
-    return torch.from_numpy(np.stack([np.asarray(picture) for picture in larger]))
+    return resize(images, scale * images.shape[3], smooth=smooth)
+
+
+def resize(images: Tensor, width: int, *, smooth: bool = False) -> Tensor:
+    """Turn images (N, 3, H, W) in [-1, 1] into bytes that are `width` wide, (N, height, width, 3)."""
+    pictures = to_bytes(images.cpu()).numpy()
+    size = (width, max(1, round(width * images.shape[2] / images.shape[3])))
+    method = _LANCZOS if smooth else Image.Resampling.NEAREST
+    return torch.from_numpy(
+        np.stack([np.asarray(Image.fromarray(one).resize(size, method)) for one in pictures])
+    )
 
 
 def to_image(picture: Tensor, scale: int = 1, *, smooth: bool = False) -> Image.Image:

@@ -10,9 +10,11 @@ from PIL import Image
 
 from ganlib.cli import main
 from ganlib.data.dataset import to_bytes
+from ganlib.latent.audio import read_sound
 from ganlib.latent.sampling import generate, sample_latent, save_latent, walk
 from ganlib.show.grids import enlarge
 from ganlib.weights import load_generator, save_generator
+from tests.latent.sounds import clicks
 
 
 @pytest.fixture
@@ -109,8 +111,36 @@ def test_interpolate_takes_files_and_writes_mp4(weights, tmp_path, capsys):
     assert seeds.read_bytes() == files.read_bytes()
     film = tmp_path / "film.mp4"
     assert main(["interpolate", str(weights), "3", saved[1], "5", "--loop", "--out", str(film)]) == 0
-    assert "120 frames, 6 seconds" in capsys.readouterr().out
+    assert "180 frames, 6 seconds" in capsys.readouterr().out
     assert film.stat().st_size > 1000
+
+
+def test_interpolate_takes_a_timeline_any_size_and_writes_numbered_pngs(weights, tmp_path, capsys):
+    generator, recipe = load_generator(weights)
+    save_latent(sample_latent(1, 8, 9)[0], generator, recipe, tmp_path / "nine.json")
+    stops = [{"seed": 3, "seconds": 0.2, "easing": "hold"}, {"z": "nine.json", "seconds": 0.3}]
+    timeline = tmp_path / "timeline.json"
+    timeline.write_text(json.dumps({"loop": True, "keyframes": stops}))
+    out = tmp_path / "frames"
+    command = ["interpolate", str(weights), str(timeline), "--size", "50", "--fps", "10", "--out", str(out)]
+    assert main(command) == 0
+    assert f"5 frames, 0.5 seconds: {out}" in capsys.readouterr().out
+    shown = [np.asarray(Image.open(path)) for path in sorted(out.iterdir())]
+    assert [picture.shape for picture in shown] == [(50, 50, 3)] * 5
+    assert np.array_equal(shown[0], shown[1])  # it holds
+    assert not np.array_equal(shown[1], shown[2])
+
+
+def test_interpolate_moves_with_the_sound_and_lets_it_be_heard(weights, tmp_path, capsys):
+    sound, out = clicks(tmp_path / "clicks.wav"), tmp_path / "film.mp4"
+    words = ["3", "9", "--loop", "--audio", str(sound), "--react", "1=2", "2=-1:loudness", "--fps", "24"]
+    assert main(["interpolate", str(weights), *words, "--out", str(out)]) == 0
+    assert "72 frames, 3 seconds" in capsys.readouterr().out
+    heard = read_sound(out)
+    assert heard.seconds == pytest.approx(3, abs=0.1)
+    assert len(heard.beats()) == len(read_sound(sound).beats()) > 3
+    assert main(["interpolate", str(weights), *words[:5], "--react", "x", "--out", str(out)]) == 2
+    assert "'x' is no reaction" in capsys.readouterr().err
 
 
 def test_project_leaves_picture_and_latent_beside_the_photo(weights, tmp_path, capsys):
@@ -173,7 +203,9 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         ),
         (["interpolate", "{w}", "3", "4", "--frames", "-5", "--out", "{tmp}/a.gif"], "or more, not -5"),
         (["interpolate", "{w}", "3", "4", "--frames", "1000000000", "--out", "{tmp}/a.gif"], "50 a second"),
-        (["interpolate", "{w}", "3", "4", "--upscale", "0", "--out", "{tmp}/a.gif"], "1 or more"),
+        (["interpolate", "{w}", "3", "4", "--upscale", "0", "--out", "{tmp}/a.gif"], "from 1 to 4096 px"),
+        (["interpolate", "{w}", "3", "4", "--audio", "{tmp}/taken", "--out", "{tmp}/a.mp4"], "as sound"),
+        (["interpolate", "{w}", "{tmp}/z.json", "--out", "{tmp}/a.mp4"], "is one stop"),
         (["interpolate", "{tmp}/empty", "3", "4", "--out", "{tmp}/a.gif"], "train there first"),
         (["project", "{tmp}/taken", "{w}"], "is no picture to work with"),
         (["project", "{tmp}/none.png", "{w}"], "cannot be read"),

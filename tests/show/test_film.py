@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
+from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import sample_latent, walk
+from ganlib.latent.sampling import generate, sample_latent, walk
 from ganlib.run import Run
 from ganlib.show.film import animate, check_film, film, film_of_path
 
@@ -50,30 +51,30 @@ def test_an_mp4_has_the_frames_and_the_length(tmp_path):
     assert imageio.immeta(tmp_path / "a.MP4", plugin="FFMPEG")["duration"] == pytest.approx(2, abs=0.2)
 
 
-@pytest.mark.parametrize(("scale", "side"), [(None, 256), (1, 32), (3, 96)])
-def test_a_path_is_painted_frame_by_frame(generator, scale, side, tmp_path):
+@pytest.mark.parametrize(("width", "side"), [(None, 256), (32, 32), (100, 100)])
+def test_a_path_is_painted_frame_by_frame(generator, width, side, tmp_path):
     z = walk(sample_latent(2, 8), 5)
-    figure = film_of_path(generator, z, tmp_path / "a.gif", 1, alt="A path.", scale=scale)
+    figure = film_of_path(generator, z, tmp_path / "a.gif", 1, alt="A path.", width=width)
     assert figure.data == (tmp_path / "a.gif").read_bytes()
     moving = Image.open(tmp_path / "a.gif")
     assert (moving.n_frames, moving.size) == (5, (side, side))
 
 
 @pytest.mark.parametrize(
-    ("name", "seconds", "scale", "message"),
+    ("name", "seconds", "width", "message"),
     [
         ("a.png", 1, 1, r"\.gif or \.mp4"),
         ("a.gif", 0, 1, "more than 0"),
         ("a.gif", float("nan"), 1, "more than 0"),
         ("a.gif", 601, 1, "at most 600"),
         ("a.gif", 0.05, 1, "50 a second"),
-        ("a.gif", 1, 0, "scale of 1 or more"),
-        ("a.gif", 1, 1000, "fewer frames"),
+        ("a.gif", 1, 0, "from 1 to 4096 px"),
+        ("a.gif", 1, 5000, "from 1 to 4096 px"),
     ],
 )
-def test_what_makes_no_film_is_named_before_it_is_painted(name, seconds, scale, message, generator, tmp_path):
+def test_what_makes_no_film_is_named_before_it_is_painted(name, seconds, width, message, generator, tmp_path):
     with pytest.raises(GanlibError, match=message):
-        film_of_path(generator, sample_latent(5, 8), tmp_path / name, seconds, alt="", scale=scale)
+        film_of_path(generator, sample_latent(5, 8), tmp_path / name, seconds, alt="", width=width)
     assert list(tmp_path.glob("*.*")) == []
 
 
@@ -81,6 +82,19 @@ def test_fifty_frames_a_second_are_not_too_many(tmp_path):
     check_film(tmp_path / "a.gif", 1, 50)
     with pytest.raises(GanlibError, match="51 frames in 1 seconds"):
         check_film(tmp_path / "a.gif", 1, 51)
+
+
+def test_a_film_of_numbered_pictures_and_one_with_sixty_a_second(generator, tmp_path):
+    z = walk(sample_latent(2, 8), 6)
+    film_of_path(generator, z, tmp_path / "frames", 0.1, alt="", width=32)
+    film_of_path(generator, z, tmp_path / "a.mp4", 0.1, alt="", width=33)
+    names = [path.name for path in sorted((tmp_path / "frames").iterdir())]
+    assert names == [f"frame-{k:05d}.png" for k in range(1, 7)]
+    pictures = to_bytes(generate(generator, z)).numpy()
+    for picture, path in zip(pictures, sorted((tmp_path / "frames").iterdir()), strict=True):
+        assert np.array_equal(np.asarray(Image.open(path)), picture)
+    facts = imageio.immeta(tmp_path / "a.mp4", plugin="FFMPEG")
+    assert (facts["fps"], facts["size"]) == (60, (34, 34))
 
 
 def test_the_film_holds_every_sample_in_order_and_rests_on_the_last(run):

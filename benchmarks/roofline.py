@@ -8,6 +8,7 @@ all operators, or as the host needs to hand them over.
 
   python -m benchmarks.roofline                 every recipe on every GPU, in batches of its own
   python -m benchmarks.roofline --sweep RECIPE  larger batches, wider nets, CUDA graphs, compiled
+  python -m benchmarks.roofline --json          what `benchmarks.gpu` compares with, into its predicted.json
 
 What is assumed, until a GPU has been measured (`python -m benchmarks.gpu`): convolutions reach 40 % of the
 arithmetic of a data sheet, everything 80 % of its memory bandwidth, a kernel lasts 5 µs or more, and Python
@@ -16,6 +17,7 @@ hands over an operator in 15 µs.
 
 import argparse
 import itertools
+import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +25,9 @@ from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.gpu.report import PREDICTED
+from benchmarks.gpu.scale import real
+from benchmarks.gpu.steps import Trial, trials
 from benchmarks.machine import describe, table
 from benchmarks.operators import Operator, Recorder
 from ganlib import augment
@@ -134,7 +139,13 @@ def _of_recipe(name: str) -> list[str]:
     recording = Recording(get_recipe(name))
     size = recording.recipe.batch_size
     rates = (recording.rate(gpu, size) for gpu in GPUS)
-    return [name, str(size), f"{recording.per_step:.0f}", *(f"{rate:,.0f} ({why})" for rate, why in rates)]
+    pictures = size * recording.recipe.penalty_every
+    operators = list(recording.operators(size))
+    flops, moved = (
+        sum(column) / pictures for column in ([o.flops for o in operators], [o.bytes for o in operators])
+    )
+    counts = [f"{recording.per_step:.0f}", f"{flops / 1e9:.2f}", f"{moved / 1e6:.0f}"]
+    return [name, str(size), *counts, *(f"{rate:,.0f} ({why})" for rate, why in rates)]
 
 
 def _sweep(name: str) -> Iterator[list[str]]:
@@ -147,6 +158,20 @@ def _sweep(name: str) -> Iterator[list[str]]:
                 yield [str(width), str(size), how, *(f"{rate:,.0f} ({why})" for rate, why in rates)]
 
 
+def predicted(wanted: Iterable[Trial]) -> dict[str, dict[str, tuple[int, str]]]:
+    """Predict trials of `benchmarks.gpu` in half precision: by GPU and name, the rate and what binds it."""
+    found: dict[str, dict[str, tuple[int, str]]] = {gpu.name: {} for gpu in GPUS}
+    recordings: dict[Recipe, Recording] = {}
+    for trial in wanted:
+        alike = replace(trial.recipe, batch_size=_BATCHES[0])
+        recording = recordings.get(alike) or recordings.setdefault(alike, Recording(alike))
+        for gpu in GPUS:
+            how = FUSED if trial.compiled else PLAIN
+            rate, binds = recording.rate(gpu, trial.recipe.batch_size, how)
+            found[gpu.name][trial.name] = round(rate), binds
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table of all recipes, or of one with larger batches and wider nets."""
     about = argparse.RawDescriptionHelpFormatter
@@ -155,7 +180,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--sweep", action="store_true", help="larger batches, wider nets, a CUDA graph a step"
     )
+    parser.add_argument("--json", action="store_true", help="write benchmarks/gpu/predicted.json anew")
     options = parser.parse_args(arguments)
+    if options.json:
+        found = predicted(trial for trial in trials(real("bf16")) if trial.precision == "bf16")
+        PREDICTED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        return
     print(describe("cpu", "bf16"), end="\n\n")
     names = [gpu.name for gpu in GPUS]
     if options.sweep:
@@ -163,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         headings = ["width", "batch", "step", *names]
     else:
         lines = (_of_recipe(name) for name in options.recipes or recipe_names())
-        headings = ["recipe", "batch", "kernels a step", *names]
+        headings = ["recipe", "batch", "kernels a step", "GFLOP a picture", "MB a picture", *names]
     for line in table(headings, lines):
         print(line, flush=True)
 

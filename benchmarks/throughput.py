@@ -7,11 +7,12 @@ The tutorial's loop plays plain BCE in fp32, whatever the recipe, on the recipe'
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -133,14 +134,18 @@ class EpochClock(Callback):
 
 def make_jpegs(folder: Path, count: int, grain: int = 12, quality: int = 90) -> None:
     """Write `count` JPEGs of 1000x1200 px, smooth colours with `grain` levels of noise, in a class folder."""
-    random = np.random.default_rng(0)
     (folder / "art").mkdir(parents=True)
-    for index in tqdm(range(count), desc="pictures", disable=None):
+
+    def make(index: int) -> None:
+        random = np.random.default_rng(index)
         colours = Image.fromarray(random.integers(0, 256, (15, 12, 3), dtype=np.uint8))
         smooth = np.asarray(colours.resize((1000, 1200), Image.Resampling.BICUBIC), dtype=np.int16)
         noise = random.integers(-grain, grain + 1, (1200, 1000, 1), dtype=np.int16)
         picture = Image.fromarray(np.clip(smooth + noise, 0, 255).astype(np.uint8))
         picture.save(folder / "art" / f"{index:04d}.jpg", quality=quality)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(tqdm(threads.map(make, range(count)), desc="pictures", total=count, disable=None))
 
 
 def rates_of(loop: str, folder: Path, race: Race) -> list[float]:

@@ -10,7 +10,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ganlib.nets.base import Discriminator, Generator, frozen
 from ganlib.recipes import Recipe
-from ganlib.runtime.device import Machine
 
 _FLOAT = 4  # bytes
 _STATE = 4  # numbers a parameter: itself, its gradient, and Adam's two averages
@@ -44,24 +43,6 @@ class Cost:
         state = _FLOAT * (_STATE * parameters + self.generator_parameters)
         activations = self.activation_bytes // (2 if mixed else 1)
         return state + batch_size * (activations + self.penalty_bytes)
-
-
-def shortage(recipe: Recipe, machine: Machine, free: int, processes: int = 1) -> str:
-    """Say in a sentence what a step may need, and what to lower, if that is more than the `free` bytes.
-
-    The batch is shared by `processes`. An empty text says that it fits.
-    """
-    costs, mixed = cost(recipe), machine.precision != "no"
-    share = -(-recipe.batch_size // processes)
-    if costs.memory(share, mixed) <= free:
-        return ""
-    fitting = (n for n in range(share - 1, 0, -1) if costs.memory(n, mixed) <= free)
-    what = f"{next(fitting, 1) * processes}, or size or width"
-    return (
-        f"A step of {recipe.name} takes up to {costs.memory(share, mixed) / 2**30:.1f} GiB, and "
-        f"{free / 2**30:.1f} of {machine.device.type} are free: should it run out of memory, lower "
-        f"batch_size to {what} (--set batch_size=...)."
-    )
 
 
 def cost(recipe: Recipe) -> Cost:

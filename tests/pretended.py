@@ -76,9 +76,11 @@ class _Module:
         """Let the global stream of the CPU be that of the device."""
         outside = torch.get_rng_state()
         torch.set_rng_state(self.state)
-        yield
-        self.state = torch.get_rng_state()
-        torch.set_rng_state(outside)
+        try:
+            yield
+        finally:
+            self.state = torch.get_rng_state()
+            torch.set_rng_state(outside)
 
 
 _MODULE = _Module()
@@ -171,6 +173,12 @@ class Pretended(TorchDispatchMode):
         """Within no step yet."""
         super().__init__()
         self._strict = False
+        self._pinned: set[int] = set()
+
+    def pin(self, tensor: Tensor) -> Tensor:
+        """Return the tensor itself, which the device now can fetch while the host goes on."""
+        self._pinned.add(tensor.data_ptr())
+        return tensor
 
     @contextmanager
     def never_waits(self) -> Iterator[None]:
@@ -199,15 +207,16 @@ class Pretended(TorchDispatchMode):
             if parts is not NotImplemented:
                 return parts
         if self._strict:
-            _check_waits(operation, args, kwargs)
+            _check_waits(operation, args, kwargs, self._pinned)
         return _computed(operation, args, kwargs)
 
 
-def _check_waits(operation: Any, args: Any, kwargs: dict[str, Any]) -> None:
+def _check_waits(operation: Any, args: Any, kwargs: dict[str, Any], pinned: set[int]) -> None:
     tensors, asked = _tensors(args, kwargs), _asked(kwargs)
     places = {NAME if isinstance(tensor, _Held) else "cpu" for tensor in tensors} | ({asked} - {None})
     if operation in _COPIES:
-        if len(places) > 1 and not _is_non_blocking(operation, args, kwargs):
+        fetched = all(isinstance(tensor, _Held) or tensor.data_ptr() in pinned for tensor in tensors)
+        if len(places) > 1 and not (fetched and _is_non_blocking(operation, args, kwargs)):
             raise WaitError(f"{operation} copies between host and device, and waits.")
     elif NAME in places and (operation.overloadpacket in _WAITS or _is_masked(operation, tensors)):
         raise WaitError(f"{operation} waits for the device.")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from accelerate import PartialState
 from accelerate.state import AcceleratorState
+from PIL import Image
 
 from ganlib.data import loader
 from ganlib.data.dataset import ImageDataset
@@ -57,10 +58,11 @@ def device(monkeypatch):
     monkeypatch.setattr(runtime, "_best_device", lambda: NAME)
     monkeypatch.setattr(runtime, "_describe", lambda kind: machine if kind == NAME else described(kind))
     monkeypatch.setattr(PartialState, "default_device", DEVICE)
-    # The one place that knows CUDA by name: memory that the device fetches by itself.
-    monkeypatch.setattr(loader, "_sent", lambda tensor, place: tensor.to(place, non_blocking=True))
     AcceleratorState._reset_state(reset_partial_state=True)
     with Pretended() as device:
+        # The one place that knows CUDA by name: memory that the device fetches by itself.
+        monkeypatch.setattr(loader, "_pinned", lambda tensor, _: device.pin(tensor))
+        monkeypatch.setattr(loader, "_sent", lambda tensor, place: tensor.to(place, non_blocking=True))
         yield device
     AcceleratorState._reset_state(reset_partial_state=True)
 
@@ -145,11 +147,16 @@ def test_quality_is_that_of_the_cpu(device, tmp_path):
     assert found.manifold == expected.manifold
 
 
-def test_the_studio_paints_and_projects(device, tmp_path):
+def test_the_studio_paints_and_projects(device, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganlib.studio.files._SEARCH", (1, 2))
     driver = Driver(LatentStudio(save_weights(tmp_path / "tiny.safetensors"), folder=tmp_path / "saved"))
     before = driver.picture
     driver.set("direction-1", 3.0)
     assert driver.picture != before
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
+    driver.set("path", str(tmp_path / "red.png"))
+    driver.click("open")
+    assert "projection of red.png" in driver.status
     assert next(driver.studio._renderer.generator.parameters()).device == DEVICE
 
 
@@ -172,6 +179,8 @@ def planted(monkeypatch, fault, trainer):
         monkeypatch.setattr(step, "_labels", lambda *_: (trainer.state.totals.sum().item(), ())[1])
     elif fault == "fetched":
         monkeypatch.setattr(step, "_labels", lambda *_: (trainer.state.totals.cpu(), ())[1])
+    elif fault == "not pinned":
+        monkeypatch.setattr(step, "_labels", lambda *_: (torch.ones(2).to(DEVICE, non_blocking=True), ())[1])
     elif fault == "wrong stream":
         drawn = torch.randn
         monkeypatch.setattr(torch, "randn", lambda *n, device: drawn(*n).to(device, non_blocking=True))
@@ -187,6 +196,7 @@ def planted(monkeypatch, fault, trainer):
         ("numpy", TypeError, "convert pretended:0 device type tensor to numpy"),
         ("wait", WaitError, "_local_scalar_dense"),
         ("fetched", WaitError, "copies between host and device"),
+        ("not pinned", WaitError, "copies between host and device"),
         ("wrong stream", DrawError, "stream of the CPU"),
         ("state of Adam", RuntimeError, "same device"),
     ],

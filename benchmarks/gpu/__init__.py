@@ -1,1 +1,1 @@
-"""All that one has to know of a GPU, measured in eight minutes by one command."""
+"""A GPU, measured by one command in eight minutes."""

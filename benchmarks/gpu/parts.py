@@ -4,37 +4,30 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from benchmarks import throughput
 from benchmarks.gpu import steps, training
 from benchmarks.gpu.report import report
 from benchmarks.gpu.results import Results
-from benchmarks.gpu.scale import PRETENDED, REAL, Scale
+from benchmarks.gpu.scale import PRETENDED, Scale, real
 from benchmarks.machine import describe
-from benchmarks.roofline import GPUS, Recording
-from ganlib.recipes import Recipe
-from ganlib.runtime.device import detect
 
 _ROOT = Path(__file__).parents[2]
 _MARK = re.compile(r"^(@|    )pytest\.mark\.gpu\b", re.MULTILINE)
+_LAST = "test_compilation.py"  # which takes longest
+_OUTCOME = re.compile(r"^tests.*?::(.*?) (PASSED|FAILED|ERROR|SKIPPED)", re.MULTILINE)
 
 
-def do(part: str, folder: Path, pretends: bool) -> int:
-    """Do one part, and return its exit code."""
-    scale, results = PRETENDED if pretends else REAL, Results(folder)
-    ends = time.monotonic() + scale.limits.get(part, 0)
+def run_part(part: str, folder: Path, pretends: bool, ends: float) -> int:
+    """Do one part until `time.time()` says `ends`, and return its exit code."""
+    scale, results = (PRETENDED if pretends else real()), Results(folder)
     if part == "tests":
-        return _test(results, scale.limits[part])
-    if part == "foretold":
-        _foretell(scale, results)
-    elif part == "steps":
+        return _test(results, folder / "tests.txt", ends)
+    if part == "steps":
         steps.measure(scale, results, ends)
-        steps.compare_layouts(scale, results)
     elif part == "loops":
         _race(scale, results)
     elif part == "quality":
@@ -46,49 +39,39 @@ def do(part: str, folder: Path, pretends: bool) -> int:
     return 0
 
 
-def _test(results: Results, seconds: int) -> int:
+def _test(results: Results, output: Path, ends: float) -> int:
     """Run the files with tests marked `gpu`, by pytest and nothing of what else the project tests with."""
+    if results.has("tests", "gpu"):
+        return 0
     files = [path for path in (_ROOT / "tests").rglob("test_*.py") if _MARK.search(path.read_text("utf-8"))]
+    files.sort(key=lambda path: (path.name == _LAST, path))
+    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-m", "gpu", "-v", "-p", "no:cacheprovider"]
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-m", "gpu", "-q", "-p", "no:cacheprovider"]
-    tested = subprocess.run(
-        [*command, *map(str, files)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    print(tested.stdout, tested.stderr)
-    results.add("tests", "gpu", summary=(tested.stdout.strip().splitlines() or ["none"])[-1])
-    return tested.returncode
-
-
-def _foretell(scale: Scale, results: Results) -> None:
-    """Count what each trial should reach on this GPU, if its data sheet is known; in a rehearsal on a T4."""
-    name = "T4" if scale.shrinks else detect().name
-    gpu = next((gpu for gpu in GPUS if gpu.name in name), None)
-    if gpu is None:
-        return
-
-    @cache
-    def recorded(recipe: Recipe) -> Recording:
-        return Recording(recipe)
-
-    for trial in steps.trials(scale):
-        if trial.precision == scale.precisions[0] and not results.has("foretold", trial.name):
-            recording = recorded(replace(trial.recipe, batch_size=16))
-            rate, binds = recording.rate(gpu, trial.recipe.batch_size)
-            results.add("foretold", trial.name, rate=rate, binds=binds)
+    with output.open("wb") as file:
+        tested = subprocess.Popen(
+            [*command, *map(str, files)], cwd=_ROOT, env=environment, stdout=file, stderr=file
+        )
+        try:
+            code = tested.wait(max(1, ends - time.time()))
+        except subprocess.TimeoutExpired:
+            tested.kill()
+            code = tested.wait()
+    outcomes = [outcome for _, outcome in _OUTCOME.findall(output.read_text(encoding="utf-8"))]
+    counts = {outcome.lower(): outcomes.count(outcome) for outcome in sorted(set(outcomes))}
+    unfinished = {} if code >= 0 else {"error": "stopped before the end"}
+    results.add("tests", "gpu", counts=counts, code=code, **unfinished)
+    return code
 
 
 def _race(scale: Scale, results: Results) -> None:
     """Let the tutorial's loop and ganlib's train on the same JPEGs, and in memory."""
-    if results.has("loops", "race"):
-        return
     race = throughput.Race(scale.raced, scale.device, scale.precisions[0], scale.epochs)
-    with TemporaryDirectory() as place:
-        folder = Path(place) / "jpegs"
+    folder = Path(tempfile.gettempdir()) / f"ganlib-{scale.jpegs}-jpegs" / "jpegs"
+    if not folder.exists():
         throughput.make_jpegs(folder, scale.jpegs)
-        rates = throughput.measure(folder, race, rounds=1)
-    results.add("loops", "race", text=throughput.report(race, rates))
+    for loop in throughput.LOOPS:
+        if not results.has("loops", loop):
+            results.add("loops", loop, **throughput.measure(folder, race, 1, (loop,)))
+    if not results.has("race", "text"):
+        rates = {loop: line[loop] for loop, line in results.of("loops").items()}
+        results.add("race", "text", text=throughput.report(race, rates))

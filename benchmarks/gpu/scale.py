@@ -5,22 +5,22 @@ from dataclasses import dataclass, replace
 import torch
 
 from ganlib.recipes import Recipe
+from ganlib.runtime.device import detect
 
 _SMALL = 64  # px
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How long and how large everything is."""
+    """How long and how large everything is; the first of the `precisions` is the device's own."""
 
     device: str
     precisions: tuple[str, ...]
     seconds: float  # of one measurement of speed
-    warm_up: int  # steps before it
-    training: float  # seconds of one training, at most
-    limits: dict[str, int]  # seconds of each part
+    training: dict[str, float]  # seconds of one training, by part
     batches: tuple[int, ...]  # of the nets that are widened
     compiled: tuple[str, ...]  # recipes to compile, as CUDA graphs where there is CUDA
+    compiling: float  # seconds that it takes at most
     raced: str  # the recipe of the loops
     jpegs: int
     epochs: int
@@ -40,29 +40,32 @@ class Scale:
             torch.cuda.synchronize()
 
 
-REAL = Scale(
-    device="cuda",
-    precisions=("bf16", "fp16", "fp32"),
-    seconds=1.0,
-    warm_up=8,
-    training=60,
-    limits={"tests": 60, "steps": 150, "loops": 60, "quality": 150, "canvas": 60},
-    batches=(64, 128, 256),
-    compiled=("modern64-cpu", "portraits64", "modern64"),
-    raced="portraits64",
-    jpegs=512,
-    epochs=60,
-    samples=500,
-)
+def real(own: str = "") -> Scale:
+    """Return what is measured on a GPU, whose `own` precision is that of this machine's unless told."""
+    own = own or detect("cuda").precision
+    return Scale(
+        device="cuda",
+        precisions=("bf16", "fp16", "fp32") if own == "bf16" else (own, "fp32"),
+        seconds=1.0,
+        training={"quality": 20, "canvas": 18},
+        batches=(64, 128, 256),
+        compiled=("modern64-cpu", "portraits64", "modern64"),
+        compiling=30,
+        raced="portraits64",
+        jpegs=512,
+        epochs=40,
+        samples=500,
+    )
+
+
 PRETENDED = Scale(
     device="cpu",
     precisions=("bf16", "fp32"),
     seconds=0.05,
-    warm_up=1,
-    training=0.5,
-    limits=dict.fromkeys(REAL.limits, 140),
+    training={"quality": 0.5, "canvas": 0.5},
     batches=(8,),
     compiled=("portraits64-cpu",),
+    compiling=30,
     raced="portraits64-cpu",
     jpegs=24,
     epochs=2,

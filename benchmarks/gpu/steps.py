@@ -1,5 +1,6 @@
 """Pictures a second of training steps: in every precision, compiled, in larger batches, with wider nets."""
 
+import gc
 import itertools
 import tempfile
 import time
@@ -16,6 +17,7 @@ from benchmarks.layout import LAYOUTS, rate
 from benchmarks.machine import matrix_rate
 from ganlib.costs import cost
 from ganlib.data.dataset import ImageDataset
+from ganlib.errors import GanlibError
 from ganlib.recipes import Recipe, get_recipe, recipe_names
 from ganlib.runtime.device import detect
 from ganlib.training.trainer import Trainer
@@ -23,6 +25,9 @@ from ganlib.training.trainer import Trainer
 _WORDS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 _SWEPT = "modern64-cpu"
 _LAID_OUT = ("portraits64", "modern64-cpu")
+_AT_ONCE = 16  # steps from one look at the clock to the next, for which the host waits for the device
+_STEPS_OF_LAYOUTS = 24
+_FAILURES = (RuntimeError, ValueError, GanlibError)
 
 
 @dataclass(frozen=True)
@@ -40,85 +45,98 @@ def trials(scale: Scale) -> Iterator[Trial]:
     half, *others = scale.precisions
     recipes = {name: scale.recipe(get_recipe(name)) for name in recipe_names()}
     for name, recipe in recipes.items():
-        yield Trial(f"{name} {half}", recipe, half)
+        yield Trial(name, recipe, half)
+    for name in scale.compiled:
+        yield Trial(f"{name}, compiled", recipes[name], half, compiled=True)
     for width in (1, 2, 3):
         for size in scale.batches:
             swept = recipes[_SWEPT]
             wide = replace(swept, width=width * swept.width, batch_size=size)
-            yield Trial(f"{_SWEPT} {half} width {wide.width} batch {size}", wide, half)
+            yield Trial(f"{_SWEPT}, width {wide.width}, batches of {size}", wide, half)
     for precision in others:
         for name, recipe in recipes.items():
-            yield Trial(f"{name} {precision}", recipe, precision)
-    for name in scale.compiled:
-        yield Trial(f"{name} {half} compiled", recipes[name], half, compiled=True)
+            yield Trial(f"{name}, {precision}", recipe, precision)
 
 
 def measure(scale: Scale, results: Results, ends: float) -> None:
-    """Measure what has not been measured yet, until `time.monotonic()` says `ends`."""
+    """Measure what has not been measured yet, until `time.time()` says `ends`."""
     for precision in scale.precisions:
         if not results.has("products", precision):
-            rate = matrix_rate(scale.device, _WORDS[precision], side=256 if scale.shrinks else None)
-            results.add("products", precision, flops=rate)
-    for trial in trials(scale):
-        if time.monotonic() > ends:
-            return
-        if not results.has("steps", trial.name):
-            try:
-                results.add("steps", trial.name, **_measured(trial, scale))
-            except (RuntimeError, ValueError) as error:  # the others are measured all the same
-                results.add("steps", trial.name, error=str(error).partition("\n")[0])
+            flops = matrix_rate(scale.device, _WORDS[precision], side=256 if scale.shrinks else None)
+            results.add("products", precision, flops=flops)
+    for number, trial in enumerate(trials(scale)):
+        if number == len(recipe_names()):
+            _compare_layouts(scale, results)
+        takes = scale.compiling if trial.compiled else 3 * scale.seconds
+        if time.time() + takes > ends or results.has("steps", trial.name):
+            continue
+        try:
+            results.add("steps", trial.name, **_measured(trial, scale))
+        except _FAILURES as error:  # the others are measured all the same
+            results.add("steps", trial.name, error=str(error).partition("\n")[0])
+            if "CUDA error" in str(error):  # after which nothing works any more in this process
+                return
 
 
-def compare_layouts(scale: Scale, results: Results) -> None:
-    """Measure channels first and last with `benchmarks.layout`, in half precision and in fp32."""
+def _compare_layouts(scale: Scale, results: Results) -> None:
     for name, precision in itertools.product(_LAID_OUT, ("fp32", scale.precisions[0])):
         for layout, memory_format in LAYOUTS.items():
             what = f"{name} {precision}, {layout}"
             if not results.has("layouts", what):
                 machine = detect(scale.device, precision)
-                value = rate(scale.recipe(get_recipe(name)), memory_format, machine, scale.warm_up)
-                results.add("layouts", what, rate=value)
+                steps = 1 if scale.shrinks else _STEPS_OF_LAYOUTS
+                found = rate(scale.recipe(get_recipe(name)), memory_format, machine, steps)
+                results.add("layouts", what, rate=found)
 
 
 def _measured(trial: Trial, scale: Scale) -> dict[str, float | int | str]:
     recipe = trial.recipe
     AcceleratorState._reset_state(reset_partial_state=True)
-    noise = np.random.default_rng(0).integers(0, 256, (400, *recipe.shape, 3), dtype=np.uint8)
+    gc.collect()  # the trainer before is held by circles of references
+    if scale.device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             recipe,
-            ImageDataset(noise, "noise"),
+            whole_batches(recipe),
             folder,
             device=scale.device,
             precision=trial.precision,
             callbacks=[],
             compiled=trial.compiled,
         )
-        if scale.device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
         with trainer.state.rng.used():
-            rate = _rate(trainer, scale)
+            found = _rate(trainer, scale)
     return {
         "recipe": recipe.name,
         "batch": recipe.batch_size,
         "width": recipe.width,
         "precision": trial.precision,
-        "rate": rate,
+        "rate": found,
         "flops": cost(recipe).flops,
         "memory": torch.cuda.max_memory_allocated() if scale.device == "cuda" else 0,
     }
 
 
+def whole_batches(recipe: Recipe) -> ImageDataset:
+    """Make noise for two batches to train on: no batch of an epoch is shorter than the others."""
+    wanted = 2 * recipe.batch_size
+    noise = np.random.default_rng(0).integers(0, 256, (2 * wanted + 40, *recipe.shape, 3), dtype=np.uint8)
+    images = ImageDataset(noise, "noise")
+    return ImageDataset(images.images[images.train[:wanted]], "noise")
+
+
 def _rate(trainer: Trainer, scale: Scale) -> float:
     """Pictures a second over whole rounds of penalties."""
-    recipe = trainer.recipe
-    for _ in range(max(scale.warm_up, recipe.penalty_every + 1)):
+    every = trainer.recipe.penalty_every
+    chunk = every if scale.shrinks else every * -(-_AT_ONCE // every)
+    for _ in range(chunk):
         trainer.train_step()
     scale.synchronise()
-    steps, began = 0, time.perf_counter()
-    while steps == 0 or time.perf_counter() - began < scale.seconds:
-        for _ in range(recipe.penalty_every):
+    shown, began = trainer.state.shown, time.perf_counter()
+    while time.perf_counter() - began < scale.seconds or trainer.state.shown == shown:
+        for _ in range(chunk):
             trainer.train_step()
-        steps += recipe.penalty_every
         scale.synchronise()
-    return steps * recipe.batch_size / (time.perf_counter() - began)
+    return (trainer.state.shown - shown) / (time.perf_counter() - began)

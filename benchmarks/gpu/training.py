@@ -7,23 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from accelerate.state import AcceleratorState
 from PIL import Image, ImageDraw
 
 from benchmarks.gpu.results import Results
 from benchmarks.gpu.scale import Scale
 from ganlib.data.dataset import load_art
+from ganlib.errors import GanlibError
 from ganlib.evaluation.features import get_extractor
 from ganlib.evaluation.quality import Reference
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe, get_recipe
+from ganlib.runtime.files import write_atomically
 from ganlib.show.grids import grid_image
 from ganlib.training.trainer import Trainer
 
-_HALF = 2
-_SHARE = 0.8  # of a part's time that is training
-_GRID, _LARGEST = 16, 512  # pictures, and px of a grid's side
+_MEASURING = 5  # seconds from the end of a training to its figures, more or less
+_LARGEST = 1024  # px of a grid's side
+_COLUMNS = 4
 _LINE = 16  # px of a caption
 
 
@@ -35,19 +36,15 @@ class Contestant(NamedTuple):
 
 
 def of_quality() -> list[Contestant]:
-    """`modern64` at three rates and batches, the strided nets that a GPU is given by default, and a DCGAN."""
-    modern, strided = get_recipe("modern64"), get_recipe("modern64-cpu")
+    """`modern64` at three rates and batches, the recipe that `auto` takes on a GPU, and a DCGAN."""
+    modern = get_recipe("modern64")
 
-    def at(recipe: Recipe, batch_size: int, rate: float) -> Recipe:
-        return replace(recipe, batch_size=batch_size, g_lr=rate, d_lr=rate)
+    def at(batch_size: int, rate: float) -> Contestant:
+        changed = replace(modern, batch_size=batch_size, g_lr=rate, d_lr=rate)
+        return Contestant(f"modern64, batches of {batch_size} at {rate:g}", changed)
 
-    return [
-        Contestant("strided, width 96, 64 at 8e-4", at(replace(strided, width=96), 64, 8e-4)),
-        Contestant("modern64, 64 at 8e-4", at(modern, 64, 8e-4)),
-        Contestant("portraits64", get_recipe("portraits64")),
-        Contestant("modern64, 128 at 8e-4", at(modern, 128, 8e-4)),
-        Contestant("modern64, 64 at 2e-4", at(modern, 64, 2e-4)),
-    ]
+    others = [Contestant(name, get_recipe(name)) for name in ("modern64-wide", "portraits64")]
+    return [*others, at(64, 8e-4), at(128, 8e-4), at(64, 2e-4)]
 
 
 def of_canvas() -> list[Contestant]:
@@ -58,14 +55,18 @@ def of_canvas() -> list[Contestant]:
 def measure(
     part: str, contestants: Iterable[Contestant], scale: Scale, results: Results, folder: Path, ends: float
 ) -> None:
-    """Train each for an equal share of the seconds left, measure it, and add its pictures to a PNG."""
-    left = [one for one in contestants if not results.has(part, one.name)]
-    for place, contestant in enumerate(left):
-        seconds = min(_SHARE * (ends - time.monotonic()) / (len(left) - place), scale.training)
-        if seconds > 0:
+    """Train each for the same seconds if they are left, measure it, and add its pictures to a PNG."""
+    seconds = scale.training[part]
+    for contestant in contestants:
+        if time.time() + seconds + _MEASURING > ends or results.has(part, contestant.name):
+            continue
+        try:
             values, grid = _trained(scale.recipe(contestant.recipe), scale, seconds)
-            _append(folder / f"{part}.png", f"{contestant.name}, {values['kimg']:.0f} kimg", grid)
-            results.add(part, contestant.name, **values)
+        except (RuntimeError, GanlibError) as error:
+            results.add(part, contestant.name, error=str(error).partition("\n")[0])
+            continue
+        _append(folder / f"{part}.png", f"{contestant.name}: {values['kimg']:.0f} kimg", grid)
+        results.add(part, contestant.name, **values)
 
 
 def _trained(recipe: Recipe, scale: Scale, seconds: float) -> tuple[dict[str, float], Image.Image]:
@@ -78,11 +79,10 @@ def _trained(recipe: Recipe, scale: Scale, seconds: float) -> tuple[dict[str, fl
         trainer.fit(minutes=seconds / 60)
     reference = Reference.of(art, get_extractor("lite0", scale.device), scale.samples)
     generator = trainer.state.ema.generator
-    samples = generate(generator, sample_latent(max(reference.count, _GRID), recipe.latent_dim))
+    columns = max(1, min(_COLUMNS, _LARGEST // recipe.shape[1]))
+    samples = generate(generator, sample_latent(max(reference.count, columns**2), recipe.latent_dim))
     quality = reference.quality(samples.split(64))
     manifold = quality.manifold.half
-    columns = max(1, min(4, _LARGEST // recipe.shape[1]))
-    grid = grid_image(samples[: min(_GRID, columns**2)], columns)
     return {
         "seconds": seconds,
         "kimg": trainer.state.kimg,
@@ -90,8 +90,7 @@ def _trained(recipe: Recipe, scale: Scale, seconds: float) -> tuple[dict[str, fl
         "precision": manifold.precision,
         "recall": manifold.recall,
         "neighbour_ratio": quality.neighbour_ratio,
-        "finite": float(all(torch.isfinite(w).all() for w in generator.parameters())),
-    }, grid
+    }, grid_image(samples[: columns**2], columns)
 
 
 def _append(path: Path, caption: str, grid: Image.Image) -> None:
@@ -102,4 +101,4 @@ def _append(path: Path, caption: str, grid: Image.Image) -> None:
     whole.paste(before, (0, 0))
     whole.paste(grid, (before.width, _LINE))
     ImageDraw.Draw(whole).text((before.width + 2, 2), caption, fill="black")
-    whole.save(path)
+    write_atomically(path, lambda part: whole.save(part, "PNG"))

@@ -77,7 +77,7 @@ class Batches:
         shared = torch.cat([self.share.of(batch) for batch in order.split(self.batch_size)])
         self.storage.begin(shared)
         if self._classes is not None:
-            self._labels = self._classes[shared].to(self._device, non_blocking=True)
+            self._labels = _sent(_pinned(self._classes[shared], self._device), self._device)
         self.epoch = epoch
         self.position = position
 

@@ -22,6 +22,7 @@ _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
 _ACCELERATES_WORD = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 PRECISIONS = tuple(_ACCELERATES_WORD)
 _BF16_FLAGS = re.compile(r"\b(avx512_bf16|amx_bf16)\b")
+_OUT_OF_MEMORY = re.compile(r"out of memory|DefaultCPUAllocator|ALLOC_FAILED", re.IGNORECASE)
 _CPUINFO = Path("/proc/cpuinfo")
 _YES = {"1", "y", "yes", "t", "true", "on"}
 
@@ -65,15 +66,16 @@ def memory_gib() -> float:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free on `device` now."""
+    """Return the bytes that are free on `device` now, those among them that torch keeps for later."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     return psutil.virtual_memory().available  # the memory of Apple's GPU is the machine's own
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether memory ran out, on a GPU or a CPU; torch has no type of its own for the latter."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+    """Tell whether memory ran out: only one of many places where that shows has a type of its own."""
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from ganlib.costs import shortage
 from ganlib.errors import plain
 from ganlib.recipes import Recipe
 from ganlib.run import Run
-from ganlib.runtime.device import Machine, free_memory
+from ganlib.runtime.device import Machine
 from ganlib.runtime.distributed import Distributed, division
 from ganlib.runtime.progress import NotebookLine, in_notebook
 from ganlib.training.budget import Clock
@@ -33,7 +32,6 @@ class Training(Protocol):
     distributed: Distributed
     state: TrainingState
     interrupted: bool
-    has_own_nets: bool
     started_from: str
     clock: Clock
     stop: Callable[[], None]
@@ -75,11 +73,6 @@ _WITH_FEW = (
 )
 
 
-def _shortage(trainer: Training) -> str:
-    free = free_memory(trainer.machine.device)
-    return shortage(trainer.recipe, trainer.machine, free, trainer.distributed.size)
-
-
 class ProgressBar(Callback):
     """Show a bar with kimg, pictures a second, losses and the time left."""
 
@@ -100,8 +93,6 @@ class ProgressBar(Callback):
         self._bar.write(f"{trainer.state.batches.storage.where}.")
         if (count := len(trainer.state.batches)) < _FEW:
             self._bar.write(_WITH_FEW.format(count))
-        if not trainer.has_own_nets and (short := _shortage(trainer)):
-            self._bar.write(short)
         if trainer.started_from and not trainer.state.step:
             self._bar.write(plain(trainer.started_from))
         if trainer.distributed.size > 1:

@@ -5,6 +5,10 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+from ganlib.costs import cost
+from ganlib.recipes import Recipe
+from ganlib.runtime.device import Machine
+
 
 @dataclass(frozen=True)
 class Diagnostic:
@@ -235,3 +239,17 @@ def uneven_classes(names: Sequence[str], counts: Sequence[int]) -> list[Diagnost
             "train without classes.",
         )
     ]
+
+
+def short_memory(recipe: Recipe, machine: Machine, free: int, processes: int = 1) -> list[Diagnostic]:
+    """Warn if a step of a batch that `processes` share may need more than the `free` bytes of the device."""
+    costs, mixed = cost(recipe), machine.precision != "no"
+    share = -(-recipe.batch_size // processes)
+    needed = costs.memory(share, mixed)
+    if needed <= free:
+        return []
+    fitting = next((n for n in range(share - 1, 0, -1) if costs.memory(n, mixed) <= free), None)
+    lower = "size or width" if fitting is None else f"batch_size to {fitting * processes}, or size or width"
+    where = "in memory" if machine.device.type == "cpu" else "on the GPU"
+    seen = f"A step takes up to {needed / 2**30:.1f} GiB, and only {free / 2**30:.1f} GiB are free {where}."
+    return [Diagnostic("memory may run out", seen, f"If it does, lower {lower}.")]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 from accelerate import Accelerator
@@ -17,17 +18,17 @@ from ganlib.data.dataset import ImageDataset, as_image_dataset
 from ganlib.data.loader import Batches
 from ganlib.errors import GanlibError
 from ganlib.nets.base import check_discriminator, check_generator
-from ganlib.recipes import Recipe, get_recipe
+from ganlib.recipes import Recipe, default_recipe, get_recipe
 from ganlib.recipes.schedule import Turn
 from ganlib.run import Run
-from ganlib.runtime.device import Machine, detect, is_out_of_memory
+from ganlib.runtime.device import Machine, detect, free_memory, is_out_of_memory
 from ganlib.runtime.distributed import Distributed
 from ganlib.runtime.files import expand_home
 from ganlib.training import transfer
 from ganlib.training.budget import Budget, Clock, Interrupt
 from ganlib.training.callbacks import Callback, ProgressBar
 from ganlib.training.checkpoint import load_checkpoint, save_checkpoint
-from ganlib.training.diagnostics import Diagnostic, uneven_classes
+from ganlib.training.diagnostics import Diagnostic, short_memory, uneven_classes
 from ganlib.training.logger import (
     Evaluation,
     NullLogger,
@@ -47,7 +48,8 @@ _THOUSAND = 1000
 class Trainer:
     """Train a recipe on pictures, in a run folder in which it starts or goes on.
 
-    `recipe` is a recipe, a name, or a JSON file; `data` whatever `load_art` takes, or a Dataset of pictures.
+    `recipe` is a recipe, a name, a JSON file, or "auto", which is the run's own or the best for the device;
+    `data` whatever `load_art` takes, or a Dataset of pictures.
     `generator` turns z, (N, latent_dim), into pictures (N, 3, size, size), `discriminator` pictures into
     logits (N,): nets of your own, in place of those that the recipe builds. `callbacks` are a progress bar
     by default. `precision` is "fp32", "bf16" or "fp16", the device's own unless told. An `evaluation`
@@ -89,9 +91,9 @@ class Trainer:
                 processes differ in what they were given; there is no such extractor, or its weights are
                 missing; torch.compile is wanted and does not work here.
         """
-        self.recipe = recipe if isinstance(recipe, Recipe) else get_recipe(recipe)
         self.run = Run(expand_home(run))
         self.machine = detect(device, precision)
+        self.recipe = recipe if isinstance(recipe, Recipe) else self._named(recipe)
         self.distributed = Distributed.join(self.machine)
         if compiled:
             check_compiler(self.machine.device)
@@ -99,7 +101,7 @@ class Trainer:
         self.callbacks: list[Callback] = [*own] if self.distributed.is_main else []
         self.save_minutes = save_minutes
         self.evaluation = evaluation
-        self.has_own_nets = generator is not None or discriminator is not None
+        self._has_own_nets = generator is not None or discriminator is not None
         self.interrupted = self._stopped = self._saves = False
         with self.distributed.one_by_one():
             images = as_image_dataset(data, self.recipe.size)
@@ -125,6 +127,12 @@ class Trainer:
         self._saved = time.monotonic()
         logger = RunLogger if self.distributed.is_main else NullLogger
         self._logger = logger(self.run, self.state, images, evaluation if self.distributed.is_main else None)
+
+    def _named(self, name: str | Path) -> Recipe:
+        if name != "auto":
+            return get_recipe(name)
+        begun = self.run.recipe_file.exists()
+        return self.run.recipe() if begun else default_recipe(self.machine.device.type)
 
     def _with_classes(self, images: ImageDataset) -> Recipe:
         if not images.classes:
@@ -199,24 +207,29 @@ class Trainer:
             epochs = self.recipe.epochs
         self.clock = self._new_clock(Budget(epochs, kimg, minutes))
         held = self.run.held() if self.distributed.is_main else nullcontext()
-        with Interrupt(self.distributed.size) as interrupt, held, self.state.rng.used():
-            self._begin()
-            try:
-                self._train(interrupt)
-            except Exception as error:
-                self._call("on_error")
-                if is_out_of_memory(error):
-                    raise self._out_of_memory() from error
+        try:
+            with Interrupt(self.distributed.size) as interrupt, held, self.state.rng.used():
+                self._begin()
+                try:
+                    self._train(interrupt)
+                except Exception:
+                    self._call("on_error")
+                    raise
+                self._end()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
                 raise
-            self._end()
+            clear_frames(error.__traceback__)  # they hold what filled the memory
+            raise self._out_of_memory() from error
         return self.run
 
     def _out_of_memory(self) -> GanlibError:
-        where, half = self.run.folder, max(1, self.recipe.batch_size // 2)
+        where, size = self.run.folder, self.recipe.batch_size
+        less = f"batch_size={size // 2}" if size > 1 else f"width={max(1, self.recipe.width // 2)}"
         return GanlibError(
-            f"Memory ran out on {self.machine}, with batches of {self.recipe.batch_size}. What was saved in "
-            f"'{where}' is safe. Go on from it in a new folder, with smaller batches (--from {where} "
-            f"--set batch_size={half}), or close what else uses the memory and start this again."
+            f"Memory ran out on {self.machine}, with batches of {size}. What was saved in '{where}' is safe. "
+            f"Begin a new folder with {less} from there (--from {where} --set {less}, in Python start_from), "
+            "or close what else uses the memory, restart the kernel if this is a notebook, and go on here."
         )
 
     def _train(self, interrupt: Interrupt) -> None:
@@ -247,6 +260,10 @@ class Trainer:
             self._logger.note(self.started_from)
         self.interrupted = self._stopped = False
         self._call("on_start")
+        if self.callbacks and not self._has_own_nets:  # whose cost nobody has counted
+            free = free_memory(self.machine.device)
+            for diagnostic in short_memory(self.recipe, self.machine, free, self.distributed.size):
+                self._call("on_warning", diagnostic)
         news, self._news = self._news, []
         for diagnostic in news:
             self._warn(diagnostic)

@@ -88,6 +88,9 @@ def test_it_prints_a_row_for_each_recipe_and_a_sweep(capsys, monkeypatch):
     main(["modern64-cpu"])
     main(["--sweep", "modern64-cpu"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2] == "| recipe | batch | kernels a step | T4 | L4 | A100 | H200 |"
+    assert (
+        lines[2]
+        == "| recipe | batch | kernels a step | GFLOP a picture | MB a picture | T4 | L4 | A100 | H200 |"
+    )
     assert lines[4].startswith("| modern64-cpu | 16 | ")
     assert sum(line.startswith("| 12 | 256 | compiled |") for line in lines) == 1

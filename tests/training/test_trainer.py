@@ -177,11 +177,23 @@ def test_an_error_of_a_callback_costs_no_step(recipe, art, tmp_path):
     assert same_state(whole.state.state_dict(), again.state.state_dict())
 
 
+def test_auto_is_the_recipe_of_the_run_or_else_the_best_for_the_device(recipe, art, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganlib.training.trainer.default_recipe", lambda kind: {"cpu": recipe}[kind])
+    first = Trainer("auto", art, tmp_path / "run", device="cpu", callbacks=[])
+    first.fit(kimg=0.02)
+    assert first.recipe == recipe
+    monkeypatch.setattr("ganlib.training.trainer.default_recipe", lambda kind: replace(recipe, width=5))
+    assert Trainer("auto", art, tmp_path / "run", device="cpu", callbacks=[]).recipe == recipe
+    assert Trainer("auto", art, tmp_path / "other", device="cpu", callbacks=[]).recipe.width == 5
+
+
 def test_an_error_inside_a_step_saves_nothing_of_it(recipe, art, tmp_path, monkeypatch):
     trainer = train(recipe, art, tmp_path / "run", kimg=0.1)
     before = trainer.run.checkpoint_file.read_bytes()
-    monkeypatch.setattr("ganlib.training.steps.generator_step", lambda *_: (_ for _ in ()).throw(MemoryError))
-    with pytest.raises(MemoryError):
+    monkeypatch.setattr(
+        "ganlib.training.steps.generator_step", lambda *_: (_ for _ in ()).throw(ZeroDivisionError)
+    )
+    with pytest.raises(ZeroDivisionError):
         trainer.fit(kimg=0.2)
     assert trainer.run.checkpoint_file.read_bytes() == before
 

@@ -44,9 +44,10 @@ class _Module:
 
     def __init__(self) -> None:
         self.state = torch.Generator().get_state()
+        self.is_here = False  # as other tests of the process have no such device
 
     def is_initialized(self) -> bool:
-        return True
+        return self.is_here
 
     is_available = is_initialized
 
@@ -57,7 +58,7 @@ class _Module:
         return 0
 
     def device_count(self) -> int:
-        return 1
+        return int(self.is_here)
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]
@@ -188,6 +189,16 @@ class Pretended(TorchDispatchMode):
             yield
         finally:
             self._strict = False
+
+    def __enter__(self) -> "Pretended":
+        """Let there be the device."""
+        _MODULE.is_here = True
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        """Take it away again."""
+        _MODULE.is_here = False
+        super().__exit__(*error)
 
     @contextmanager
     def left(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from ganlib.evaluation.quality import Reference
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe, get_recipe
 from ganlib.runtime.files import write_atomically
-from ganlib.show.grids import grid_image
+from ganlib.show.grids import grid_image, open_sample
 from ganlib.training.trainer import Trainer
 
 _MEASURING = 5  # seconds from the end of a training to its figures, more or less
@@ -95,7 +95,7 @@ def _trained(recipe: Recipe, scale: Scale, seconds: float) -> tuple[dict[str, fl
 
 def _append(path: Path, caption: str, grid: Image.Image) -> None:
     """Put a grid with its caption to the right of what the file holds."""
-    before = Image.open(path).convert("RGB") if path.exists() else Image.new("RGB", (0, 0))
+    before = open_sample(path) if path.exists() else Image.new("RGB", (0, 0))
     size = before.width + grid.width + 8, max(before.height, grid.height + _LINE)
     whole = Image.new("RGB", size, "white")
     whole.paste(before, (0, 0))

@@ -1,6 +1,6 @@
 """What every generator and every discriminator has in common: what goes in and what comes out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -42,6 +42,9 @@ class Generator(
         self.main = main
         if classes:
             self.register_buffer("class_shares", torch.full((classes,), 1 / classes))
+
+    def begin_from(self, smaller: Mapping[str, Tensor]) -> None:
+        """Set layers that a smaller net of this family lacks, so that both paint alike."""
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Generate pictures (N, 3, H, W) in [-1, 1] from z, (N, latent_dim) or (N, latent_dim, 1, 1).
@@ -93,6 +96,9 @@ class Discriminator(nn.Module):
         self.size = as_size(size)
         self.classes = classes
         self.main = main
+
+    def begin_from(self, smaller: Mapping[str, Tensor]) -> None:
+        """Set layers that a smaller net of this family lacks, so that both see alike."""
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Compute logits (N,) of images (N, 3, H, W): above zero means "real".

@@ -8,9 +8,11 @@ A net for a larger size has the layers of one for 128 px inside, and can start f
 
 import itertools
 import math
+from collections.abc import Mapping
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlib.nets.base import Discriminator, Generator
 from ganlib.nets.dcgan import enlarge
@@ -76,6 +78,26 @@ class SubpixelGenerator(Generator):
         super().__init__(latent_dim, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
 
+    @torch.no_grad()
+    def begin_from(self, smaller: Mapping[str, Tensor]) -> None:
+        """Paint, at first, what a smaller net without blocks of pixels does, each of its pixels a block.
+
+        The other layers have its weights already. Its last convolution is summed up for one place; what it
+        gives passes the activation as a value and its opposite, since x = (leaky(x) - leaky(-x)) / 1.2.
+        """
+        last = max(int(name.split(".")[1]) for name in smaller if name.startswith("main."))
+        weight, bias = smaller[f"main.{last}.weight"], smaller[f"main.{last}.bias"]
+        to_pixels, to_colours = self.main[-4], cast(nn.Conv2d, self.main[-2])
+        if not isinstance(to_pixels, nn.ConvTranspose2d) or weight.shape[1] != to_pixels.in_channels:
+            return
+        colours = weight.sum((2, 3))  # (3, channels)
+        to_pixels.weight[:, :6] = torch.cat([colours, -colours]).T[:, :, None, None]
+        cast(Tensor, to_pixels.bias)[:6] = torch.cat([bias, -bias])
+        middle = torch.cat([torch.eye(3), -torch.eye(3), torch.zeros(3, _DRAWN - 6)], 1) / (1 + _LEAK)
+        to_colours.weight.zero_()
+        to_colours.weight[:, :, 1, 1] = middle
+        cast(Tensor, to_colours.bias).zero_()
+
 
 @torch.no_grad()
 def start_blocks_even(to_pixels: nn.ConvTranspose2d) -> None:
@@ -114,3 +136,13 @@ class SubpixelDiscriminator(Discriminator):
         layers += [nn.Conv2d(channels[-1] + minibatch_stddev, 1 + classes, size.base)]
         super().__init__(size, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
+
+    @torch.no_grad()
+    def begin_from(self, smaller: Mapping[str, Tensor]) -> None:
+        """See, at first, the mean of every block as a net without blocks sees a pixel."""
+        weight, first = smaller["main.0.weight"], cast(nn.Conv2d, self.main[0])
+        if first.kernel_size != first.stride or weight.shape[2:] != (3, 3):
+            return
+        mean = weight.sum((2, 3), keepdim=True) / math.prod(first.kernel_size)
+        first.weight.copy_(mean.expand_as(first.weight))
+        cast(Tensor, first.bias).copy_(smaller["main.0.bias"])

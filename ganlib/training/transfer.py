@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganlib.errors import GanlibError
+from ganlib.nets.base import Discriminator, Generator
 from ganlib.run import Run
 from ganlib.training.checkpoint import read_checkpoint
 from ganlib.training.state import TrainingState
@@ -73,8 +74,11 @@ def share_that_fits(net: nn.Module, weights: Mapping[str, Tensor]) -> float:
 def copy_fitting(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy into `net`, in place, every tensor of `weights` that has its counterpart there."""
     own = net.state_dict()
-    for name, theirs in _counterparts(own, weights).items():
+    found = _counterparts(own, weights)
+    for name, theirs in found.items():
         own[name].copy_(weights[theirs])
+    if isinstance(net, Generator | Discriminator) and len(found) < len(own):
+        net.begin_from(weights)
 
 
 def _counterparts(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from torch import nn
 
 from ganlib.nets.subpixel import SubpixelDiscriminator, SubpixelGenerator, block_side, channels_inside
 from ganlib.sizes import as_size
-from ganlib.training.transfer import share_that_fits
+from ganlib.training.transfer import copy_fitting, share_that_fits
 from tests.nets.sizes import ALL_SIZES
 
 
@@ -67,3 +67,40 @@ def test_there_is_no_norm_in_d():
     assert not [
         layer for layer in SubpixelDiscriminator(64, 2).modules() if isinstance(layer, nn.BatchNorm2d)
     ]
+
+
+@pytest.mark.parametrize(("size", "side"), [(256, 2), (512, 4)])
+def test_a_larger_net_begins_with_the_pictures_of_a_smaller_one(size, side):
+    small, large = SubpixelGenerator(128, 10, 4).eval(), SubpixelGenerator(size, 10, 4).eval()
+    with torch.no_grad():
+        small.main[-2].weight *= torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])  # it looks at one place
+        small.main[-2].weight *= 20
+    copy_fitting(large, small.state_dict())
+    z = torch.randn(2, 10)
+    wanted = small(z).repeat_interleave(side, 2).repeat_interleave(side, 3)
+    assert wanted.std() > 0.05
+    assert torch.allclose(large(z), wanted, atol=1e-5)
+
+
+def test_a_larger_d_begins_by_judging_blocks_as_a_smaller_one_judges_pixels():
+    small, large = SubpixelDiscriminator(128, 4), SubpixelDiscriminator(512, 4)
+    with torch.no_grad():
+        small.main[0].weight *= torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
+    images = torch.rand(3, 3, 128, 128) * 2 - 1
+    before = large(images.repeat_interleave(4, 2).repeat_interleave(4, 3))
+    copy_fitting(large, small.state_dict())
+    after = large(images.repeat_interleave(4, 2).repeat_interleave(4, 3))
+    assert torch.allclose(after, small(images), atol=1e-4)
+    assert not torch.allclose(before, after, atol=1e-3)
+
+
+def test_between_nets_with_blocks_and_within_one_size_nothing_is_set_anew():
+    for sizes in ((256, 512), (128, 128), (64, 128)):
+        small, large = (SubpixelGenerator(size, 10, 4) for size in sizes)
+        before = large.main[-2].weight.clone()
+        large.begin_from(small.state_dict())
+        assert torch.equal(large.main[-2].weight, before)
+        judge, other = (SubpixelDiscriminator(size, 4) for size in sizes)
+        before = other.main[0].weight.clone()
+        other.begin_from(judge.state_dict())
+        assert torch.equal(other.main[0].weight, before)

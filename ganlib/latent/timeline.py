@@ -1,5 +1,6 @@
 """A timeline: keyframes in the latent space, each with its seconds and its easing on the way to the next."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,18 @@ from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import check_latent, complete, lerp, load_latent, point_dim, sample_latent, slerp
+from ganlib.latent.sampling import (
+    check_latent,
+    complete,
+    fingerprint,
+    lerp,
+    load_latent,
+    point_dim,
+    sample_latent,
+    slerp,
+)
 from ganlib.nets.base import Generator
-from ganlib.runtime.files import expand_home
+from ganlib.runtime.files import expand_home, write_atomically
 from ganlib.runtime.reading import read_json
 
 EASINGS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -98,7 +108,7 @@ class Timeline:
 
 class _Stop(TypedDict):
     seed: NotRequired[int]
-    z: NotRequired[str]
+    z: NotRequired[str | list[float]]
     seconds: NotRequired[_Seconds]
     easing: NotRequired[Literal["linear", "ease", "hold"]]
 
@@ -106,6 +116,7 @@ class _Stop(TypedDict):
 class _File(TypedDict):
     keyframes: list[_Stop]
     loop: NotRequired[bool]
+    model: NotRequired[str]
 
 
 def is_timeline(path: Path) -> bool:
@@ -121,13 +132,16 @@ def read_timeline(path: str | Path, generator: Generator) -> Timeline:
 
         {"loop": true, "keyframes": [{"seed": 7, "seconds": 2, "easing": "ease"}, {"z": "smile.json"}]}
 
-    where a `z` is a file that `save_latent` wrote, beside this one.
+    where a `z` is a file that `save_latent` wrote, beside this one, or the numbers themselves.
 
     Raises:
-        GanlibError: it is damaged or no timeline, or a keyframe names neither a seed nor a z that is there.
+        GanlibError: it is damaged, no timeline or another model's, or a keyframe names neither a seed nor a z
+            that is there.
     """
     path = expand_home(path)
     values = read_json(path, _File)
+    if values.get("model", fingerprint(generator)) != fingerprint(generator):
+        raise GanlibError(f"'{path}' was made with other weights: open the model that it was made with.")
     frames = [_keyframe(stop, path.parent, generator) for stop in values["keyframes"]]
     return Timeline(tuple(frames), values.get("loop", False))
 
@@ -137,7 +151,27 @@ def _keyframe(stop: _Stop, folder: Path, generator: Generator) -> Keyframe:
         raise GanlibError("Each keyframe of a timeline names a seed or a z, one of both.")
     if "seed" in stop:
         z = sample_latent(1, generator.latent_dim, stop["seed"])[0]
-    else:
+    elif isinstance(stop["z"], str):
         z = load_latent(folder / expand_home(stop["z"]), generator)
+    else:
+        z = torch.tensor(stop["z"], dtype=torch.float64).float()
     z = complete(z, generator.latent_dim, point_dim(generator) - generator.latent_dim)
+    check_latent(z[None], point_dim(generator))
     return Keyframe(z, stop.get("seconds", Keyframe.seconds), stop.get("easing", Keyframe.easing))
+
+
+def write_timeline(timeline: Timeline, generator: Generator, path: str | Path) -> Path:
+    """Write a timeline as one JSON file, with all its z, and return the path.
+
+    Raises:
+        GanlibError: the disk is full, or the place may not be written.
+    """
+    path = expand_home(path)
+    stops = [
+        {"z": frame.z.tolist(), "seconds": frame.seconds, "easing": frame.easing}
+        for frame in timeline.keyframes
+    ]
+    values = {"model": fingerprint(generator), "loop": timeline.loop, "keyframes": stops}
+    text = json.dumps(values, indent=1) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    return path

@@ -1,6 +1,6 @@
 """Films: pictures one after the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from ganlib.show.grids import open_sample, resize, sample_grids
 from ganlib.sizes import Size
 
 Frame = NDArray[np.uint8]
+Shown = Callable[[Iterable[Frame]], Iterable[Frame]]
 _MIMETYPES = {".gif": "image/gif", ".mp4": "video/mp4"}
 _LONGEST = 600
 _QUICKEST = {".gif": 50, ".mp4": 60, "": 60}  # frames a second: browsers slow down a GIF that asks for more
@@ -84,7 +85,7 @@ def _write_mp4(frames: Iterable[Frame], path: Path, rate: float, sound: str | Pa
         writer.close()
 
 
-def film_of_path(
+def film_of_path(  # noqa: PLR0913 (all but five have a default, and are named)
     generator: Generator,
     z: Tensor,
     out: str | Path,
@@ -94,11 +95,13 @@ def film_of_path(
     width: int | None = None,
     smooth: bool = False,
     sound: str | Path | None = None,
+    shown: Shown | None = None,
 ) -> Figure:
     """Generate a picture for each z of a path (N, latent_dim), and write them as a film of N frames.
 
     Each is `width` pixels wide, by default 256 or a little less, and every pixel a square unless it is to be
-    `smooth`. An MP4 has the `sound` of a file. Without an ending `out` is a folder of numbered PNGs.
+    `smooth`. An MP4 has the `sound` of a file. Without an ending `out` is a folder of numbered PNGs. A bar
+    shows how far it is, unless the frames are `shown` otherwise as they pass.
 
     Raises:
         GanlibError: as for `film`; or it has more frames a second than it can, or is too large.
@@ -111,15 +114,15 @@ def film_of_path(
         raise GanlibError(f"A film is from 1 to {_WIDEST} px wide and high, not {wide}: choose another size.")
     pictures = (generate(generator, part) for part in z.split(_AT_ONCE))
     frames = (frame for part in pictures for frame in resize(part, wide, smooth=smooth).numpy())
-    shown = progress(frames, "generating", "frame", len(z))
+    passing = shown(frames) if shown else progress(frames, "generating", "frame", len(z))
     if path.suffix.lower() == ".mp4":
-        write_atomically(path, lambda part: _write_mp4(shown, part, len(z) / seconds, sound))
+        write_atomically(path, lambda part: _write_mp4(passing, part, len(z) / seconds, sound))
         return Figure(path.read_bytes(), alt, _MIMETYPES[".mp4"])
     if not path.suffix:
-        return _numbered(shown, make_folder(path), alt)
+        return _numbered(passing, make_folder(path), alt)
     if 3 * wide**2 * len(z) > _LARGEST:
         raise GanlibError(f"{len(z)} frames of {wide} px are too many for a GIF: write an MP4.")
-    return film(list(shown), path, seconds, alt=alt)
+    return film(list(passing), path, seconds, alt=alt)
 
 
 def _numbered(frames: Iterable[Frame], folder: Path, alt: str) -> Figure:

@@ -19,6 +19,7 @@ from ganlib.studio.files import OpenPanel, SavePanel
 from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
+from ganlib.studio.timeline import TimelinePanel
 from ganlib.studio.widgets import announced, column, tagged, watched
 from ganlib.weights import load_generator
 
@@ -57,7 +58,7 @@ class LatentStudio(Interactive):
         self._picture = tagged(widgets.Image(format="png"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
-        self._panels = [kind(self._context) for kind in (*PANELS, SavePanel, OpenPanel)]
+        self._panels = [kind(self._context) for kind in (*PANELS, TimelinePanel, SavePanel, OpenPanel)]
         titles = [(panel.title, k) for k, panel in enumerate(self._panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self._views = watched(views, "views", lambda _: self._context.act(lambda: None))

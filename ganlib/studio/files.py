@@ -102,22 +102,26 @@ class SavePanel(Panel):
                 progress(k * _AT_ONCE + len(part))
 
     def _new_file(self, words: str, ending: str) -> Path:
-        """Make the folder, and return a path in it, named by the `words`, where there is no file yet."""
         typed = self.folder.value.replace("\0", "").strip()
-        folder = make_folder(expand_home(typed or self._renderer.folder))
-        stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:60] or "picture"
-        path, number = folder / f"{stem}{ending}", 2
-        while path.exists():
-            path, number = folder / f"{stem}-{number}{ending}", number + 1
-        return path
+        return new_file(expand_home(typed or self._renderer.folder), words, ending)
 
     def _saved(self, path: Path) -> str:
-        self.link.value = _link(path)
+        self.link.value = linked(path)
         return f"Saved as {path}."
 
 
-def _link(path: Path) -> str:
-    """A link that downloads the file: the kernel may run on another machine."""
+def new_file(folder: Path, words: str, ending: str) -> Path:
+    """Make the folder, and return a path in it, named by the `words`, where there is no file yet."""
+    make_folder(folder)
+    stem = re.sub(r"[^a-z0-9.+-]+", "-", words.lower()).strip("-.")[:60] or "picture"
+    path, number = folder / f"{stem}{ending}", 2
+    while path.exists():
+        path, number = folder / f"{stem}-{number}{ending}", number + 1
+    return path
+
+
+def linked(path: Path) -> str:
+    """Return a link that downloads the file: the kernel may run on another machine."""
     content = path.read_bytes()
     if len(content) > _LARGEST_LINK:
         return ""

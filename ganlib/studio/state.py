@@ -10,6 +10,7 @@ from torch import Tensor
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import check_latent, complete, sample_latent, slerp, truncate, walk
+from ganlib.latent.timeline import Keyframe, Timeline
 
 _LONGEST_HISTORY = 50
 LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters
@@ -29,8 +30,8 @@ class LatentPoint:
 
     The share of each class, if there are any, stands behind z. `offsets`, (K,), are steps along the
     directions; `edits`, as long as `base`, changes of single coordinates.
-    `seed` is the one chosen last; `share` is the part of the way from A to B that is done, if the point lies
-    on it.
+    `seed` is the one chosen last; `share` is the part of the way from A to B that is done, and `moment` the
+    seconds of the timeline, if the point lies on one of them.
     """
 
     name: str
@@ -40,6 +41,7 @@ class LatentPoint:
     truncation: float = 1.0
     seed: int = 0
     share: float | None = None
+    moment: float | None = None
 
     def untruncated(self, directions: Directions) -> Tensor:
         """Return the point, (latent_dim,), before truncation: `base` to the bit if nothing was changed."""
@@ -87,6 +89,8 @@ class StudioState:
         self.names = [f"direction {k + 1}" for k in range(len(directions))]
         self.slots: dict[str, Tensor] = {}
         self.favourites: list[Tensor] = []
+        self.keyframes: list[Keyframe] = []
+        self.loop = True
         self.history: list[LatentPoint] = []
         self.current = self._of_seed(0, 1.0, torch.zeros(len(classes)))
 
@@ -177,6 +181,32 @@ class StudioState:
             self._leave_for(point)
         self.current = point  # the whole way is one step in the history
 
+    def preview(self, seconds: float) -> None:
+        """Show the picture of the timeline at a moment; the whole of it is one step in the history."""
+        timeline = self.timeline()
+        z = timeline.at(torch.tensor([seconds]))[0]
+        name = f"{seconds:.1f} of {timeline.seconds:.1f} s of the timeline"
+        point = self._elsewhere(z, name, 1.0, moment=seconds)
+        if self.current.moment is None:
+            self._leave_for(point)
+        self.current = point
+
+    def timeline(self) -> Timeline:
+        """Return the keyframes as a timeline; fewer than two raise `GanlibError`."""
+        return Timeline(tuple(self.keyframes), self.loop)
+
+    def add_keyframes(self, *points: Tensor) -> None:
+        """Put points, each like `z`, behind the last keyframe."""
+        if len(self.keyframes) + len(points) > MOST_NOTED:
+            raise GanlibError(f"A timeline has {MOST_NOTED} keyframes at the most: remove some first.")
+        self.keyframes += [Keyframe(z) for z in points]
+
+    def shift_keyframe(self, index: int, by: int) -> int:
+        """Let a keyframe come earlier or later, and return its new index."""
+        target = min(max(index + by, 0), len(self.keyframes) - 1)
+        self.keyframes.insert(target, self.keyframes.pop(index))
+        return target
+
     def neighbours(self, count: int, distance: float, round_: int = 0) -> Tensor:
         """Draw points (count, latent_dim + classes) around the current one, as far from the mean as it is.
 
@@ -234,9 +264,11 @@ class StudioState:
         count = len(self.directions)
         return LatentPoint(f"seed {seed}", base, torch.zeros(count), torch.zeros_like(base), truncation, seed)
 
-    def _elsewhere(self, z: Tensor, name: str, truncation: float, share: float | None = None) -> LatentPoint:
+    def _elsewhere(
+        self, z: Tensor, name: str, truncation: float, share: float | None = None, moment: float | None = None
+    ) -> LatentPoint:
         unchanged = self.current.without(moves=True, edits=True)
-        return replace(unchanged, name=name, base=z, truncation=truncation, share=share)
+        return replace(unchanged, name=name, base=z, truncation=truncation, share=share, moment=moment)
 
     def _before(self, steps: int) -> LatentPoint:
         if len(self.history) < steps:

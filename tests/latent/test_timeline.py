@@ -5,7 +5,7 @@ import torch
 
 from ganlib.errors import GanlibError
 from ganlib.latent.sampling import sample_latent, save_latent, slerp, walk
-from ganlib.latent.timeline import Keyframe, Timeline, is_timeline, read_timeline
+from ganlib.latent.timeline import Keyframe, Timeline, is_timeline, read_timeline, write_timeline
 
 A, B, C = sample_latent(3, 8)
 
@@ -63,6 +63,19 @@ def test_it_is_read_from_a_file_with_seeds_and_saved_z_beside_it(recipe, tmp_pat
     assert not is_timeline(tmp_path / "none.json")
 
 
+def test_what_was_written_is_read_again_to_the_bit_by_the_same_model_alone(recipe, tmp_path):
+    generator = recipe.generator()
+    frames = (Keyframe(A, 1.5, "ease"), Keyframe(B), Keyframe(C, 0.5, "hold"))
+    path = write_timeline(Timeline(frames, loop=True), generator, tmp_path / "timeline.json")
+    found = read_timeline(path, generator)
+    assert found.loop
+    for one, other in zip(found.keyframes, frames, strict=True):
+        assert torch.equal(one.z, other.z)
+        assert (one.seconds, one.easing) == (other.seconds, other.easing)
+    with pytest.raises(GanlibError, match="other weights"):
+        read_timeline(path, recipe.generator())
+
+
 @pytest.mark.parametrize(
     ("stops", "message"),
     [
@@ -73,6 +86,7 @@ def test_it_is_read_from_a_file_with_seeds_and_saved_z_beside_it(recipe, tmp_pat
         ([{"seed": 1}, {"seed": 2, "z": "a.json"}], "names a seed or a z"),
         ([{"seed": 1}, {"z": "none.json"}], "none.json"),
         ([{"seed": 1}, {"seed": -4}], "out of range"),
+        ([{"seed": 1}, {"z": [0.5, 0.5]}], "shape"),
     ],
 )
 def test_a_file_that_is_none_says_why(stops, message, recipe, tmp_path):

@@ -111,8 +111,8 @@ class TimelinePanel(Panel):
             del self._state.keyframes[self._chosen]
 
     def _share(self) -> float:
-        moment = self._state.current.moment
-        return 0.0 if moment is None else round(moment / self._state.timeline().seconds, 2)
+        moment, frames = self._state.current.moment, self._state.keyframes
+        return 0.0 if moment is None or len(frames) < 2 else round(moment / self._state.timeline().seconds, 2)  # noqa: PLR2004
 
     def _preview(self, share: float) -> None:
         self._state.preview(share * self._state.timeline().seconds)

@@ -82,7 +82,10 @@ def test_the_preview_scrubs_through_it_as_one_step_of_the_history(driver):
     half = slerp(seeded(1), seeded(2), torch.tensor([0.5]))[0]
     assert torch.allclose(driver.studio.z, half, atol=1e-5)
     assert "1.0 of 4.0 s of the timeline" in driver.status
+    driver.click("remove-keyframe")  # which leaves the picture as it is
+    assert (driver["moment"].value, driver["moment"].layout.display) == (0, "none")
     driver.set("moment", 0.3)
+    assert "two keyframes or more" in driver.message
     driver.click("back")
     assert torch.equal(driver.studio.z, seeded(2))
     assert driver["moment"].value == 0

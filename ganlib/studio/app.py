@@ -20,10 +20,12 @@ from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.timeline import TimelinePanel
+from ganlib.studio.wall import WallPanel
 from ganlib.studio.widgets import announced, column, tagged, watched
 from ganlib.weights import load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
+_PANELS = PANELS[0], WallPanel, *PANELS[1:], TimelinePanel, SavePanel, OpenPanel
 _TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
 
@@ -58,7 +60,7 @@ class LatentStudio(Interactive):
         self._picture = tagged(widgets.Image(format="png"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
-        self._panels = [kind(self._context) for kind in (*PANELS, TimelinePanel, SavePanel, OpenPanel)]
+        self._panels = [kind(self._context) for kind in _PANELS]
         titles = [(panel.title, k) for k, panel in enumerate(self._panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self._views = watched(views, "views", lambda _: self._context.act(lambda: None))

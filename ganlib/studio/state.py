@@ -223,24 +223,25 @@ class StudioState:
         z, shares = points.tensor_split([self.latent_dim], -1)
         return torch.cat([truncate(z, self.current.truncation), shares], -1)
 
-    def pin(self) -> None:
-        """Make what is shown a favourite."""
-        if self.favourite() is not None:
+    def pin(self, z: Tensor | None = None) -> None:
+        """Make z, (latent_dim + classes,), or what is shown a favourite."""
+        z = self.z if z is None else z
+        if self.favourite(z) is not None:
             raise GanlibError("This picture is pinned already.")
         if len(self.favourites) >= MOST_NOTED:
             raise GanlibError(f"There are {MOST_NOTED} favourites already: unpin one first.")
-        self.favourites.append(self.z)
+        self.favourites.append(z)
 
     def unpin(self) -> None:
         """Remove what is shown from the favourites."""
-        index = self.favourite()
+        index = self.favourite(self.z)
         if index is None:
             raise GanlibError("This picture is not pinned: go to a favourite first.")
         del self.favourites[index]
 
-    def favourite(self) -> int | None:
-        """Return the index of the favourite that is shown, if it is one."""
-        return next((k for k, pinned in enumerate(self.favourites) if torch.equal(self.z, pinned)), None)
+    def favourite(self, z: Tensor) -> int | None:
+        """Return the index of the favourite that z is, if it is one."""
+        return next((k for k, pinned in enumerate(self.favourites) if torch.equal(z, pinned)), None)
 
     def pinned(self, least: int = 1) -> Tensor:
         """Return the favourites, (N, latent_dim); fewer than `least` raise `GanlibError`."""

@@ -182,7 +182,7 @@ def test_neighbours_are_painted_when_their_panel_is_open(driver):
     driver.click("unpin")
     assert painted == [1, 1, 9, 1]  # and nothing has changed
     sheet = driver["neighbour-image"].value
-    wanted = driver.studio._panels[3]._points[0]
+    wanted = driver.studio._panels[4]._points[0]
     driver.click("neighbour-1")
     assert torch.equal(driver.studio.z, wanted)
     assert "near seed 1" in driver.status
@@ -253,7 +253,7 @@ def test_damaged_notes_are_said_and_left_as_they_are(tmp_path):
 
 def test_only_the_open_panel_is_seen(driver):
     titles = [title for title, _ in driver["views"].options]
-    assert titles[:2] == ["Directions", "Coordinates"]
+    assert titles[:3] == ["Directions", "Wall", "Coordinates"]
     for title in titles:
         driver.open(title)
         handles = [f"panel-{name.lower().replace(' ', '-')}" for name in titles]

@@ -267,7 +267,7 @@ def selections(box):
 
 def test_a_choice_that_python_takes_away_is_put_back(driver):
     found = selections(driver.studio.box)
-    assert len(found) == 11  # views, history, and nine lists
+    assert len(found) == 12  # views, history, and ten lists
     for widget in found:
         before = widget.value
         for name in ("value", "index", "label"):

@@ -169,13 +169,13 @@ def test_favourites_are_what_was_painted(state):
     with pytest.raises(GanlibError, match="pinned already"):
         state.pin()
     state.go_to_seed(2)
-    assert state.favourite() is None
+    assert state.favourite(state.z) is None
     with pytest.raises(GanlibError, match="not pinned"):
         state.unpin()
     state.pin()
     state.go_to(state.favourites[0], "favourite 1")
     assert torch.equal(state.z, z)
-    assert state.favourite() == 0
+    assert state.favourite(state.z) == 0
     state.unpin()
     assert len(state.favourites) == 1
     assert torch.equal(state.favourites[0], 0.5 * seeded(2))

@@ -15,6 +15,7 @@ from ganlib.run import Run
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
 from ganlib.show.figure import Figure, Interactive
 from ganlib.studio.context import StudioContext
+from ganlib.studio.crossing import CrossingPanel
 from ganlib.studio.files import OpenPanel, SavePanel
 from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
@@ -25,7 +26,7 @@ from ganlib.studio.widgets import announced, column, tagged, watched
 from ganlib.weights import load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_PANELS = PANELS[0], WallPanel, *PANELS[1:], TimelinePanel, SavePanel, OpenPanel
+_PANELS = PANELS[0], WallPanel, *PANELS[1:], CrossingPanel, TimelinePanel, SavePanel, OpenPanel
 _TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
 

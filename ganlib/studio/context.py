@@ -73,7 +73,7 @@ class StudioContext:
         """Write the names of the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
         notes = read_notes(path, self.state.dim).with_names(self.state.directions, self.state.names)
-        write_notes(path, notes._replace(favourites=self.state.favourites))
+        write_notes(path, notes._replace(favourites=self.state.favourites, origins=self.state.origins))
         return f"kept in {path}."
 
     def _read_notes(self) -> None:
@@ -83,7 +83,7 @@ class StudioContext:
             notes = Notes([], [])
             self.say(str(error), role="alert")
         self.state.names = notes.names_for(self.state.directions)
-        self.state.favourites = list(notes.favourites)
+        self.state.favourites, self.state.origins = list(notes.favourites), list(notes.origins)
 
 
 class Panel:

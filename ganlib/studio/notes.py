@@ -1,7 +1,8 @@
 """What a person noted about a model: names of directions and favourites, as a small JSON file."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -16,14 +17,16 @@ from ganlib.runtime.reading import decode_json, read_bytes
 from ganlib.studio.state import LONGEST_NAME, MOST_NOTED
 
 _LARGEST = 16 * 2**20  # bytes
+_LONGEST_ORIGIN = 200  # letters
 _ALIKE = 0.99  # the cosine of two directions that count as one: they turn a little as training goes on
 
 
 class Notes(NamedTuple):
-    """Named unit vectors, each (latent_dim,), and favourites, each a z (latent_dim,)."""
+    """Named unit vectors, each (latent_dim,), and favourites, each a z (latent_dim,) of some origin."""
 
     names: list[tuple[str, Tensor]]
     favourites: list[Tensor]
+    origins: Sequence[str] = ()
 
     def names_for(self, directions: Directions) -> list[str]:
         """Name each direction: by the note on a vector that is nearly the same, or else by its number."""
@@ -51,6 +54,7 @@ class _Saved:
     schema: Literal[1]
     directions: Annotated[list[_Named], Meta(max_length=MOST_NOTED)]
     favourites: Annotated[list[list[float]], Meta(max_length=MOST_NOTED)]
+    origins: Annotated[list[str], Meta(max_length=MOST_NOTED)] = field(default_factory=list)
 
 
 def read_notes(path: Path, latent_dim: int) -> Notes:
@@ -60,7 +64,9 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
     try:
         saved = decode_json(read_bytes(path, _LARGEST), _Saved)
         names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
-        return Notes(names, [_vector(z, latent_dim) for z in saved.favourites])
+        favourites = [_vector(z, latent_dim) for z in saved.favourites]
+        origins = [plain(origin, _LONGEST_ORIGIN) for origin in saved.origins]
+        return Notes(names, favourites, [*origins, *[""] * len(favourites)][: len(favourites)])
     except (GanlibError, ValueError) as error:
         what = f"The names and favourites in '{path}' cannot be read ({error})"
         raise GanlibError(f"{what}: mend or remove it, or new ones are not kept.") from error
@@ -69,7 +75,10 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
 def write_notes(path: Path, notes: Notes) -> None:
     """Write the notes to `path`."""
     names = [_Named(name, vector.tolist()) for name, vector in notes.names]
-    text = json.dumps(asdict(_Saved(1, names, [z.tolist() for z in notes.favourites]))) + "\n"
+    text = (
+        json.dumps(asdict(_Saved(1, names, [z.tolist() for z in notes.favourites], list(notes.origins))))
+        + "\n"
+    )
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 

@@ -296,8 +296,9 @@ class FavouritesPanel(Panel):
         self.tiles.show(sheet, [f"favourite {k + 1}" for k in range(len(pinned))])
 
     def _go(self, index: int) -> None:
-        favourite = self._state.favourites[index]
-        self._context.act(lambda: self._state.go_to(favourite, f"favourite {index + 1}"))
+        favourite, origin = self._state.favourites[index], self._state.origins[index]
+        name = f"favourite {index + 1}" + (f" ({origin})" if origin else "")
+        self._context.act(lambda: self._state.go_to(favourite, name))
 
     def _note(self, done: str, change: Callable[[], None]) -> str:
         change()

@@ -16,6 +16,7 @@ _LONGEST_HISTORY = 50
 LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters
 MOST_NOTED = 200  # names, and favourites
 _NEIGHBOURS_SEED = 3_000_000
+_CHILDREN_SEED = 4_000_000
 _NOTHING = 0.005  # of a share: none that anybody would see
 
 
@@ -89,6 +90,7 @@ class StudioState:
         self.names = [f"direction {k + 1}" for k in range(len(directions))]
         self.slots: dict[str, Tensor] = {}
         self.favourites: list[Tensor] = []
+        self.origins: list[str] = []  # what each favourite was when it was pinned
         self.keyframes: list[Keyframe] = []
         self.loop = True
         self.history: list[LatentPoint] = []
@@ -223,25 +225,44 @@ class StudioState:
         z, shares = points.tensor_split([self.latent_dim], -1)
         return torch.cat([truncate(z, self.current.truncation), shares], -1)
 
-    def pin(self, z: Tensor | None = None) -> None:
-        """Make z, (latent_dim + classes,), or what is shown a favourite."""
-        z = self.z if z is None else z
+    def pin(self, z: Tensor | None = None, origin: str = "") -> None:
+        """Make z, (latent_dim + classes,), which is of that `origin`, or what is shown a favourite."""
+        z, origin = (self.z, self.describe()) if z is None else (z, origin)
         if self.favourite(z) is not None:
             raise GanlibError("This picture is pinned already.")
         if len(self.favourites) >= MOST_NOTED:
             raise GanlibError(f"There are {MOST_NOTED} favourites already: unpin one first.")
         self.favourites.append(z)
+        self.origins.append(origin)
 
     def unpin(self) -> None:
         """Remove what is shown from the favourites."""
         index = self.favourite(self.z)
         if index is None:
             raise GanlibError("This picture is not pinned: go to a favourite first.")
-        del self.favourites[index]
+        del self.favourites[index], self.origins[index]
 
     def favourite(self, z: Tensor) -> int | None:
         """Return the index of the favourite that z is, if it is one."""
         return next((k for k, pinned in enumerate(self.favourites) if torch.equal(z, pinned)), None)
+
+    def cross(self, one: int, other: int, share: float, count: int, round_: int = 0) -> Tensor:
+        """Return children (count, latent_dim + classes) of two favourites, by their index.
+
+        Each number of a child is that of the second parent with the chance `share`, else that of the first:
+        so children are as far from the mean as their parents. Each `round_` draws other ones.
+        """
+        parents = self.favourites[one], self.favourites[other]
+        draw = torch.Generator().manual_seed(_CHILDREN_SEED + round_)
+        of_other = torch.rand(count, self.latent_dim, generator=draw) < share
+        (z, shares), (z_other, shares_other) = (point.tensor_split([self.latent_dim]) for point in parents)
+        blend = torch.lerp(shares, shares_other, share).expand(count, -1)
+        return torch.cat([torch.where(of_other, z_other, z), blend], 1)
+
+    def child_name(self, one: int, other: int, share: float) -> str:
+        """Name a child by what its parents were when they were pinned."""
+        first, second = (self.origins[k] or f"favourite {k + 1}" for k in (one, other))
+        return f"child of {first} and {share:.0%} of {second}"
 
     def pinned(self, least: int = 1) -> Tensor:
         """Return the favourites, (N, latent_dim); fewer than `least` raise `GanlibError`."""

@@ -51,7 +51,7 @@ class WallPanel(Panel):
 
     def _pin(self, seed: int) -> str:
         """Pin the picture of a seed, and stay where one is."""
-        self._state.pin(self._points(seed, 1)[0])
+        self._state.pin(self._points(seed, 1)[0], f"seed {seed}")
         return f"Pinned seed {seed}; {self._context.keep_notes()}"
 
     def _turn(self, by: int) -> None:

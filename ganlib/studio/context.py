@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
+from time import monotonic
 
 import ipywidgets as widgets
 
@@ -25,7 +26,8 @@ class StudioContext:
         self.renderer = renderer
         self.message = tagged(widgets.HTML(), "message")
         hidden = {"width": "100%", "display": "none"}
-        self.progress = tagged(widgets.IntProgress(layout=hidden), "progress")
+        style = {"description_width": "initial"}
+        self.progress = tagged(widgets.IntProgress(layout=hidden, style=style), "progress")
         self._refresh = refresh
         self._refresh_soon = Debounce(self.refresh, _BETWEEN_MESSAGES)
         self._is_refreshing = False
@@ -60,25 +62,32 @@ class StudioContext:
 
     @contextmanager
     def working(self, what: str, steps: int) -> Iterator[Callable[[int], None]]:
-        """Say what is being done, above a bar; what this yields is told how many steps are done."""
+        """Say what is being done, above a bar with the seconds left; it yields what is told the steps done."""
         self.say(what)
-        self.progress.max, self.progress.value = steps, 0
-        self.progress.layout.display = ""
+        bar, began = self.progress, monotonic()
+
+        def progress(done: int) -> None:
+            bar.value = done
+            bar.description = f"{(monotonic() - began) / done * (steps - done):.0f} s left"
+
+        bar.max, bar.value, bar.description = steps, 0, ""
+        bar.layout.display = ""
         try:
-            yield lambda done: setattr(self.progress, "value", done)
+            yield progress
         finally:
             self.progress.layout.display = "none"
 
     def keep_notes(self) -> str:
         """Write the names of the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
-        notes = read_notes(path, self.state.dim).with_names(self.state.directions, self.state.names)
+        notes = read_notes(self.renderer.notes_to_read, self.state.dim)
+        notes = notes.with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites))
         return f"kept in {path}."
 
     def _read_notes(self) -> None:
         try:
-            notes = read_notes(self.renderer.notes_file, self.state.dim)
+            notes = read_notes(self.renderer.notes_to_read, self.state.dim)
         except GanlibError as error:
             notes = Notes([], [])
             self.say(str(error), role="alert")

@@ -103,7 +103,9 @@ class LatentStudio(Interactive):
 def _look() -> widgets.HTML:
     """Make the style sheet, and what names handles and pictures: ipywidgets has no trait for either."""
     style, script = (Path(__file__).with_name(f"studio.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    begin = f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'  # once it is on the page
+    begin = (
+        f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'  # once it is on the page
+    )
     return widgets.HTML(f"<style>{style}</style><i {begin}></i>")
 
 

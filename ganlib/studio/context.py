@@ -8,7 +8,7 @@ from time import monotonic
 import ipywidgets as widgets
 
 from ganlib.errors import GanlibError
-from ganlib.studio.notes import Notes, read_notes, write_notes
+from ganlib.studio.notes import Notes, decode_notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, tagged
@@ -84,6 +84,17 @@ class StudioContext:
         notes = notes.with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites))
         return f"kept in {path}."
+
+    def take_notes(self, content: bytes, name: str) -> str:
+        """Add the names and favourites of the file called `name`, and keep them."""
+        try:
+            notes = decode_notes(content, self.state.dim)
+        except ValueError as error:
+            raise GanlibError(f"The names and favourites in '{name}' cannot be read ({error}).") from error
+        own = Notes([], []).with_names(self.state.directions, self.state.names)
+        self.state.names = own._replace(names=notes.names + own.names).names_for(self.state.directions)
+        self.state.add_favourites(notes.favourites)
+        return f"Opened the names and favourites in {name}; {self.keep_notes()}"
 
     def _read_notes(self) -> None:
         try:

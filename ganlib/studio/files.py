@@ -127,7 +127,7 @@ def _link(path: Path) -> str:
 
 
 class OpenPanel(Panel):
-    """A z that was saved opens its picture again; a photo is projected."""
+    """A z that was saved opens its picture again; names and favourites are added; a photo is projected."""
 
     title = "Open"
 
@@ -136,7 +136,8 @@ class OpenPanel(Panel):
         self.path = line("or its path", "path", hint="photo.jpg or seed-7.json, on the kernel's machine")
         self.pair = tagged(widgets.HTML(), "pair")
         help_ = note(
-            "A z that was saved here opens its picture, to the bit. A photo, of any format and size, is "
+            "A z that was saved here opens its picture, to the bit; a file of names and favourites "
+            "(.studio.json) adds them to yours. A photo, of any format and size, is "
             "projected: the studio searches for the nearest picture that this generator can make. For a "
             "file over 10 MB, give its path."
         )
@@ -152,6 +153,8 @@ class OpenPanel(Panel):
         return self._open(path.name, read_bytes(path, _LARGEST_FILE))
 
     def _open(self, name: str, content: bytes) -> str:
+        if name.lower().endswith(".json") and b'"favourites"' in content:
+            return self._context.take_notes(content, name)
         is_latent = name.lower().endswith(".json")
         if len(content) > (LARGEST_LATENT if is_latent else _LARGEST_FILE):
             raise GanlibError(f"'{name}' is too large: choose a photo, or a z that was saved here.")

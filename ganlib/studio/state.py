@@ -201,6 +201,11 @@ class StudioState:
             raise GanlibError(f"There are {MOST_NOTED} favourites already: unpin one first.")
         self.favourites.append(self.z)
 
+    def add_favourites(self, zs: Sequence[Tensor]) -> None:
+        """Add each z, (latent_dim + classes,), that is no favourite yet, as far as there is room."""
+        new = [z for z in zs if not any(torch.equal(z, pinned) for pinned in self.favourites)]
+        self.favourites = (self.favourites + new)[:MOST_NOTED]
+
     def unpin(self) -> None:
         """Remove what is shown from the favourites."""
         index = self.favourite()

@@ -44,7 +44,7 @@ class SeedPanel(Panel):
         state, random = self._state, Random()
         self.seed = line("Seed", "seed", hint="no seed")
         self.seed.layout.width, self.seed.layout.flex = "176px", "0 1 auto"
-        watched(self.seed, "seed", lambda _: self._context.act(self._go_to_typed))
+        watched(self.seed, "seed", lambda typed: self._context.act(lambda: self._go_to_typed(typed)))
         self.history = chooser("History", "history", [], self._revisit)
         self.truncation = self._slider(
             "Truncation", "truncation", (0.0, 1.5), 0.05, lambda: state.current.truncation, state.truncate
@@ -74,8 +74,8 @@ class SeedPanel(Panel):
             self.history.options = options
         self.history.value = 0
 
-    def _go_to_typed(self) -> None:
-        if not re.fullmatch("[0-9]{1,18}", typed := self.seed.value.strip()):
+    def _go_to_typed(self, typed: str) -> None:
+        if not re.fullmatch(" *[0-9]{1,18} *", typed):
             raise GanlibError("A seed is a whole number, such as 7: type one.")
         self._state.go_to_seed(int(typed))
 

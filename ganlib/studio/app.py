@@ -103,10 +103,8 @@ class LatentStudio(Interactive):
 def _look() -> widgets.HTML:
     """Make the style sheet, and what names handles and pictures: ipywidgets has no trait for either."""
     style, script = (Path(__file__).with_name(f"studio.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    begin = (
-        f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'  # once it is on the page
-    )
-    return widgets.HTML(f"<style>{style}</style><i {begin}></i>")
+    once_shown = f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'
+    return widgets.HTML(f"<style>{style}</style><i {once_shown}></i>")
 
 
 def explore(source: str | Path) -> None:

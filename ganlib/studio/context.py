@@ -62,7 +62,7 @@ class StudioContext:
 
     @contextmanager
     def working(self, what: str, steps: int) -> Iterator[Callable[[int], None]]:
-        """Say what is being done, above a bar with the seconds left; it yields what is told the steps done."""
+        """Say what is being done, above a bar with the seconds left; yield what is told the steps done."""
         self.say(what)
         bar, began = self.progress, monotonic()
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import suppress
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,7 +28,8 @@ from ganlib.weights import load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
 _PANELS = PANELS[0], WallPanel, *PANELS[1:], CrossingPanel, TimelinePanel, SavePanel, OpenPanel
-_TEXT = "# The latent studio\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
+_TITLE = "# The latent studio"
+_HINT = "\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
 
 class LatentStudio(Interactive):
@@ -94,15 +96,19 @@ class LatentStudio(Interactive):
         self._panels[self._views.value].show()
 
     def _arranged(self) -> widgets.Box:
-        style = Path(__file__).with_name("studio.css").read_text(encoding="utf-8")
         for panel in self._panels:
             tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
-        left = column(self._picture, self._status, self._context.message, self._context.progress)
-        right = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
-        left.layout.flex, left.layout.max_width = "1 1 256px", "416px"
-        right.layout.flex, right.layout.min_width = "3 1 352px", "0"
-        sides = tagged(widgets.HBox([left, right], layout={"flex_flow": "row wrap"}), "sides")
-        return tagged(widgets.VBox([widgets.HTML(f"<style>{style}</style>"), sides]), "studio")
+        shown = column(self._picture, self._status, self._context.message, self._context.progress)
+        controls = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
+        sides = tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
+        return tagged(widgets.VBox([_look(), sides]), "studio")
+
+
+def _look() -> widgets.HTML:
+    """Make the style sheet, and what names handles and pictures: ipywidgets has no trait for either."""
+    style, script = (Path(__file__).with_name(f"studio.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    once_shown = f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'
+    return widgets.HTML(f"<style>{style}</style><i {once_shown}></i>")
 
 
 def explore(source: str | Path) -> None:
@@ -115,14 +121,15 @@ def explore(source: str | Path) -> None:
     opener = next(filter(find_spec, _OPENERS), None)
     if opener is None:
         raise GanlibError("The studio opens in JupyterLab: type pip install jupyterlab, and try again.")
-    process = subprocess.Popen([sys.executable, "-m", opener, str(studio_notebook(source))])
+    notebook = studio_notebook(source, "" if opener == "voila" else _HINT)
+    process = subprocess.Popen([sys.executable, "-m", opener, str(notebook)])
     while process.poll() is None:
         with suppress(KeyboardInterrupt):  # it has come to the opener, too, which may ask before it ends
             process.wait()
 
 
-def studio_notebook(source: str | Path) -> Path:
-    """Write a notebook into the cache that opens the studio of `source`, and return its path.
+def studio_notebook(source: str | Path, hint: str = "") -> Path:
+    """Write a notebook into the cache that opens the studio of `source`, below a `hint`; return its path.
 
     Files are saved where a studio opened in the current folder would save them.
     """
@@ -134,7 +141,7 @@ def studio_notebook(source: str | Path) -> Path:
     code = f"import ganlib\n\nganlib.LatentStudio({named!r}, folder={str(folder)!r})"
     page = nbformat.v4.new_notebook()
     page.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    page.cells = [nbformat.v4.new_markdown_cell(_TEXT), nbformat.v4.new_code_cell(code)]
+    page.cells = [nbformat.v4.new_markdown_cell(_TITLE + hint), nbformat.v4.new_code_cell(code)]
     notebook = cache_folder() / "studio" / f"{path.stem or 'studio'}.ipynb"
     write_atomically(notebook, lambda part: part.write_text(nbformat.writes(page), encoding="utf-8"))
     return notebook

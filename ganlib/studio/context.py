@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
+from time import monotonic
 
 import ipywidgets as widgets
 
 from ganlib.errors import GanlibError
-from ganlib.studio.notes import Notes, read_notes, write_notes
+from ganlib.studio.notes import Notes, decode_notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, tagged
@@ -25,7 +26,8 @@ class StudioContext:
         self.renderer = renderer
         self.message = tagged(widgets.HTML(), "message")
         hidden = {"width": "100%", "display": "none"}
-        self.progress = tagged(widgets.IntProgress(layout=hidden), "progress")
+        style = {"description_width": "initial"}
+        self.progress = tagged(widgets.IntProgress(layout=hidden, style=style), "progress")
         self._refresh = refresh
         self._refresh_soon = Debounce(self.refresh, _BETWEEN_MESSAGES)
         self._is_refreshing = False
@@ -60,25 +62,43 @@ class StudioContext:
 
     @contextmanager
     def working(self, what: str, steps: int) -> Iterator[Callable[[int], None]]:
-        """Say what is being done, above a bar; what this yields is told how many steps are done."""
+        """Say what is being done, above a bar with the seconds left; yield what is told the steps done."""
         self.say(what)
-        self.progress.max, self.progress.value = steps, 0
-        self.progress.layout.display = ""
+        bar, began = self.progress, monotonic()
+
+        def progress(done: int) -> None:
+            bar.value = done
+            bar.description = f"{(monotonic() - began) / done * (steps - done):.0f} s left"
+
+        bar.max, bar.value, bar.description = steps, 0, ""
+        bar.layout.display = ""
         try:
-            yield lambda done: setattr(self.progress, "value", done)
+            yield progress
         finally:
             self.progress.layout.display = "none"
 
     def keep_notes(self) -> str:
         """Write the names of the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
-        notes = read_notes(path, self.state.dim).with_names(self.state.directions, self.state.names)
+        notes = read_notes(self.renderer.notes_to_read, self.state.dim)
+        notes = notes.with_names(self.state.directions, self.state.names)
         write_notes(path, notes._replace(favourites=self.state.favourites, origins=self.state.origins))
         return f"kept in {path}."
 
+    def take_notes(self, content: bytes, name: str) -> str:
+        """Add the names and favourites of the file called `name`, and keep them."""
+        try:
+            notes = decode_notes(content, self.state.dim)
+        except ValueError as error:
+            raise GanlibError(f"The names and favourites in '{name}' cannot be read ({error}).") from error
+        own = Notes([], []).with_names(self.state.directions, self.state.names)
+        self.state.names = own._replace(names=notes.names + own.names).names_for(self.state.directions)
+        self.state.add_favourites(notes.favourites, notes.origins)
+        return f"Opened the names and favourites in {name}; {self.keep_notes()}"
+
     def _read_notes(self) -> None:
         try:
-            notes = read_notes(self.renderer.notes_file, self.state.dim)
+            notes = read_notes(self.renderer.notes_to_read, self.state.dim)
         except GanlibError as error:
             notes = Notes([], [])
             self.say(str(error), role="alert")

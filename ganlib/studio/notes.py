@@ -62,14 +62,21 @@ def read_notes(path: Path, latent_dim: int) -> Notes:
     if not path.exists():
         return Notes([], [])
     try:
-        saved = decode_json(read_bytes(path, _LARGEST), _Saved)
-        names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
-        favourites = [_vector(z, latent_dim) for z in saved.favourites]
-        origins = [plain(origin, _LONGEST_ORIGIN) for origin in saved.origins]
-        return Notes(names, favourites, [*origins, *[""] * len(favourites)][: len(favourites)])
+        return decode_notes(read_bytes(path, _LARGEST), latent_dim)
     except (GanlibError, ValueError) as error:
         what = f"The names and favourites in '{path}' cannot be read ({error})"
         raise GanlibError(f"{what}: mend or remove it, or new ones are not kept.") from error
+
+
+def decode_notes(content: bytes, latent_dim: int) -> Notes:
+    """Read notes from the content of a file; damaged ones, or another model's, raise `ValueError`."""
+    if len(content) > _LARGEST:
+        raise ValueError("it is too large")
+    saved = decode_json(content, _Saved)
+    names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
+    favourites = [_vector(z, latent_dim) for z in saved.favourites]
+    origins = [plain(origin, _LONGEST_ORIGIN) for origin in saved.origins]
+    return Notes(names, favourites, [*origins, *[""] * len(favourites)][: len(favourites)])
 
 
 def write_notes(path: Path, notes: Notes) -> None:

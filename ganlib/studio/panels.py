@@ -1,5 +1,6 @@
 """The panels with which a person moves through the latent space."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ganlib.errors import GanlibError
 from ganlib.show.figure import encode
 from ganlib.studio.context import Panel
 from ganlib.studio.state import LatentPoint
@@ -17,17 +19,16 @@ from ganlib.studio.widgets import (
     Tiles,
     chooser,
     column,
-    control,
     described,
     line,
     note,
     row,
     tagged,
+    watched,
 )
 
 REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
 _ANY = -1  # no class: z decides
-_LARGEST_SEED = 2**53 - 1  # the largest whole number that a browser knows
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
 _LISTED = 20
 _ON_A_PAGE = 20
@@ -41,8 +42,9 @@ class SeedPanel(Panel):
 
     def _build(self) -> widgets.Box:
         state, random = self._state, Random()
-        self.seed = control(widgets.BoundedIntText, "Seed", "seed", {"width": "176px"}, max=_LARGEST_SEED)
-        self.seed.observe(lambda change: self._context.act(lambda: state.go_to_seed(change["new"])), "value")
+        self.seed = line("Seed", "seed", hint="no seed")
+        self.seed.layout.width, self.seed.layout.flex = "176px", "0 1 auto"
+        watched(self.seed, "seed", lambda typed: self._context.act(lambda: self._go_to_typed(typed)))
         self.history = chooser("History", "history", [], self._revisit)
         self.truncation = self._slider(
             "Truncation", "truncation", (0.0, 1.5), 0.05, lambda: state.current.truncation, state.truncate
@@ -59,9 +61,9 @@ class SeedPanel(Panel):
         return column(seeds, *(panel.box for panel in self.classes), history, self.truncation.widget)
 
     def show(self) -> None:
-        """Show the seed, the truncation and the latest points of the history."""
-        state = self._state
-        self.seed.value = state.current.seed
+        """Show the seed, if it is a seed's picture, the truncation and the latest points of the history."""
+        state, seed = self._state, str(self._state.current.seed)
+        self.seed.value = seed if state.current.name == f"seed {seed}" else ""
         self.truncation.show()
         for panel in self.classes:
             panel.show()
@@ -71,6 +73,11 @@ class SeedPanel(Panel):
         if self.history.options != tuple(options):
             self.history.options = options
         self.history.value = 0
+
+    def _go_to_typed(self, typed: str) -> None:
+        if not re.fullmatch(" *[0-9]{1,18} *", typed):
+            raise GanlibError("A seed is a whole number, such as 7: type one.")
+        self._state.go_to_seed(int(typed))
 
     def _revisit(self, steps: int) -> None:
         if steps:

@@ -1,6 +1,6 @@
 """The generator behind a studio, and its pictures as the bytes that a browser shows."""
 
-from functools import cached_property
+import os
 from pathlib import Path
 
 import torch
@@ -36,11 +36,19 @@ class Renderer:
         self.generator.to(memory_format=torch.channels_last).to(detect().device)  # quicker on CPUs
         self.folder = expand_home(folder or (self.source if self.source.is_dir() else Path()) / "studio")
 
-    @cached_property
+    @property
     def notes_file(self) -> Path:
-        """The file of names and favourites: in the run folder, or else in the cache."""
+        """The file of names and favourites: in the run folder, beside the weights, or with what is saved."""
         if self.source.is_dir():
             return self.source / "studio.json"
+        is_beside = self.source.is_file() and os.access(self.source.parent, os.W_OK)
+        return (self.source.parent if is_beside else self.folder) / f"{self.source.stem}.studio.json"
+
+    @property
+    def notes_to_read(self) -> Path:
+        """That file, or the one in the cache where version 0.2 kept them, until it is written."""
+        if self.notes_file.exists() or self.source.is_dir():
+            return self.notes_file
         return cache_folder() / "studio" / f"{fingerprint(self.generator)[:16]}.json"
 
     def generate(self, z: Tensor) -> Tensor:

@@ -235,6 +235,12 @@ class StudioState:
         self.favourites.append(z)
         self.origins.append(origin)
 
+    def add_favourites(self, zs: Sequence[Tensor], origins: Sequence[str]) -> None:
+        """Add each z, (latent_dim + classes,), that is no favourite yet, as far as there is room."""
+        for z, origin in zip(zs, origins, strict=True):
+            if self.favourite(z) is None and len(self.favourites) < MOST_NOTED:
+                self.pin(z, origin)
+
     def unpin(self) -> None:
         """Remove what is shown from the favourites."""
         index = self.favourite(self.z)

@@ -11,6 +11,7 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Browser
 
+from tests.browser.accessibility import barriers
 from tests.browser.lesson import NAME, write_lesson
 from tests.browser.serving import Server, serve_lab
 from tests.browser.studio_page import LabPage
@@ -184,13 +185,73 @@ def test_buttons_answer_to_the_keyboard(studio):
     studio.part("save-picture").wait_for()
 
 
-@pytest.mark.parametrize("width", [1250, 900, 600])
+@pytest.mark.parametrize("width", [1400, 900, 700, 400, 360])
 def test_nothing_is_cut_off_however_wide_the_window(studio, artefacts, width):
     studio.page.set_viewport_size({"width": width, "height": 1000})
     for view in VIEWS:
         studio.open(view)
         studio.screenshot(artefacts / f"{width}-{view.lower().replace(' ', '-')}.png")
         assert studio.ask("studio", "misplaced") == [], view
+
+
+def test_on_a_narrow_screen_the_picture_stays_above_sliders_that_fill_the_width(studio, artefacts):
+    studio.page.set_viewport_size({"width": 400, "height": 800})
+    for view in VIEWS[::-1]:
+        studio.open(view)
+        assert studio.ask("studio", "short_targets") == [], view
+    studio.open("Directions")
+    studio.part("direction-10").scroll_into_view_if_needed()
+    studio.page.screenshot(path=artefacts / "narrow-sliders.png")
+    boxes = [studio.part(f"direction-10 {part}").bounding_box() for part in (".widget-label", ".noUi-target")]
+    label, track = boxes
+    picture = studio.part("picture").bounding_box()
+    assert track["width"] > 0.8 * studio.part("studio").bounding_box()["width"]
+    assert label["y"] + label["height"] <= track["y"] + 1
+    assert 0 < picture["y"] < picture["y"] + picture["height"] < label["y"]
+    assert picture["height"] < 300
+    before = studio.pixels()
+    studio.press("direction-10", "End")
+    assert studio.until_shown("direction 10 +5.0") != before
+    assert studio.part("picture").bounding_box()["y"] == pytest.approx(picture["y"], abs=20)
+
+
+def test_all_that_is_operated_or_seen_has_a_name(studio):
+    studio.press("direction-1", "End")
+    studio.until_shown("direction 1 +5.0")
+    knob = studio.page.get_by_role("slider", name="direction 1", exact=True)
+    assert knob.get_attribute("aria-valuetext") == "+5.0"
+    assert studio.part("picture").get_attribute("alt") == studio.status()
+    studio.open("A to B")
+    pressed = studio.part("views").get_by_role("button", pressed=True)
+    studio.until(pressed.all_inner_texts, lambda texts: texts == ["A to B"])
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [1250, 400])
+def test_axe_finds_no_serious_barrier(studio, artefacts, theme, width):
+    studio.page.set_viewport_size({"width": width, "height": 1000})
+    studio.wear(theme)
+    for view in VIEWS:
+        studio.open(view)
+        studio.screenshot(artefacts / f"{theme.lower()}-{width}-{view.lower().replace(' ', '-')}.png")
+        assert barriers(studio) == [], view
+
+
+def test_the_seed_box_is_empty_away_from_a_seed(studio):
+    seed = studio.part("seed").locator("input")
+    studio.open("A to B")
+    studio.click("keep-a")
+    studio.click("next")
+    studio.until_shown(": seed 1")
+    studio.click("keep-b")
+    assert seed.input_value() == "1"
+    for _ in range(3):
+        studio.press("between", "PageUp")
+    studio.until_shown("% of the way from A to B")
+    assert seed.input_value() == ""
+    studio.click("back")
+    studio.until_shown(": seed 1")
+    assert seed.input_value() == "1"
 
 
 def test_a_dark_theme_is_legible(studio, artefacts):

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from PIL import Image
+
 from ganlib.studio.app import studio_notebook
+from tests.browser.accessibility import barriers
 from tests.browser.lesson import write_lesson
 from tests.browser.serving import serve_voila
 from tests.browser.studio_page import StudioPage
@@ -19,6 +22,36 @@ def test_voila_serves_the_studio_as_a_page_without_code(browser, artefacts, tmp_
         page.press("direction-1", "End")
         assert page.until_shown("direction 1 +5.0") != before
         page.screenshot(artefacts / "voila.png")
+        page.page.close()
+
+
+def test_a_photo_and_its_projection_stand_side_by_side_on_a_narrow_page(browser, artefacts, tmp_path):
+    weights = save_weights(tmp_path / "tiny.safetensors")
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "photo.png")
+    with serve_voila(studio_notebook(weights), tmp_path) as server:
+        page = StudioPage(browser.new_page(viewport={"width": 400, "height": 800}))
+        page.page.goto(server.address, wait_until="domcontentloaded")
+        page.until_shown(": seed 0")
+        assert page.page.get_by_text("Shift+Enter").count() == 0
+        page.open("Open")
+        page.upload(tmp_path / "photo.png")
+        page.until_shown(": projection of photo.png")
+        assert page.part("seed").locator("input").input_value() == ""
+        photo, found = (
+            page.page.get_by_alt_text(name).bounding_box() for name in ("The photo", "The nearest picture")
+        )
+        assert (photo["y"], photo["width"], photo["height"]) == (found["y"], found["width"], found["height"])
+        assert 150 < photo["width"] == photo["height"]
+        assert "of 255 steps, where random pictures are off by" in page.part("pair").inner_text()
+        page.page.screenshot(path=artefacts / "projection.png")
+        assert barriers(page) == []
+        page.open("Directions")
+        page.part("direction-10").scroll_into_view_if_needed()
+        assert page.part("picture").bounding_box()["y"] >= 0
+        page.page.screenshot(path=artefacts / "voila-narrow.png")
+        assert [
+            error for error in page.errors if "Failed to load resource" not in error
+        ] == []  # Voilà's fonts
         page.page.close()
 
 

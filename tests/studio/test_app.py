@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import re
+from base64 import b64decode
 from dataclasses import replace
 from io import BytesIO
 
@@ -11,8 +14,9 @@ from PIL import Image
 
 from ganlib.errors import GanlibError
 from ganlib.latent.directions import Directions
-from ganlib.latent.sampling import sample_latent
+from ganlib.latent.sampling import fingerprint, sample_latent
 from ganlib.run import Run
+from ganlib.runtime.files import cache_folder
 from ganlib.studio.app import LatentStudio
 from ganlib.studio.widgets import described, uploaded
 from tests.studio.driver import RECIPE, Driver, save_weights
@@ -62,27 +66,28 @@ def test_every_slider_moves_its_own_direction(driver):
 def test_seeds_go_forth_and_back(driver):
     first = driver.picture
     driver.click("next", "next")
-    assert driver["seed"].value == 2
+    assert driver["seed"].value == "2"
     assert torch.equal(driver.studio.z, seeded(2))
     driver.click("previous")
     assert torch.equal(driver.studio.z, seeded(1))
-    driver.set("seed", 40)
+    driver.set("seed", "40")
     assert torch.equal(driver.studio.z, seeded(40))
     driver.click("back", "back", "back", "back")
-    assert driver["seed"].value == 0
+    assert driver["seed"].value == "0"
     assert driver.picture == first
     driver.click("back")
     assert driver.is_warned
     driver.click("previous")
     assert "out of range" in driver.message
-    assert driver["seed"].value == 0
+    assert driver["seed"].value == "0"
 
 
 def test_a_new_seed_is_drawn_from_a_million(driver):
     for _ in range(5):
         driver.click("new")
-        assert 0 <= driver["seed"].value < 1_000_000
-        assert torch.equal(driver.studio.z, seeded(driver["seed"].value))
+        seed = int(driver["seed"].value)
+        assert 0 <= seed < 1_000_000
+        assert torch.equal(driver.studio.z, seeded(seed))
     assert len({place.seed for place in driver.studio._state.history}) > 3
 
 
@@ -163,6 +168,7 @@ def test_from_a_to_b(driver):
         driver.set("between", share)
         assert driver.picture == picture
         assert f"{share:.0%} of the way from A to B" in driver.status
+        assert driver["seed"].value == ""
     driver.set("between", 0.5)
     assert driver.picture not in {start, end}
     driver.click("next")
@@ -217,6 +223,57 @@ def test_favourites_are_kept_for_the_next_time(driver, weights):
     assert len(Driver(LatentStudio(weights)).studio.favourites) == 1
     again.click("unpin")
     assert again.is_warned
+
+
+def test_they_lie_beside_the_weights_or_with_what_is_saved(driver, weights, tmp_path, monkeypatch):
+    driver.click("pin")
+    assert str(weights.with_name("tiny.studio.json")) in driver.message
+    monkeypatch.setattr(os, "access", lambda path, mode: path != weights.parent)
+    driver.click("next", "pin")
+    assert str(tmp_path / "saved" / "tiny.studio.json") in driver.message
+    bundled = Driver(LatentStudio("portraits", folder=tmp_path / "mine"))
+    bundled.click("pin")
+    assert str(tmp_path / "mine" / "portraits.studio.json") in bundled.message
+
+
+def test_those_in_the_cache_where_they_once_were_are_read_until_they_are_written(driver, weights):
+    driver.click("pin")
+    kept = weights.with_name("tiny.studio.json")
+    old = cache_folder() / "studio" / f"{fingerprint(driver.studio._renderer.generator)[:16]}.json"
+    old.parent.mkdir(parents=True)
+    kept.rename(old)
+    again = Driver(LatentStudio(weights))
+    assert len(again.studio.favourites) == 1
+    again.click("next", "pin")
+    assert [len(json.loads(path.read_text())["favourites"]) for path in (kept, old)] == [2, 1]
+
+
+def test_a_file_of_names_and_favourites_opens_elsewhere_and_adds_its_own(driver, weights, tmp_path):
+    driver.click("pin")
+    driver.set("direction-name", "hair")
+    driver.click("name-it")
+    kept = weights.with_name("tiny.studio.json")
+    elsewhere = Driver(LatentStudio(save_weights(tmp_path / "b" / "tiny.safetensors")))
+    elsewhere.click("next", "pin")
+    elsewhere.set("direction-choice", 1)
+    elsewhere.set("direction-name", "smile")
+    elsewhere.click("name-it")
+    for _ in range(2):
+        upload(elsewhere["upload"], "tiny.studio (1).json", kept.read_bytes())
+        assert "Opened the names and favourites in tiny.studio (1).json; kept in" in elsewhere.message
+        assert elsewhere.studio._state.names[:3] == ["hair", "smile", "direction 3"]
+        assert [z.tolist() for z in elsewhere.studio.favourites] == [seeded(1).tolist(), seeded(0).tolist()]
+    upload(elsewhere["upload"], "a.json", kept.read_bytes().replace(b"hair", b'ha"ir'))
+    assert "The names and favourites in" in elsewhere.message
+    assert elsewhere.is_warned
+
+
+@pytest.mark.parametrize("typed", ["", " ", "seven", "-1", "1.5", "9" * 5000])
+def test_a_seed_that_is_none_is_one_sentence_and_the_box_shows_what_is(driver, typed):
+    driver.click("next")
+    driver.set("seed", typed)
+    assert "A seed is a whole number" in driver.message
+    assert driver["seed"].value == "1"
 
 
 def test_names_of_directions_are_kept_with_the_run(tmp_path):
@@ -304,7 +361,12 @@ def test_a_photo_of_any_size_is_projected(driver, monkeypatch, size):
     assert "projection of me &amp; you.png" in driver.status
     assert "A pixel is off by" in driver.message
     assert driver.picture != before
-    assert Image.open(BytesIO(driver["photo"].value)).size == (32, 32)
+    assert "of 255 steps, where random pictures are off by" in driver["pair"].value
+    assert re.findall('alt="([^"]*)"', driver["pair"].value) == ["The photo", "The nearest picture"]
+    pictures = re.findall('base64,([^"]*)', driver["pair"].value)
+    assert [Image.open(BytesIO(b64decode(one))).size for one in pictures] == [(32, 32)] * 2
+    assert driver["seed"].value == ""
+    assert re.fullmatch("[0-9]+ s left", driver["progress"].description)
     assert driver["progress"].layout.display == "none"
     assert driver["progress"].value == 5
     driver.click("back")

@@ -41,8 +41,8 @@ def click_next_and_meanwhile_set(driver, monkeypatch, handle, value):
 
 
 def test_what_a_thread_is_told_while_another_paints_is_not_lost(driver, monkeypatch):
-    click_next_and_meanwhile_set(driver, monkeypatch, "seed", 7)
-    assert driver["seed"].value == 7
+    click_next_and_meanwhile_set(driver, monkeypatch, "seed", "7")
+    assert driver["seed"].value == "7"
     assert "seed 7" in driver.status
     assert torch.equal(driver.studio.z, sample_latent(1, RECIPE.latent_dim, 7)[0])
 

@@ -19,7 +19,7 @@ def weights(tmp_path):
 def driver(weights, tmp_path):
     driver = Driver(LatentStudio(weights, folder=tmp_path / "saved"))
     for seed in (3, 8):
-        driver.set("seed", seed)
+        driver.set("seed", str(seed))
         driver.click("pin")
     driver.open("Cross")
     return driver
@@ -75,7 +75,7 @@ def test_what_a_picture_descends_from_is_kept_with_it(driver, weights, tmp_path)
 
 
 def test_a_parent_is_chosen_among_the_favourites(driver):
-    driver.set("seed", 5)
+    driver.set("seed", "5")
     driver.click("pin")
     driver.set("parent-other", 2)
     driver.set("cross-share", 1.0)

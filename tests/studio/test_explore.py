@@ -48,6 +48,7 @@ def test_it_opens_a_notebook_in_what_is_installed(started, monkeypatch, capsys, 
     assert main(["explore"]) == 0
     notebook = cache_folder() / "studio" / "portraits.ipynb"
     assert started == [[sys.executable, "-m", opener, str(notebook)]]
+    assert ("Shift+Enter" in notebook.read_text()) == (opener == "jupyterlab")  # Voilà runs the cell
     assert capsys.readouterr().err == ""
 
 

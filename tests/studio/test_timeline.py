@@ -25,7 +25,7 @@ def driver(tmp_path):
 
 def add(driver, *seeds):
     for seed in seeds:
-        driver.set("seed", seed)
+        driver.set("seed", str(seed))
         driver.click("add-keyframe")
 
 
@@ -53,7 +53,7 @@ def test_favourites_are_added_in_turn(driver):
     driver.click("add-favourites")
     assert driver.is_warned
     for seed in (4, 5):
-        driver.set("seed", seed)
+        driver.set("seed", str(seed))
         driver.click("pin")
     driver.click("add-favourites")
     assert [torch.equal(frame.z, seeded(k)) for frame, k in zip(frames_of(driver), (4, 5), strict=True)] == [

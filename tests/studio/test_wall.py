@@ -48,7 +48,7 @@ def test_pages_of_seeds_are_turned_and_a_click_goes_there(driver):
 def test_more_pictures_and_a_page_that_begins_here(driver):
     driver.set("wall-count", 96)
     assert len(texts(driver)) == 96
-    driver.set("seed", 1000)
+    driver.set("seed", "1000")
     driver.click("wall-here")
     assert (texts(driver)[0], texts(driver)[-1]) == ("seed 1000", "seed 1095")
 
@@ -75,4 +75,4 @@ def test_the_wall_is_as_truncated_as_the_picture(driver):
 def test_it_is_not_generated_anew_while_nothing_changes(driver, monkeypatch):
     monkeypatch.setattr(driver.studio._renderer, "thumbnails", lambda *_: pytest.fail("generated again"))
     driver.set("direction-1", 1.0)
-    driver.set("seed", 9)
+    driver.set("seed", "9")

@@ -15,7 +15,7 @@ studio => {
         ...seen.filter(part => part.matches("button, .widget-label, .widget-readout, p"))
             .filter(isWider).map(part => `cut off: ${name(part)}`),
     ];
-    for (let around = studio; around; around = around.parentElement) {
+    for (let around = studio; around && !around.matches(".jp-NotebookPanel"); around = around.parentElement) {
         if (isWider(around) && getComputedStyle(around).overflowX !== "visible") {
             found.push(`scrolls sideways: ${name(around)}`);
         }

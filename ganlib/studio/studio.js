@@ -1,24 +1,25 @@
 const studio = this.closest(".ganlib-studio");
 const name = () => {
     for (const slider of studio.querySelectorAll(".widget-hslider")) {
-        const label = slider.querySelector(".widget-label").textContent;
-        const readout = slider.querySelector(".widget-readout");
-        const handle = slider.querySelector(".noUi-handle, .ui-slider-handle");
+        const [label, readout, handle] = [".widget-label", ".widget-readout", ".noUi-handle, .ui-slider-handle"]
+            .map(part => slider.querySelector(part));
+        if (!label || !readout || !handle) continue; // it is being made, or taken away
         handle.setAttribute("role", "slider");
-        handle.setAttribute("aria-label", label);
+        handle.setAttribute("aria-label", label.textContent);
         handle.setAttribute("aria-valuetext", readout.textContent);
         readout.setAttribute("role", "textbox");
-        readout.setAttribute("aria-label", `${label}, as a number`);
+        readout.setAttribute("aria-label", `${label.textContent}, as a number`);
     }
     for (const view of studio.querySelectorAll(".widget-toggle-button")) {
         view.setAttribute("aria-pressed", view.classList.contains("mod-active"));
     }
     for (const image of studio.querySelectorAll("img.widget-image")) {
         const kept = image.closest(".ganlib-column")?.querySelector("button");
-        image.alt = image.matches(".ganlib-slot") ? kept.textContent : "";
+        image.alt = image.matches(".ganlib-slot") ? kept?.textContent ?? "" : "";
     }
-    studio.querySelector("img.ganlib-picture").alt = studio.querySelector(".ganlib-status").textContent.trim();
-    studio.querySelector(".ganlib-seed input").inputMode = "numeric";
+    const status = studio.querySelector(".ganlib-status")?.textContent.trim() ?? "";
+    studio.querySelector("img.ganlib-picture")?.setAttribute("alt", status);
+    studio.querySelector(".ganlib-seed input")?.setAttribute("inputmode", "numeric");
 };
 new MutationObserver(name).observe(studio, { subtree: true, childList: true, attributeFilter: ["class", "src"] });
 name();

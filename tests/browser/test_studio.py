@@ -16,7 +16,18 @@ from tests.browser.lesson import NAME, write_lesson
 from tests.browser.serving import Server, serve_lab
 from tests.browser.studio_page import LabPage
 
-VIEWS = ("Coordinates", "A to B", "Neighbours", "Favourites", "Save", "Open", "Directions")
+VIEWS = (
+    "Wall",
+    "Coordinates",
+    "A to B",
+    "Neighbours",
+    "Favourites",
+    "Cross",
+    "Timeline",
+    "Save",
+    "Open",
+    "Directions",
+)
 WIDE = {"width": 1250, "height": 1000}
 
 
@@ -226,6 +237,28 @@ def test_all_that_is_operated_or_seen_has_a_name(studio):
     studio.until(pressed.all_inner_texts, lambda texts: texts == ["A to B"])
 
 
+def test_a_wall_a_crossing_and_a_timeline_as_a_person_uses_them(studio, artefacts):
+    studio.open("Wall")
+    studio.click("wall-5")
+    studio.until_shown(": seed 4")
+    studio.screenshot(artefacts / "wall.png")
+    for seed in (4, 9):
+        studio.go_to_seed(seed)
+        studio.open("Favourites")
+        studio.click("pin")
+        studio.until_said("Pinned")
+    studio.open("Cross")
+    studio.click("child-3")
+    studio.until_shown("child of seed 4 and 50% of seed 9")
+    studio.screenshot(artefacts / "cross.png")
+    studio.open("Timeline")
+    studio.click("add-favourites")
+    studio.part("keyframe-2").wait_for()
+    studio.press("moment", "PageUp")
+    studio.until_shown("s of the timeline")
+    studio.screenshot(artefacts / "timeline.png")
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1250, 400])
 def test_axe_finds_no_serious_barrier(studio, artefacts, theme, width):
@@ -300,7 +333,7 @@ def test_favourites_are_there_when_the_cell_is_run_again(studio):
     studio.run_all()
     studio.open("Favourites")
     studio.click("favourite-1")
-    assert studio.until_shown(": favourite 1") == before
+    assert studio.until_shown(": favourite 1 (seed 0)") == before
     studio.click("unpin")
     studio.until_said("Unpinned")
 

@@ -1,7 +1,8 @@
-"""Milliseconds that one move of a slider in the latent studio takes, in Python or up to a browser's screen.
+"""Milliseconds that the latent studio takes for a move of a slider, in Python or up to a browser's screen.
 
 `python -m benchmarks.studio` moves a slider of the 64 px portraits, and one of a generator of 512 px with
-random weights, and prints a table of the time until the picture is sent. With --browser it opens lesson 07 in
+random weights, scrubs through a timeline, turns pages of the wall, and prints a table of the time until the
+picture is sent. With --browser it opens lesson 07 in
 JupyterLab, in Chromium without a window, presses keys on a slider in some rounds, and fails if the median of
 a round is above what people feel as at once.
 """
@@ -17,10 +18,13 @@ import torch
 from torch import nn
 
 from benchmarks.machine import describe, spread, table
+from ganlib.latent.sampling import sample_latent
 from ganlib.recipes import get_recipe
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
 from ganlib.studio.panels import DirectionsPanel
+from ganlib.studio.timeline import TimelinePanel
+from ganlib.studio.wall import WallPanel
 from ganlib.weights import load_generator, save_generator
 
 _LARGE = "gallery512"
@@ -43,8 +47,8 @@ def large_weights(folder: Path) -> Path:
 
 def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     """Measure each of `moves` moves, after three to warm up: from the new value to the picture's bytes."""
-    directions = LatentStudio(source)._panels[0]
-    assert isinstance(directions, DirectionsPanel)
+    panels = LatentStudio(source)._panels
+    directions = next(panel for panel in panels if isinstance(panel, DirectionsPanel))
     slider = directions.sliders[0].widget
     times = []
     for move in range(moves + _WARM):
@@ -54,12 +58,53 @@ def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     return times[_WARM:]
 
 
+def milliseconds_a_page(source: str | Path, pages: int, count: int = 48) -> list[float]:
+    """Measure pages of the wall of seeds, each of `count` pictures, after three to warm up."""
+    studio = LatentStudio(source)
+    wall = next(panel for panel in studio._panels if isinstance(panel, WallPanel))
+    wall.count.value = count
+    times = []
+    for page in range(pages + _WARM):
+        wall._first = page * count
+        began = time.perf_counter()
+        wall.show()
+        times.append(1000 * (time.perf_counter() - began))
+    return times[_WARM:]
+
+
+def milliseconds_a_preview(source: str | Path, moves: int) -> list[float]:
+    """Measure each move of the slider that scrubs through a timeline of four keyframes."""
+    studio = LatentStudio(source)
+    timeline = next(panel for panel in studio._panels if isinstance(panel, TimelinePanel))
+    studio._state.add_keyframes(*sample_latent(4, studio._state.latent_dim))
+    times = []
+    for move in range(moves + _WARM):
+        began = time.perf_counter()
+        timeline.moment.widget.value = round(0.01 + 0.9 * move / (moves + _WARM), 2)
+        times.append(1000 * (time.perf_counter() - began))
+    return times[_WARM:]
+
+
 def in_python(moves: int) -> Iterator[list[str]]:
     """Measure both sizes, a row each."""
     with tempfile.TemporaryDirectory() as folder:
         for source in ("portraits", large_weights(Path(folder))):
             recipe = load_generator(source)[1]
-            yield [recipe.name, str(recipe.size), spread(milliseconds_a_move(source, moves))]
+            name, size = recipe.name, str(recipe.size)
+            yield [name, size, "a move of a slider", spread(milliseconds_a_move(source, moves))]
+            yield [
+                name,
+                size,
+                "a move of the timeline's preview",
+                spread(milliseconds_a_preview(source, moves)),
+            ]
+            if source == "portraits":
+                yield [
+                    name,
+                    size,
+                    "a page of 48 on the wall",
+                    spread(milliseconds_a_page(source, moves // 4)),
+                ]
 
 
 def in_a_browser(rounds: int, moves: int) -> list[list[float]]:
@@ -109,7 +154,7 @@ def main() -> None:
         )
         check(rounds)
     else:
-        headings = ["generator", "size", "ms a move (median, lowest to highest)"]
+        headings = ["generator", "size", "what", "ms (median, lowest to highest)"]
         print(*table(headings, in_python(options.moves)), sep="\n")
 
 

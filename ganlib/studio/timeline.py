@@ -65,7 +65,12 @@ class TimelinePanel(Panel):
         self.link = tagged(widgets.HTML(), "timeline-link")
         save = self._button("Save film", "save-timeline-film", self._save_film)
         keep = self._button("Save timeline", "save-timeline", self._save_timeline)
-        return [row(self.kind, self.rate, self.width, self.smooth), self.audio, row(save, keep), self.link]
+        return [
+            row(self.kind, self.rate, self.width, self.smooth),
+            row(self.audio),
+            row(save, keep),
+            self.link,
+        ]
 
     def show(self) -> None:
         """Show the keyframes, and the settings of the one that is chosen."""

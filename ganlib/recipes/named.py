@@ -131,9 +131,9 @@ _RECIPES = (
     replace(
         _STRIDED,
         name="modern64-wide",
-        about="modern64-cpu twice as wide, in batches of 64: the first choice on a GPU.",
+        about="modern64-cpu twice as wide, in batches of 32: the first choice on a GPU.",
         width=64,
-        batch_size=64,
+        batch_size=32,
     ),
     _modern(64, width=48, batch_size=64, penalty=(2.0, 0.2)),
     _modern(128, width=24, batch_size=32, penalty=(8.0, 0.8)),

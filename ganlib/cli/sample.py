@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -178,6 +179,8 @@ def _interpolate(options: argparse.Namespace) -> None:
 
     generator, recipe = load_generator(options.source)
     timeline = _timeline(options, generator)
+    if options.react and options.audio is None:
+        raise GanlibError("--react moves with a sound: name one by --audio.")
     sound = None if options.audio is None else read_sound(options.audio)
     asked = timeline.seconds if options.seconds is None else options.seconds
     seconds = sound.seconds if sound else asked
@@ -205,7 +208,8 @@ def _timeline(options: argparse.Namespace, generator: "Generator") -> "Timeline"
     if len(options.stops) == 1:
         path = expand_home(options.stops[0])
         if path.suffix == ".json" and is_timeline(path):
-            return read_timeline(path, generator)
+            found = read_timeline(path, generator)
+            return replace(found, loop=found.loop or options.loop, straight=options.straight)
         raise GanlibError(f"A film needs two stops or more, or a timeline: '{options.stops[0]}' is one stop.")
     shape = generator.latent_dim, getattr(generator, "classes", 0)
     stops = [complete(_stop(text, generator), *shape) for text in options.stops]

@@ -108,6 +108,8 @@ def film_of_path(  # noqa: PLR0913 (all but five have a default, and are named)
     """
     path = Path(out)
     check_film(path, seconds, len(z))
+    if not path.suffix and path.is_dir() and any(path.iterdir()):
+        raise GanlibError(f"'{path}' is not empty, and pictures of two films would mix: name a new folder.")
     size = Size(*generate(generator, z[:1]).shape[2:])
     wide = size.width * max(1, 256 // max(size)) if width is None else width
     if not 0 < wide * max(size) <= _WIDEST * size.width:

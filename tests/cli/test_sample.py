@@ -127,6 +127,12 @@ def test_interpolate_takes_a_timeline_any_size_and_writes_numbered_pngs(weights,
     assert f"5 frames, 0.5 seconds: {out}" in capsys.readouterr().out
     shown = [np.asarray(Image.open(path)) for path in sorted(out.iterdir())]
     assert [picture.shape for picture in shown] == [(50, 50, 3)] * 5
+    assert main(command) == 2  # frames of another film would stay among these
+    assert "is not empty" in capsys.readouterr().err
+    timeline.write_text(json.dumps({"keyframes": stops}))
+    assert main([*command[:-1], str(tmp_path / "open")]) == 0
+    assert main([*command[:-1], str(tmp_path / "loop"), "--loop"]) == 0
+    assert [len(list((tmp_path / name).iterdir())) for name in ("open", "loop")] == [2, 5]
     assert np.array_equal(shown[0], shown[1])  # it holds
     assert not np.array_equal(shown[1], shown[2])
 
@@ -206,6 +212,7 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
         (["interpolate", "{w}", "3", "4", "--upscale", "0", "--out", "{tmp}/a.gif"], "from 1 to 4096 px"),
         (["interpolate", "{w}", "3", "4", "--audio", "{tmp}/taken", "--out", "{tmp}/a.mp4"], "as sound"),
         (["interpolate", "{w}", "{tmp}/z.json", "--out", "{tmp}/a.mp4"], "is one stop"),
+        (["interpolate", "{w}", "3", "4", "--react", "1=2", "--out", "{tmp}/a.mp4"], "one by --audio"),
         (["interpolate", "{tmp}/empty", "3", "4", "--out", "{tmp}/a.gif"], "train there first"),
         (["project", "{tmp}/taken", "{w}"], "is no picture to work with"),
         (["project", "{tmp}/none.png", "{w}"], "cannot be read"),

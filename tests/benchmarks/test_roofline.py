@@ -39,6 +39,13 @@ def test_bytes_are_those_read_and_written():
     assert added == Operator(1, 0, (2 + 2) * 24, True)
 
 
+def test_a_backward_convolution_is_two_kernels():
+    images, kernel = torch.ones(1, 2, 4, 4, requires_grad=True), torch.ones(3, 2, 3, 3, requires_grad=True)
+    with Recorder() as recorder:
+        torch.nn.functional.conv2d(images, kernel).sum().backward()
+    assert [one.kernels for one in recorder.operators if one.flops] == [1, 2]
+
+
 @pytest.fixture(scope="module")
 def recording():
     return Recording(replace(get_recipe("modern64-cpu"), size=32, width=8))

@@ -8,7 +8,7 @@ from ganlib.studio.context import Panel
 from ganlib.studio.widgets import Tiles, chooser, column, control, note, row
 
 _COUNTS = (24, 48, 96)
-_IN_A_ROW = 8
+_IN_A_ROW = 6
 
 
 class WallPanel(Panel):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -328,12 +329,13 @@ def test_favourites_are_there_when_the_cell_is_run_again(studio):
     studio.open("Favourites")
     studio.click("pin")
     studio.until_said("Pinned")
+    newest = studio.page.get_by_role("button", name=re.compile(r"^favourite \d+$")).count()
     studio.click("next")
     studio.until_shown(": seed 1")
     studio.run_all()
     studio.open("Favourites")
-    studio.click("favourite-1")
-    assert studio.until_shown(": favourite 1 (seed 0)") == before
+    studio.click(f"favourite-{newest}")
+    assert studio.until_shown(f": favourite {newest} (seed 0)") == before
     studio.click("unpin")
     studio.until_said("Unpinned")
 

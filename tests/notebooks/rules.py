@@ -13,6 +13,7 @@ from tools.glossary import Word, unlinked_terms
 from tools.minutes import Entry, fits, stated
 
 COVER = "cover"
+WHOLE_PROGRAM = "program"
 SHORTEST_ALT = 20  # characters
 WIDEST, LARGEST = 900, 400_000  # px, bytes of a cover
 CODE_LINES, TEXT_LINES, COLUMNS = 40, 34, 110
@@ -88,8 +89,8 @@ def descriptions(page: Any) -> list[str]:
 
 
 def lengths(page: Any) -> list[str]:
-    """No cell is longer than a screen, but the folded one of the setup."""
-    shown = [cell for cell in code(page) if cell.id != "setup"]
+    """No open cell is longer than a screen, but the one with a whole program in it."""
+    shown = [cell for cell in code(page) if not is_folded(cell) and cell.id != WHOLE_PROGRAM]
     long_code = [cell for cell in shown if len(cell.source.splitlines()) > CODE_LINES]
     long_text = [cell for cell in markdown(page) if lines_shown(cell.source) > TEXT_LINES]
     return [f"{cell.id} has {len(cell.source.splitlines())} lines of code" for cell in long_code] + [

@@ -22,7 +22,7 @@ from ganlib.latent.sampling import sample_latent
 from ganlib.recipes import get_recipe
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
-from ganlib.studio.panels import DirectionsPanel
+from ganlib.studio.directions import DirectionsPanel
 from ganlib.studio.timeline import TimelinePanel
 from ganlib.studio.wall import WallPanel
 from ganlib.weights import load_generator, save_generator

@@ -2,32 +2,37 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
 import ipywidgets as widgets
+import torch
 from torch import Tensor, nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions, sefa_directions
+from ganlib.latent.sampling import check_latent
 from ganlib.run import Run
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
 from ganlib.show.figure import Figure, Interactive
 from ganlib.studio.context import StudioContext
 from ganlib.studio.crossing import CrossingPanel
+from ganlib.studio.directions import MOST, DirectionsPanel
 from ganlib.studio.files import OpenPanel, SavePanel
+from ganlib.studio.notes import read_notes
 from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
-from ganlib.studio.state import StudioState
+from ganlib.studio.state import LONGEST_NAME, StudioState
 from ganlib.studio.timeline import TimelinePanel
 from ganlib.studio.wall import WallPanel
 from ganlib.studio.widgets import announced, column, tagged, watched
-from ganlib.weights import load_generator
+from ganlib.weights import find_weights, load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_PANELS = PANELS[0], WallPanel, *PANELS[1:], CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_PANELS = DirectionsPanel, WallPanel, *PANELS, CrossingPanel, TimelinePanel, SavePanel, OpenPanel
 _TITLE = "# The latent studio"
 _HINT = "\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
@@ -42,24 +47,26 @@ class LatentStudio(Interactive):
         self,
         source: str | Path | Run = "portraits",
         *,
-        directions: Directions | None = None,
+        directions: Directions | Tensor | None = None,
+        names: Sequence[str] = (),
         folder: str | Path | None = None,
         generator: nn.Module | None = None,
     ) -> None:
         """Open a run folder, a weights file or bundled weights, with sliders for `directions`.
 
-        Without them the sliders are those of `sefa_directions`. Files are saved in `folder`: by default, one
-        called `studio` in the run folder, or in the current folder if the source is no run. Weights of a net
-        of your own are loaded into `generator`.
+        These are unit vectors (K, latent_dim), which may have `names`. Without them the sliders are those of
+        `NAME.directions.json` beside the weights, or of `sefa_directions`; a list offers the others.
+
+        Files are saved in `folder`: by default, one called `studio` in the run folder, or in the current
+        folder if the source is no run. Weights of a net of your own are loaded into `generator`.
 
         Raises:
-            GanlibError: there is no such generator, or it is damaged.
+            GanlibError: there is no such generator, it is damaged, or the directions do not fit it.
         """
         self._renderer = Renderer(source, folder, generator)
-        net = self._renderer.generator
-        found = directions or sefa_directions(net, min(10, net.latent_dim))
-        self._state = StudioState(net.latent_dim, found, self._renderer.recipe.classes)
+        self._state = StudioState(self._renderer.generator.latent_dim, self._renderer.recipe.classes)
         self._context = StudioContext(self._state, self._renderer, self._show)
+        self._context.add_directions(*self._first_set(directions, names))
         self._picture = tagged(widgets.Image(format="png"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
@@ -79,6 +86,19 @@ class LatentStudio(Interactive):
     def favourites(self) -> list[Tensor]:
         """The z of the pictures that were pinned, each like `z`."""
         return list(self._state.favourites)
+
+    def _first_set(
+        self, directions: Directions | Tensor | None, names: Sequence[str]
+    ) -> tuple[str, Tensor, Sequence[str]]:
+        """The title, vectors and names of what the sliders are for at first."""
+        dim = self._renderer.generator.latent_dim
+        if directions is not None:
+            vectors = directions.vectors if isinstance(directions, Directions) else directions
+            return "yours", check_latent(vectors, dim), _as_many(names, len(vectors))
+        path = find_weights(self._renderer.source).with_suffix(".directions.json")
+        if labelled := read_notes(path, dim).directions:
+            return "labelled", torch.stack([one.vector for one in labelled]), [one.name for one in labelled]
+        return "SeFa", sefa_directions(self._renderer.generator, min(MOST, dim)).vectors, ()
 
     def _told(self) -> str:
         recipe = self._renderer.recipe
@@ -102,6 +122,13 @@ class LatentStudio(Interactive):
         controls = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
         sides = tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
         return tagged(widgets.VBox([_look(), sides]), "studio")
+
+
+def _as_many(names: Sequence[str], count: int) -> list[str]:
+    """The names of directions, if there are any, or `GanlibError` if they are not as many."""
+    if names and len({*names}) != count:
+        raise GanlibError(f"There are {count} directions: give as many different names, not {len(names)}.")
+    return [plain(name, LONGEST_NAME) for name in names]
 
 
 def _look() -> widgets.HTML:

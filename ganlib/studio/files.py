@@ -23,7 +23,7 @@ from ganlib.show.figure import Figure
 from ganlib.show.film import check_film, film
 from ganlib.show.grids import enlarge, grid, to_image
 from ganlib.studio.context import Panel
-from ganlib.studio.panels import REACH
+from ganlib.studio.directions import REACH
 from ganlib.studio.widgets import chooser, column, control, line, note, row, tagged, uploader
 
 _WIDEST, _WIDEST_FILM = 1024, 512  # px
@@ -78,7 +78,7 @@ class SavePanel(Panel):
         if self.what.value == "favourites":
             z, columns, words = self._state.pinned(), None, "favourites"
         else:
-            z, columns = self._state.along_directions(_OFFSETS), len(_OFFSETS)
+            z, columns = self._state.along(self._state.shown, _OFFSETS), len(_OFFSETS)
             words = f"directions {self._state.describe()}"
         path = self._new_file(words, ".png")
         return self._saved(grid(torch.cat([*self._pictures(z)]), columns=columns).save(path))

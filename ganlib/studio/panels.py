@@ -7,19 +7,17 @@ from random import Random
 
 import ipywidgets as widgets
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.show.figure import encode
 from ganlib.studio.context import Panel
 from ganlib.studio.state import LatentPoint
 from ganlib.studio.widgets import (
     Debounce,
     Tiles,
+    blank,
     chooser,
     column,
-    described,
     line,
     note,
     row,
@@ -27,7 +25,6 @@ from ganlib.studio.widgets import (
     watched,
 )
 
-REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
 _ANY = -1  # no class: z decides
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
 _LISTED = 20
@@ -126,45 +123,6 @@ class ClassPanel(Panel):
         self._state.choose(self._chosen())
 
 
-class DirectionsPanel(Panel):
-    """Sliders for the strongest directions, which can be given names."""
-
-    title = "Directions"
-
-    def _build(self) -> widgets.Box:
-        move, ends = self._state.move, (-REACH, REACH)
-        self.sliders = [
-            self._slider(name, f"direction-{k + 1}", ends, 0.1, partial(self._steps, k), partial(move, k))
-            for k, name in enumerate(self._state.names)
-        ]
-        self.which = chooser("Name of", "direction-choice", self._options())
-        self.name = line("", "direction-name", hint="such as smile")
-        undo = self._button("Reset directions", "reset-directions", partial(self._state.undo, moves=True))
-        naming = row(self.which, self.name, self._button("Name it", "name-it", self._rename))
-        return column(*(slider.widget for slider in self.sliders), row(undo), naming)
-
-    def show(self) -> None:
-        """Show names and steps."""
-        for slider, name in zip(self.sliders, self._state.names, strict=True):
-            slider.widget.description = described(name)
-            slider.show()
-        if self.which.options != tuple(self._options()):
-            chosen, self.which.options = self.which.value, self._options()
-            self.which.value = chosen
-
-    def _steps(self, direction: int) -> float:
-        return self._state.current.offsets[direction].item()
-
-    def _options(self) -> list[tuple[str, int]]:
-        return [(name, k) for k, name in enumerate(self._state.names)]
-
-    def _rename(self) -> str:
-        self._state.rename(self.which.value, self.name.value)
-        kept = self._context.keep_notes()
-        self.name.value = ""
-        return f"Named; {kept}"
-
-
 class CoordinatesPanel(Panel):
     """A slider for each coordinate of the point, some of them at a time."""
 
@@ -211,9 +169,7 @@ class BetweenPanel(Panel):
     def _build(self) -> widgets.Box:
         move, ends = self._state.go_between, (0.0, 1.0)
         self.share = self._slider("From A to B", "between", ends, 0.01, self._share, move)
-        grey = encode(Image.new("RGB", (1, 1), "grey"))
-        look = {"value": grey, "format": "png", "layout": {"width": "112px", "height": "112px"}}
-        self.pictures = {slot: tagged(widgets.Image(**look), "slot") for slot in "AB"}
+        self.pictures = {slot: blank("slot", {"width": "112px", "height": "112px"}) for slot in "AB"}
         slots = []
         for slot, picture in self.pictures.items():
             keep = self._button(f"Keep as {slot}", f"keep-{slot.lower()}", partial(self._keep, slot))
@@ -312,4 +268,4 @@ class FavouritesPanel(Panel):
         return f"{done}; {self._context.keep_notes()}"
 
 
-PANELS = DirectionsPanel, CoordinatesPanel, BetweenPanel, NeighboursPanel, FavouritesPanel
+PANELS = CoordinatesPanel, BetweenPanel, NeighboursPanel, FavouritesPanel

@@ -15,6 +15,7 @@ from ganlib.show.figure import encode
 from ganlib.show.grids import contact_sheet, to_image
 from ganlib.weights import load_generator
 
+_SMALL = 64  # px
 _QUICK = 1  # zlib's level: larger files, and a tenth of the time
 
 
@@ -59,6 +60,13 @@ class Renderer:
         """Generate the picture of one z, (latent_dim,), and encode it."""
         with one_thread():
             return encode(to_image(self.generate(z[None])[0]), compress_level=_QUICK)
+
+    def small(self, z: Tensor) -> list[bytes]:
+        """Generate pictures of z, (N, latent_dim), and encode each, no larger than a thumbnail."""
+        images = [to_image(picture) for picture in self.generate(z)]
+        for image in images:
+            image.thumbnail((_SMALL, _SMALL))
+        return [encode(image, compress_level=_QUICK) for image in images]
 
     def thumbnails(self, z: Tensor, columns: int) -> bytes:
         """Generate small pictures of z, (N, latent_dim), and encode them side by side without gaps."""

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from ganlib.errors import GanlibError
-from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import fingerprint, sample_latent
 from ganlib.run import Run
 from ganlib.runtime.files import cache_folder
@@ -50,17 +49,6 @@ def test_a_slider_changes_the_picture_and_back_gives_the_same_pixels(driver):
     assert "direction 1 +3.0" in driver.status
     driver.set("direction-1", 0.0)
     assert driver.picture == before
-
-
-def test_every_slider_moves_its_own_direction(driver):
-    directions = driver.studio._state.directions
-    assert len(directions) == 10
-    for k in range(10):
-        driver.set(f"direction-{k + 1}", 2.0)
-        assert torch.allclose(driver.studio.z - seeded(0), 2 * directions.vectors[k], atol=1e-5)
-        driver.click("reset-directions")
-        assert driver[f"direction-{k + 1}"].value == 0
-    assert torch.equal(driver.studio.z, seeded(0))
 
 
 def test_seeds_go_forth_and_back(driver):
@@ -320,13 +308,6 @@ def test_only_the_open_panel_is_seen(driver):
 
 def _is_seen(widget):
     return widget.layout.display != "none"
-
-
-def test_directions_can_be_given(weights):
-    axes = Directions(torch.eye(25)[:2], torch.ones(2))
-    driver = Driver(LatentStudio(weights, directions=axes))
-    driver.set("direction-2", 1.5)
-    assert torch.equal(driver.studio.z - seeded(0), 1.5 * axes.vectors[1])
 
 
 def test_a_run_folder_without_weights_is_a_sentence(tmp_path):

@@ -34,7 +34,7 @@ def texts(driver):
 def test_pages_of_seeds_are_turned_and_a_click_goes_there(driver):
     assert texts(driver) == [f"seed {k}" for k in range(24)]
     first = driver["wall-image"].value
-    assert Image.open(BytesIO(first)).size == (8 * 96, 3 * 96)
+    assert Image.open(BytesIO(first)).size == (6 * 96, 4 * 96)
     driver.click("wall-next")
     assert texts(driver)[0] == "seed 24"
     assert driver["wall-image"].value != first

@@ -166,6 +166,7 @@ class StudioState:
         added = names or [f"{kind} {k + 1}" for k in range(len(vectors))]
         self.default_names += added
         self.names += added
+        self.current = self.current.moved(len(self.names) - 1, 0.0)
 
     @property
     def shown(self) -> list[int]:

@@ -164,6 +164,7 @@ def test_from_a_to_b(driver):
 
 
 def test_neighbours_are_painted_when_their_panel_is_open(driver):
+    driver.open("Coordinates")
     painted = []
     generate = driver.studio._renderer.generate
     driver.studio._renderer.generate = lambda z: (painted.append(len(z)), generate(z))[1]

@@ -268,7 +268,7 @@ def selections(box):
 
 def test_a_choice_that_python_takes_away_is_put_back(driver):
     found = selections(driver.studio.box)
-    assert len(found) == 14  # views, history, and twelve lists
+    assert len(found) == 15  # views, history, and thirteen lists
     for widget in found:
         before = widget.value
         for name in ("value", "index", "label"):

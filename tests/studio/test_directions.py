@@ -96,6 +96,7 @@ def test_an_arranged_set_is_there_the_next_time(weights, tmp_path):
     assert "Arranged; kept in" in driver.message
     again = Driver(LatentStudio(weights, folder=tmp_path))
     for one in (driver, again):
+        assert len(one["direction-choice"].options) == 9
         assert [text for text, _ in one["direction-choice"].options][:3] == [
             "direction 2",
             "direction 1",

@@ -16,6 +16,7 @@ _HOMES = {
     "DCGANDiscriminator": "ganlib.nets.dcgan",
     "DCGANGenerator": "ganlib.nets.dcgan",
     "default_recipe": "ganlib.recipes",
+    "described": "ganlib.show.figure",
     "detect": "ganlib.runtime.device",
     "Discriminator": "ganlib.nets.base",
     "Evaluation": "ganlib.training.logger",

@@ -1,7 +1,8 @@
 """Run notebooks and store them as the repository keeps them.
 
 Every output and execution count is dropped but those of cells tagged `nbval-check-output`, which the tests
-compare: `python -m tools.refresh notebooks/*.ipynb`, with GANLIB_TINY=1 as in the tests.
+compare: `python -m tools.refresh notebooks/*.ipynb`, with GANLIB_TINY=1 as in the tests. A code cell that
+begins with `# @title` is folded: setup, the checks of exercises, and what a lesson does not teach.
 """
 
 import argparse
@@ -48,8 +49,10 @@ def strip(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def _strip(cell: nbformat.NotebookNode) -> None:
     tags = cell.metadata.get("tags", [])
-    kept = {"tags": tags} if tags else {}
-    cell.metadata = nbformat.from_dict(FOLDED if cell.id == "setup" else kept)
+    if cell.cell_type == "code" and cell.source.startswith("# @title "):
+        cell.metadata = nbformat.from_dict(FOLDED | {"tags": sorted({*tags, *FOLDED["tags"]})})
+    else:
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
     if cell.cell_type == "code" and "nbval-check-output" not in tags:
         cell.outputs = []
         cell.execution_count = None

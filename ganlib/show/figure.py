@@ -43,6 +43,14 @@ def new_canvas(width: float, height: float, **options: Any) -> Any:
     return Canvas(figsize=(width, height), **{"layout": "constrained", "facecolor": "white"} | options)
 
 
+def described(figure: Any, alt: str) -> "Figure":
+    """Turn a figure of `matplotlib.pyplot` into a picture with its alternative text, and close it."""
+    from matplotlib import pyplot
+
+    pyplot.close(figure)
+    return Figure.from_canvas(figure, alt)
+
+
 def render(
     template: str, package: str = "ganlib.show", filters: dict[str, Any] | None = None, **values: Any
 ) -> str:

@@ -13,9 +13,13 @@ from tools.glossary import Word, unlinked_terms
 from tools.minutes import Entry, fits, stated
 
 COVER = "cover"
+WHOLE_PROGRAM = "program"
 SHORTEST_ALT = 20  # characters
 WIDEST, LARGEST = 900, 400_000  # px, bytes of a cover
 CODE_LINES, TEXT_LINES, COLUMNS = 40, 34, 110
+VISIBLE_CODE, WORDS, PREDICTS = 300, 2500, 5
+WORDS_A_MINUTE, LINES_A_MINUTE, MINUTES_AN_EXERCISE = 200, 15, 5
+_PROSE_ONLY = re.compile(r"<details>.*?</details>|```.*?```|\$\$.*?\$\$", re.DOTALL)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)\)")
 _TARGET = re.compile(r"\]\([^)]*\)")
 _FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -85,8 +89,8 @@ def descriptions(page: Any) -> list[str]:
 
 
 def lengths(page: Any) -> list[str]:
-    """No cell is longer than a screen, but the folded one of the setup."""
-    shown = [cell for cell in code(page) if cell.id != "setup"]
+    """No open cell is longer than a screen, but the one with a whole program in it."""
+    shown = [cell for cell in code(page) if not is_folded(cell) and cell.id != WHOLE_PROGRAM]
     long_code = [cell for cell in shown if len(cell.source.splitlines()) > CODE_LINES]
     long_text = [cell for cell in markdown(page) if lines_shown(cell.source) > TEXT_LINES]
     return [f"{cell.id} has {len(cell.source.splitlines())} lines of code" for cell in long_code] + [
@@ -125,3 +129,56 @@ def words(page: Any, glossary: list[Word]) -> list[str]:
         for use in sorted(unlinked_terms(page, glossary).values())
     ]
     return lost + bare
+
+
+def is_folded(cell: Any) -> bool:
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
+def words_read(page: Any) -> int:
+    """Words of the text, without formulas, code, and what is folded."""
+    return sum(len(_TARGET.sub("]", _PROSE_ONLY.sub("", cell.source)).split()) for cell in markdown(page))
+
+
+def lines_read(page: Any) -> int:
+    """Lines of code that are open, without blank ones."""
+    shown = (cell.source for cell in code(page) if not is_folded(cell))
+    return sum(bool(line.strip()) for source in shown for line in source.splitlines())
+
+
+def amount(page: Any) -> list[str]:
+    """A lesson is as long as a person takes in, and says truly how long it takes to read."""
+    words, lines = words_read(page), lines_read(page)
+    predicts = sum(cell.source.count("**Predict") for cell in markdown(page))
+    exercises = sum(cell.id.startswith("exercise") and cell.id.endswith("-yours") for cell in code(page))
+    reading = words / WORDS_A_MINUTE + lines / LINES_A_MINUTE + exercises * MINUTES_AN_EXERCISE
+    counted = (
+        (words, WORDS, "words"),
+        (lines, VISIBLE_CODE, "lines of open code"),
+        (predicts, PREDICTS, "Predicts"),
+    )
+    long = [f"it has {count} {what}, {most} at the most" for count, most, what in counted if count > most]
+    said = stated(page.cells[0].source).read
+    is_true = abs(said - reading) <= max(1, 0.2 * reading)
+    return long + ([] if is_true else [f"it says {said:g} minutes to read, and takes {reading:.0f}"])
+
+
+def folding(page: Any) -> list[str]:
+    """What checks an exercise is folded; what is folded says what it does, and nothing else does."""
+    return [
+        f"{cell.id} is {'folded' if is_folded(cell) else 'open'}, and begins with '{cell.source[:20]}'"
+        for cell in code(page)
+        if is_folded(cell) != cell.source.startswith("# @title ")
+        or (cell.id.endswith("-check") and not is_folded(cell))
+    ]
+
+
+def terms(page: Any, wanted: Sequence[str], glossary: list[Word]) -> list[str]:
+    """Each term is in the glossary, and the lesson leads there."""
+    anchors = {word.word: word.anchor for word in glossary}
+    text = "\n".join(cell.source for cell in markdown(page))
+    return [f"'{term}' is not in the glossary" for term in wanted if term not in anchors] + [
+        f"'{term}' is not used, or not linked to the glossary"
+        for term in wanted
+        if term in anchors and f"](glossary.md#{anchors[term]})" not in text
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.notebooks import rules
 from tests.notebooks.exercises import exercises_of
-from tests.notebooks.lesson import page_at
+from tests.notebooks.lesson import REWRITTEN, page_at
 from tools.glossary import GLOSSARY, read_glossary
 from tools.minutes import read_ledger
 
@@ -28,7 +28,21 @@ NAMES = [
 ]
 COMPARED = "nbval-check-output"
 
+TERMS = {
+    "01_dataset": "data set, annotation, provenance, antialiasing, overfitting, augmentation, held-out",
+    "02_gan_theory": "latent vector, minimax, backpropagation, convergence, mode, logistic function",
+    "03_generator": "upsampling, feature map, transposed convolution, hyperparameter, BatchNorm, kernel",
+    "04_discriminator": "receptive field, saliency map, occlusion, Lipschitz constant, dropout",
+    "05_training": "epoch, hyperparameter, backpropagation, mixed precision, checkpoint, device",
+    "06_inference": "truncation, latent vector, StyleGAN, interpolation, seed",
+    "07_latent_space": "disentanglement, GAN inversion, InterFaceGAN, Gaussian distribution, direction",
+    "08_evaluation": "FID, KID, Gaussian distribution, memorisation, overfitting, precision",
+    "09_when_training_fails": "mode collapse, overfitting, convergence, vanishing gradient",
+    "10_large_canvas": "upsampling, receptive field, epoch",
+}
+
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+rewritten = pytest.mark.parametrize("name", REWRITTEN)
 
 
 def code_cells(path):
@@ -98,13 +112,28 @@ def test_the_setup_cell_is_the_same_in_all(path):
 
 
 @each
-def test_only_the_setup_cell_is_folded_and_says_what_it_does(path):
-    setup, *others = code_cells(path)
-    assert setup.metadata.cellView == "form"
-    assert setup.metadata.jupyter.source_hidden
-    assert "hide-input" in tags(setup)
-    assert setup.source.startswith("# @title Setup")
-    assert not any({"cellView", "jupyter"} & set(cell.metadata) for cell in others)
+def test_what_is_folded_is_folded_everywhere_and_says_what_it_does(path):
+    assert code_cells(path)[0].source.startswith("# @title Setup")
+    for cell in code_cells(path):
+        folded = cell.source.startswith("# @title ")
+        assert rules.is_folded(cell) == ("hide-input" in tags(cell)) == folded, cell.id
+        assert cell.metadata.get("cellView") == ("form" if folded else None), cell.id
+
+
+@rewritten
+def test_a_lesson_can_be_read_in_the_minutes_that_it_says(name):
+    _pass(rules.amount(page_at(FOLDER / f"{name}.ipynb")))
+
+
+@rewritten
+def test_checks_are_folded(name):
+    _pass(rules.folding(page_at(FOLDER / f"{name}.ipynb")))
+
+
+@rewritten
+def test_the_terms_of_the_field_are_introduced(name):
+    glossary = read_glossary(GLOSSARY.read_text("utf-8"))
+    _pass(rules.terms(page_at(FOLDER / f"{name}.ipynb"), TERMS[name].split(", "), glossary))
 
 
 @each

@@ -129,6 +129,44 @@ def test_a_long_cell_is_found():
     assert rules.lines_shown("see [here](" + "address" * 40 + ")") == 1
 
 
+def folded(source, name="exercise-a-check"):
+    cell = code(source, "hide-input", name=name)
+    cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+    return cell
+
+
+def test_a_lesson_that_is_too_long_is_found():
+    title = TITLE.replace("10 to read", "32 to read")
+    good = page(text("word " * 2440), code("1\n" * 300), folded("# @title Check\n" * 100), title=title)
+    assert rules.amount(good) == []
+    assert rules.amount(page(text("**Predict:** one two three " * 6), title=TITLE.replace("10", "0.5"))) == [
+        "it has 6 Predicts, 5 at the most"
+    ]
+    found = rules.amount(page(text("word " * 2501), code("1\n" * 301), title=title))
+    assert [one.split()[3:5] for one in found] == [["words,", "2500"], ["lines", "of"]]
+    assert "takes 12" in rules.amount(page(text("word " * 2400), title=title))[0]
+    assert (
+        rules.words_read(page(text("a $$b c$$ d\n```python\ne f\n```\n<details>g h</details>"), title=""))
+        == 2
+    )
+    with_exercise = page(*exercise(), title=TITLE.replace("10 to read", "5 to read"))
+    assert rules.amount(with_exercise) == []
+
+
+def test_a_check_that_is_open_and_a_fold_without_a_title_are_found():
+    assert rules.folding(page(folded("# @title Check"), code("1"))) == []
+    assert "exercise-a-check is open" in rules.folding(page(code("1", name="exercise-a-check")))[0]
+    assert "tools is folded" in rules.folding(page(folded("import torch", "tools")))[0]
+    assert "code is open" in rules.folding(page(code("# @title A form")))[0]
+
+
+def test_a_term_that_is_missing_is_found():
+    linked = page(text("a [feature map](glossary.md#feature-map)"))
+    assert rules.terms(linked, ["feature map"], WORDS) == []
+    assert "is not used" in rules.terms(linked, ["kernel"], WORDS)[0]
+    assert rules.terms(linked, ["wall"], WORDS) == ["'wall' is not in the glossary"]
+
+
 def test_a_missing_way_to_a_neighbour_is_found():
     assert rules.neighbours(page(text(END)), "02_page", NAMES) == []
     no_way = END.replace("(01_page.ipynb)", "(04_page.ipynb)")

@@ -4,9 +4,11 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from PIL import Image
 
 from ganlib.errors import GanlibError
+from ganlib.show.figure import described
 from ganlib.show.grids import grid
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -31,3 +33,12 @@ def test_a_figure_is_saved_in_the_format_of_its_name(tmp_path, ending):
 def test_a_figure_of_an_unknown_format_is_a_sentence(tmp_path):
     with pytest.raises(GanlibError, match="PNG, WebP or JPEG"):
         grid(IMAGES).save(tmp_path / "grid.xyz")
+
+
+def test_a_described_figure_of_pyplot_is_closed_and_keeps_its_text():
+    figure, axes = pyplot.subplots()
+    axes.plot([0, 1])
+    made = described(figure, "A straight line from 0 to 1.")
+    assert made.alt == "A straight line from 0 to 1."
+    assert made.image().size == (640, 480)
+    assert not pyplot.fignum_exists(figure.number)

@@ -10,7 +10,7 @@ from pathlib import Path
 import ipywidgets as widgets
 from torch import Tensor, nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions, sefa_directions
 from ganlib.run import Run
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
@@ -22,12 +22,22 @@ from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
 from ganlib.studio.timeline import TimelinePanel
-from ganlib.studio.wall import WallPanel
-from ganlib.studio.widgets import announced, column, tagged, watched
-from ganlib.weights import load_generator
+from ganlib.studio.wall import FavouritesPanel, WallPanel
+from ganlib.studio.widgets import announced, button, chooser, column, row, tagged, watched
+from ganlib.weights import bundled_weights, load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_PANELS = PANELS[0], WallPanel, *PANELS[1:], CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_PANELS = (
+    PANELS[0],
+    WallPanel,
+    *PANELS[1:],
+    FavouritesPanel,
+    CrossingPanel,
+    TimelinePanel,
+    SavePanel,
+    OpenPanel,
+)
+_LONGEST_NAME = 40  # letters
 _TITLE = "# The latent studio"
 _HINT = "\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
@@ -55,11 +65,25 @@ class LatentStudio(Interactive):
         Raises:
             GanlibError: there is no such generator, or it is damaged.
         """
-        self._renderer = Renderer(source, folder, generator)
-        net = self._renderer.generator
+        self._given = folder, generator
+        box = tagged(widgets.VBox([_look(), widgets.HBox()]), "studio")
+        super().__init__(box, self._drawn, self._told, width=256)
+        self._open(source, directions)
+        if models := _models(self._renderer.source, bundled=generator is None):
+            self._models = chooser("Model", "model", models)
+            self._opened = self._models.value = self._renderer.source
+            switch = button("Switch", "switch", lambda: self._context.act(self._switch))
+            look, sides = box.children
+            box.children = [look, tagged(row(self._models, switch), "models"), sides]
+
+    def _open(self, source: str | Path | Run, directions: Directions | None = None) -> None:
+        """Make state and widgets anew, or raise `GanlibError` before anything has changed."""
+        renderer = Renderer(source, *self._given)
+        net = renderer.generator
         found = directions or sefa_directions(net, min(10, net.latent_dim))
-        self._state = StudioState(net.latent_dim, found, self._renderer.recipe.classes)
-        self._context = StudioContext(self._state, self._renderer, self._show)
+        self._renderer = renderer
+        self._state = StudioState(net.latent_dim, found, renderer.recipe.classes)
+        self._context = StudioContext(self._state, renderer, self._show)
         self._picture = tagged(widgets.Image(format="png"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
@@ -67,8 +91,22 @@ class LatentStudio(Interactive):
         titles = [(panel.title, k) for k, panel in enumerate(self._panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self._views = watched(views, "views", lambda _: self._context.act(lambda: None))
-        super().__init__(self._arranged(), self._drawn, self._told, width=256)
+        self.box.children = [*self.box.children[:-1], self._arranged()]
         self._context.refresh()
+
+    def _switch(self) -> None:
+        """Open the model that is chosen, with the same panel open, and close the widgets of the one before."""
+        sides, view, squares = self.box.children[-1], self._views.value, self._context.squares.value
+        try:
+            self._open(self._models.value)
+        except GanlibError:
+            self._models.value = self._opened
+            raise
+        self._opened = self._models.value
+        self._views.value, self._context.squares.value = view, squares
+        if not self._context.message.value:  # its notes may be damaged
+            self._context.say(f"Opened {self._models.label}.")
+        _close(sides)
 
     @property
     def z(self) -> Tensor:
@@ -98,10 +136,11 @@ class LatentStudio(Interactive):
     def _arranged(self) -> widgets.Box:
         for panel in self._panels:
             tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
-        shown = column(self._picture, self._status, self._context.message, self._context.progress)
+        shown = column(
+            self._picture, self._context.squares, self._status, self._context.message, self._context.progress
+        )
         controls = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
-        sides = tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
-        return tagged(widgets.VBox([_look(), sides]), "studio")
+        return tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
 
 
 def _look() -> widgets.HTML:
@@ -109,6 +148,31 @@ def _look() -> widgets.HTML:
     style, script = (Path(__file__).with_name(f"studio.{kind}").read_text("utf-8") for kind in ("css", "js"))
     once_shown = f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'
     return widgets.HTML(f"<style>{style}</style><i {once_shown}></i>")
+
+
+def _models(source: Path, *, bundled: bool) -> list[tuple[str, str | Path]]:
+    """What a studio of a run can switch to: weights of that run, of the runs beside it, and bundled ones."""
+    folder = source if source.is_dir() else source.parent
+    if not Run(folder).recipe_file.is_file():
+        return []
+    beside = sorted(file.parent for file in folder.absolute().parent.glob("*/recipe.json"))
+    others = [weights for run in beside if not run.samefile(folder) for weights in _weights_of(run)]
+    names = bundled_weights() if bundled else ()
+    return [*_weights_of(folder), *others, *((f"{name} (bundled)", name) for name in names)]
+
+
+def _weights_of(folder: Path) -> list[tuple[str, str | Path]]:
+    """The weights in a run folder, each with its name: the latest, the best, and numbered ones."""
+    run, name = Run(folder), plain(folder.absolute().name, _LONGEST_NAME)
+    latest = [(f"{name}: latest", folder)] if run.generator_file.is_file() else []
+    files = [run.best_file, *sorted(folder.glob("generator-*.safetensors"))]
+    return latest + [(f"{name}: {plain(file.stem, _LONGEST_NAME)}", file) for file in files if file.is_file()]
+
+
+def _close(box: widgets.Widget) -> None:
+    for child in getattr(box, "children", ()):
+        _close(child)
+    box.close()
 
 
 def explore(source: str | Path) -> None:

@@ -1,9 +1,10 @@
 """How a change that a person asks for is made, and comes to be seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import RLock
 from time import monotonic
+from typing import TypeVar
 
 import ipywidgets as widgets
 
@@ -11,9 +12,10 @@ from ganlib.errors import GanlibError
 from ganlib.studio.notes import Notes, decode_notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
-from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, tagged
+from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, control, tagged
 
 Change = Callable[[], str | None]
+Picture = TypeVar("Picture")
 _BETWEEN_MESSAGES = 0.004  # seconds in which a kernel reads what waits to be read
 
 
@@ -28,11 +30,18 @@ class StudioContext:
         hidden = {"width": "100%", "display": "none"}
         style = {"description_width": "initial"}
         self.progress = tagged(widgets.IntProgress(layout=hidden, style=style), "progress")
+        auto = {"width": "auto"}
+        self.squares = control(widgets.Checkbox, "pixels as squares", "squares", auto, indent=False)
         self._refresh = refresh
         self._refresh_soon = Debounce(self.refresh, _BETWEEN_MESSAGES)
         self._is_refreshing = False
         self._lock = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
         self._read_notes()
+
+    @property
+    def smooth(self) -> bool:
+        """Whether pictures are enlarged smoothly, not with every pixel as a square."""
+        return not self.squares.value
 
     def act(self, change: Change) -> None:
         """Make a change, say what it returns or why it failed, and show the state soon."""
@@ -76,6 +85,18 @@ class StudioContext:
             yield progress
         finally:
             self.progress.layout.display = "none"
+
+    @contextmanager
+    def generating(self, count: int) -> Iterator[Callable[[Iterable[Picture]], Iterator[Picture]]]:
+        """Yield what hands on `count` pictures one by one, and moves the bar."""
+        with self.working("Generating …", count) as progress:
+
+            def shown(pictures: Iterable[Picture]) -> Iterator[Picture]:
+                for done, picture in enumerate(pictures, 1):
+                    progress(done)
+                    yield picture
+
+            yield shown
 
     def keep_notes(self) -> str:
         """Write the names of the directions and the favourites, unless the file is damaged; say where."""

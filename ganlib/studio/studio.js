@@ -21,5 +21,22 @@ const name = () => {
     studio.querySelector("img.ganlib-picture")?.setAttribute("alt", status);
     studio.querySelector(".ganlib-seed input")?.setAttribute("inputmode", "numeric");
 };
+// A click with Shift first presses the button that has the next click pin or unpin; a click is never delayed.
+studio.addEventListener("click", event => {
+    const tile = event.shiftKey && event.target.closest(".ganlib-tile");
+    const shift = tile && tile.closest(".ganlib-panel").querySelector(".ganlib-shift");
+    if (!shift) return;
+    event.stopImmediatePropagation();
+    shift.click();
+    tile.click();
+}, true);
+// JupyterLab must not run the cell at Shift+Enter on a tile.
+const keep = event => {
+    if (event.target.matches(".ganlib-tile")) {
+        event.target.toggleAttribute("data-lm-suppress-shortcuts", event.shiftKey);
+    }
+};
+studio.addEventListener("keydown", keep);
+studio.addEventListener("keyup", keep);
 new MutationObserver(name).observe(studio, { subtree: true, childList: true, attributeFilter: ["class", "src"] });
 name();

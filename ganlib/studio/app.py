@@ -27,16 +27,9 @@ from ganlib.studio.widgets import announced, button, chooser, column, row, tagge
 from ganlib.weights import bundled_weights, load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_PANELS = (
-    PANELS[0],
-    WallPanel,
-    *PANELS[1:],
-    FavouritesPanel,
-    CrossingPanel,
-    TimelinePanel,
-    SavePanel,
-    OpenPanel,
-)
+_LAST = FavouritesPanel, CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_PANELS = PANELS[0], WallPanel, *PANELS[1:], *_LAST
+Model = tuple[str, str | Path]  # what a person reads, and what is opened
 _LONGEST_NAME = 40  # letters
 _TITLE = "# The latent studio"
 _HINT = "\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
@@ -95,7 +88,7 @@ class LatentStudio(Interactive):
         self._context.refresh()
 
     def _switch(self) -> None:
-        """Open the model that is chosen, with the same panel open, and close the widgets of the one before."""
+        """Open the chosen model, on the panel that is open, and close the widgets of the one before."""
         sides, view, squares = self.box.children[-1], self._views.value, self._context.squares.value
         try:
             self._open(self._models.value)
@@ -150,23 +143,22 @@ def _look() -> widgets.HTML:
     return widgets.HTML(f"<style>{style}</style><i {once_shown}></i>")
 
 
-def _models(source: Path, *, bundled: bool) -> list[tuple[str, str | Path]]:
+def _models(source: Path, *, bundled: bool) -> list[Model]:
     """What a studio of a run can switch to: weights of that run, of the runs beside it, and bundled ones."""
-    folder = source if source.is_dir() else source.parent
-    if not Run(folder).recipe_file.is_file():
+    if not (Run(source).recipe_file.is_file() and Run(source).generator_file.is_file()):
         return []
-    beside = sorted(file.parent for file in folder.absolute().parent.glob("*/recipe.json"))
-    others = [weights for run in beside if not run.samefile(folder) for weights in _weights_of(run)]
+    beside = sorted(file.parent for file in source.absolute().parent.glob("*/recipe.json"))
+    others = [weights for run in beside if not run.samefile(source) for weights in _weights_of(run)]
     names = bundled_weights() if bundled else ()
-    return [*_weights_of(folder), *others, *((f"{name} (bundled)", name) for name in names)]
+    return [*_weights_of(source), *others, *((f"{name} (bundled)", name) for name in names)]
 
 
-def _weights_of(folder: Path) -> list[tuple[str, str | Path]]:
+def _weights_of(folder: Path) -> list[Model]:
     """The weights in a run folder, each with its name: the latest, the best, and numbered ones."""
     run, name = Run(folder), plain(folder.absolute().name, _LONGEST_NAME)
-    latest = [(f"{name}: latest", folder)] if run.generator_file.is_file() else []
+    found: list[Model] = [(f"{name}: latest", folder)] if run.generator_file.is_file() else []
     files = [run.best_file, *sorted(folder.glob("generator-*.safetensors"))]
-    return latest + [(f"{name}: {plain(file.stem, _LONGEST_NAME)}", file) for file in files if file.is_file()]
+    return found + [(f"{name}: {plain(file.stem, _LONGEST_NAME)}", file) for file in files if file.is_file()]
 
 
 def _close(box: widgets.Widget) -> None:

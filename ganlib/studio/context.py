@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
+from torch import Tensor
 
 from ganlib.errors import GanlibError
+from ganlib.show.film import film_of_path
 from ganlib.studio.notes import Notes, decode_notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
@@ -97,6 +100,12 @@ class StudioContext:
                     yield picture
 
             yield shown
+
+    def film(self, z: Tensor, path: Path, seconds: float, width: int, sound: str | None = None) -> None:
+        """Write the pictures of z, (N, latent_dim), `width` px wide, as a film at `path`."""
+        look: dict[str, Any] = {"width": width, "smooth": self.smooth, "sound": sound}
+        with self.generating(len(z)) as shown:
+            film_of_path(self.renderer.generator, z, path, seconds, alt="A film.", shown=shown, **look)
 
     def keep_notes(self) -> str:
         """Write the names of the directions and the favourites, unless the file is damaged; say where."""

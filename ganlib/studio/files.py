@@ -20,13 +20,14 @@ from ganlib.latent.sampling import LARGEST_LATENT, latent_from_json, save_latent
 from ganlib.runtime.files import expand_home, make_folder
 from ganlib.runtime.reading import read_bytes
 from ganlib.show.figure import Figure
-from ganlib.show.film import check_film, film_of_path
+from ganlib.show.film import check_film
 from ganlib.show.grids import grid, square, to_image
 from ganlib.studio.context import Panel
 from ganlib.studio.panels import REACH
 from ganlib.studio.widgets import (
     BoundSlider,
     Debounce,
+    Limits,
     chooser,
     column,
     control,
@@ -107,10 +108,7 @@ class SavePanel(Panel):
         check_film(Path(f"film{ending}"), seconds)  # before it is multiplied
         z = self._state.path(stops, round(20 * seconds), closed=self.loop.value)
         path = self._new_file(stops, ending)
-        width = self._scale(_WIDEST_FILM) * self._renderer.recipe.shape.width
-        look = {"width": width, "smooth": self._context.smooth}
-        with self._context.generating(len(z)) as shown:
-            film_of_path(self._renderer.generator, z, path, seconds, alt="A film.", shown=shown, **look)
+        self._context.film(z, path, seconds, self._scale(_WIDEST_FILM) * self._renderer.recipe.shape.width)
         return self._saved(path)
 
     def _scale(self, widest: int) -> int:
@@ -170,20 +168,11 @@ class OpenPanel(Panel):
 
     def _cropping(self) -> widgets.Box:
         """The sliders that move the crop of a photo, and the button that begins the search."""
-        self.sliders = [
-            BoundSlider(
-                name.title(),
-                f"crop-{name}",
-                limits,
-                0.05,
-                partial(self._part, name),
-                partial(self._move, name),
-            )
-            for name, limits in (("across", (0.0, 1.0)), ("down", (0.0, 1.0)), ("zoom", (1.0, 3.0)))
-        ]
+        ends = {"across": (0.0, 1.0), "down": (0.0, 1.0), "zoom": (1.0, 3.0)}
+        self.sliders = [self._crop_slider(name, limits) for name, limits in ends.items()]
         help_ = note("Move the crop: across in a wide photo, down in a tall one, both when zoomed in.")
         start = row(self._button("Project", "project", self._project))
-        box = column(help_, *(slider.widget for slider in self.sliders), start)
+        box = tagged(column(help_, *(slider.widget for slider in self.sliders), start), "crop")
         box.layout.display = "none"
         return box
 
@@ -192,12 +181,16 @@ class OpenPanel(Panel):
         for slider in self.sliders:
             slider.show()
 
-    def _part(self, name: str) -> float:
-        return float(getattr(self._place, name))
+    def _crop_slider(self, name: str, limits: Limits) -> BoundSlider:
+        def move(value: float) -> None:
+            self._place = self._place._replace(**{name: value})
+            self._show_soon()
 
-    def _move(self, name: str, value: float) -> None:
-        self._place = self._place._replace(**{name: value})
-        self._show_soon()
+        read = partial(self._of_place, name)
+        return BoundSlider(name.title(), f"crop-{name}", limits, 0.05, read, move)
+
+    def _of_place(self, name: str) -> float:
+        return float(getattr(self._place, name))
 
     def receive(self, name: str, content: bytes) -> None:
         """Open a file that was uploaded."""

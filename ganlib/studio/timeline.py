@@ -9,7 +9,6 @@ import torch
 
 from ganlib.latent.audio import driven, read_sound
 from ganlib.latent.timeline import EASINGS, Keyframe, write_timeline
-from ganlib.show.film import film_of_path
 from ganlib.studio.context import Panel
 from ganlib.studio.files import linked, new_file
 from ganlib.studio.widgets import Tiles, chooser, column, control, line, note, row, tagged
@@ -123,9 +122,7 @@ class TimelinePanel(Panel):
         frames = max(len(timeline.keyframes), round(rate * seconds))
         z = driven(timeline, sound, rate) if sound else timeline.frames(frames)
         path = new_file(self._renderer.folder, "timeline", ending)
-        look = {"width": self.width.value, "smooth": self._context.smooth, "sound": heard or None}
-        with self._context.generating(len(z)) as shown:
-            film_of_path(self._renderer.generator, z, path, seconds, alt="A film.", shown=shown, **look)
+        self._context.film(z, path, seconds, self.width.value, heard or None)
         return self._saved(path)
 
     def _save_timeline(self) -> str:

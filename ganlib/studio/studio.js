@@ -21,14 +21,16 @@ const name = () => {
     studio.querySelector("img.ganlib-picture")?.setAttribute("alt", status);
     studio.querySelector(".ganlib-seed input")?.setAttribute("inputmode", "numeric");
 };
-// A click with Shift first presses the button that has the next click pin or unpin; a click is never delayed.
+// A click with Shift on a tile becomes a number in a line that is not seen: JupyterLab keeps the order of one
+// widget's messages, not of two.
 studio.addEventListener("click", event => {
     const tile = event.shiftKey && event.target.closest(".ganlib-tile");
-    const shift = tile && tile.closest(".ganlib-panel").querySelector(".ganlib-shift");
-    if (!shift) return;
+    const line = tile && tile.closest(".ganlib-panel").querySelector(".ganlib-shift input");
+    if (!line) return;
     event.stopImmediatePropagation();
-    shift.click();
-    tile.click();
+    if (event.detail > 1) return; // the second click of two
+    line.value += ` ${[...tile.parentElement.children].indexOf(tile)}`;
+    line.dispatchEvent(new Event("change", { bubbles: true }));
 }, true);
 // JupyterLab must not run the cell at Shift+Enter on a tile.
 const keep = event => {

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlib.latent.sampling import complete, sample_latent
 from ganlib.studio.context import Panel
-from ganlib.studio.widgets import Tiles, button, chooser, column, control, note, row, tagged
+from ganlib.studio.widgets import Tiles, chooser, column, control, line, note, row, tagged, watched
 
 _COUNTS = (24, 48, 96)
 _IN_A_ROW = 6
@@ -22,7 +22,7 @@ class PagesPanel(Panel):
     marks: str
 
     def _build(self) -> widgets.Box:
-        self._first, self._marks_next = 0, False
+        self._first, self._marked = 0, 0
         self._drawn: tuple[list[str], Tensor] | None = None
         self.tiles = Tiles(self.handle, _IN_A_ROW, self._choose)
         act = self._context.act
@@ -33,10 +33,9 @@ class PagesPanel(Panel):
         )
         before = self._button("Previous page", f"{self.handle}-previous", partial(self._turn, -1))
         after = self._button("Next page", f"{self.handle}-next", partial(self._turn, 1))
-        # A browser presses this one, which is not seen, before a tile that is clicked with Shift held down.
-        shift = button(f"The next click {self.marks}", f"{self.handle}-shift", self._shift)
-        shift.layout.display = "none"
-        self.pages = row(before, after, *self._more(), self.count, self.ticked, tagged(shift, "shift"))
+        shift = watched(line("", "shift"), f"{self.handle}-shift", self._on_shift)
+        shift.layout.display = "none"  # the browser writes into it
+        self.pages = row(before, after, *self._more(), self.count, self.ticked, shift)
         return column(*self._head(), self.pages, self.tiles.box)
 
     def _head(self) -> Sequence[widgets.Widget]:
@@ -62,13 +61,15 @@ class PagesPanel(Panel):
             self._drawn = texts, points
             self.tiles.show(self._renderer.thumbnails(points, _IN_A_ROW) if texts else b"", texts)
 
-    def _shift(self) -> None:
-        self._marks_next = True
-
     def _choose(self, index: int) -> None:
-        does = self._mark if self.ticked.value or self._marks_next else self._go
-        self._marks_next = False
+        does = self._mark if self.ticked.value else self._go
         self._context.act(lambda: does(self._first + index))
+
+    def _on_shift(self, places: str) -> None:
+        """Mark what was clicked with Shift held down: `places` on the page, those of all clicks so far."""
+        new, self._marked = places.split()[self._marked :], len(places.split())
+        for index in map(int, new):
+            self._context.act(partial(self._mark, self._first + index))
 
     def _turn(self, by: int) -> None:
         self._first = max(0, self._first + by * self.count.value)

@@ -35,6 +35,7 @@ VIEWS = (
     "Directions",
 )
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+SEARCH = 120_000  # milliseconds; on one busy core
 WIDE = {"width": 1250, "height": 1000}
 
 
@@ -306,6 +307,7 @@ def test_a_crop_is_moved_before_a_photo_is_projected(studio, tmp_path, artefacts
     assert studio.value("crop-zoom") == "3.00"
     studio.screenshot(artefacts / "crop-moved.png")
     studio.click("project")
+    studio.part("pair").get_by_role("img", name="The nearest picture").wait_for(timeout=SEARCH)
     studio.until_shown("projection of wide.png")
     assert studio.part("pair").get_by_role("img").count() == 2
     assert studio.message().startswith("A pixel is off by")

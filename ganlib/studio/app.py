@@ -90,12 +90,9 @@ class LatentStudio(Interactive):
     def _switch(self) -> None:
         """Open the chosen model, on the panel that is open, and close the widgets of the one before."""
         sides, view, squares = self.box.children[-1], self._views.value, self._context.squares.value
-        try:
-            self._open(self._models.value)
-        except GanlibError:
-            self._models.value = self._opened
-            raise
-        self._opened = self._models.value
+        chosen, self._models.value = self._models.value, self._opened
+        self._open(chosen)
+        self._opened = self._models.value = chosen
         self._views.value, self._context.squares.value = view, squares
         if not self._context.message.value:  # its notes may be damaged
             self._context.say(f"Opened {self._models.label}.")

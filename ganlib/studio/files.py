@@ -186,11 +186,10 @@ class OpenPanel(Panel):
             self._place = self._place._replace(**{name: value})
             self._show_soon()
 
-        read = partial(self._of_place, name)
-        return BoundSlider(name.title(), f"crop-{name}", limits, 0.05, read, move)
+        def read() -> float:
+            return float(getattr(self._place, name))
 
-    def _of_place(self, name: str) -> float:
-        return float(getattr(self._place, name))
+        return BoundSlider(name.title(), f"crop-{name}", limits, 0.05, read, move)
 
     def receive(self, name: str, content: bytes) -> None:
         """Open a file that was uploaded."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlib.latent.sampling import complete, sample_latent
 from ganlib.studio.context import Panel
-from ganlib.studio.widgets import Tiles, chooser, column, control, line, note, row, tagged, watched
+from ganlib.studio.widgets import Tiles, chooser, column, control, line, note, row, watched
 
 _COUNTS = (24, 48, 96)
 _IN_A_ROW = 6

@@ -239,7 +239,7 @@ def test_it_may_be_of_many_formats_from_a_file_or_from_memory(kind, tmp_path):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("wide", [(300, 100), (100, 300)])
 def test_the_crop_of_a_photo_is_where_it_is_asked_for(tmp_path, kind, wide):
-    """The photo rises from black to white along its longer side; what was cut out is told by its brightness."""
+    """The photo rises from black to white along its longer side; its brightness tells what was cut out."""
     picture = Image.linear_gradient("L").resize((300, 300)).convert("RGB")
     path = tmp_path / "photo"
     (picture.rotate(90) if wide[0] > 100 else picture).resize(wide).save(path, kind)

@@ -1,4 +1,4 @@
-"""What is saved with pixels as squares or smoothly, and a photo whose crop is moved before it is projected."""
+"""Files saved with pixels as squares or smoothly, and a photo whose crop is moved before it is projected."""
 
 import re
 from base64 import b64decode

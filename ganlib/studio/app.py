@@ -27,12 +27,16 @@ from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import LONGEST_NAME, StudioState
 from ganlib.studio.timeline import TimelinePanel
-from ganlib.studio.wall import WallPanel
-from ganlib.studio.widgets import announced, column, tagged, watched
-from ganlib.weights import find_weights, load_generator
+from ganlib.studio.wall import FavouritesPanel, WallPanel
+from ganlib.studio.widgets import announced, button, chooser, column, row, tagged, watched
+from ganlib.weights import bundled_weights, find_weights, load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_PANELS = DirectionsPanel, WallPanel, *PANELS, CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_LAST = FavouritesPanel, CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_PANELS = DirectionsPanel, WallPanel, *PANELS, *_LAST
+Model = tuple[str, str | Path]  # what a person reads, and what is opened
+Named = tuple[str, Tensor, Sequence[str]]  # the title of a set of directions, its vectors and their names
+_LONGEST_MODEL = 40  # letters
 _TITLE = "# The latent studio"
 _HINT = "\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
@@ -63,10 +67,30 @@ class LatentStudio(Interactive):
         Raises:
             GanlibError: there is no such generator, it is damaged, or the directions do not fit it.
         """
-        self._renderer = Renderer(source, folder, generator)
-        self._state = StudioState(self._renderer.generator.latent_dim, self._renderer.recipe.classes)
-        self._context = StudioContext(self._state, self._renderer, self._show)
-        self._context.add_directions(*self._first_set(directions, names))
+        self._given = folder, generator
+        box = tagged(widgets.VBox([_look(), widgets.HBox()]), "studio")
+        super().__init__(box, self._drawn, self._told, width=256)
+        self._open(source, directions, names)
+        if models := _models(self._renderer.source, bundled=generator is None):
+            self._models = chooser("Model", "model", models)
+            self._opened = self._models.value = self._renderer.source
+            switch = button("Switch", "switch", lambda: self._context.act(self._switch))
+            look, sides = box.children
+            box.children = [look, tagged(row(self._models, switch), "models"), sides]
+
+    def _open(
+        self,
+        source: str | Path | Run,
+        directions: Directions | Tensor | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        """Make state and widgets anew, or raise `GanlibError` before anything has changed."""
+        renderer = Renderer(source, *self._given)
+        first_set = _first_set(renderer, directions, names)
+        self._renderer = renderer
+        self._state = StudioState(renderer.generator.latent_dim, renderer.recipe.classes)
+        self._context = StudioContext(self._state, renderer, self._show)
+        self._context.add_directions(*first_set)
         self._picture = tagged(widgets.Image(format="png"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
@@ -74,8 +98,19 @@ class LatentStudio(Interactive):
         titles = [(panel.title, k) for k, panel in enumerate(self._panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self._views = watched(views, "views", lambda _: self._context.act(lambda: None))
-        super().__init__(self._arranged(), self._drawn, self._told, width=256)
+        self.box.children = [*self.box.children[:-1], self._arranged()]
         self._context.refresh()
+
+    def _switch(self) -> None:
+        """Open the chosen model, on the panel that is open, and close the widgets of the one before."""
+        sides, view, squares = self.box.children[-1], self._views.value, self._context.squares.value
+        chosen, self._models.value = self._models.value, self._opened
+        self._open(chosen)
+        self._opened = self._models.value = chosen
+        self._views.value, self._context.squares.value = view, squares
+        if not self._context.message.value:  # its notes may be damaged
+            self._context.say(f"Opened {self._models.label}.")
+        _close(sides)
 
     @property
     def z(self) -> Tensor:
@@ -86,19 +121,6 @@ class LatentStudio(Interactive):
     def favourites(self) -> list[Tensor]:
         """The z of the pictures that were pinned, each like `z`."""
         return list(self._state.favourites)
-
-    def _first_set(
-        self, directions: Directions | Tensor | None, names: Sequence[str]
-    ) -> tuple[str, Tensor, Sequence[str]]:
-        """The title, vectors and names of what the sliders are for at first."""
-        dim = self._renderer.generator.latent_dim
-        if directions is not None:
-            vectors = directions.vectors if isinstance(directions, Directions) else directions
-            return "yours", check_latent(vectors, dim), _as_many(names, len(vectors))
-        path = find_weights(self._renderer.source).with_suffix(".directions.json")
-        if labelled := read_notes(path, dim).directions:
-            return "labelled", torch.stack([one.vector for one in labelled]), [one.name for one in labelled]
-        return "SeFa", sefa_directions(self._renderer.generator, min(MOST, dim)).vectors, ()
 
     def _told(self) -> str:
         recipe = self._renderer.recipe
@@ -118,10 +140,23 @@ class LatentStudio(Interactive):
     def _arranged(self) -> widgets.Box:
         for panel in self._panels:
             tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
-        shown = column(self._picture, self._status, self._context.message, self._context.progress)
+        shown = column(
+            self._picture, self._context.squares, self._status, self._context.message, self._context.progress
+        )
         controls = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
-        sides = tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
-        return tagged(widgets.VBox([_look(), sides]), "studio")
+        return tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
+
+
+def _first_set(renderer: Renderer, directions: Directions | Tensor | None, names: Sequence[str]) -> Named:
+    """What the sliders are for at first: directions that are given, labelled ones, or SeFa's."""
+    dim = renderer.generator.latent_dim
+    if directions is not None:
+        vectors = directions.vectors if isinstance(directions, Directions) else directions
+        return "yours", check_latent(vectors, dim), _as_many(names, len(vectors))
+    path = find_weights(renderer.source).with_suffix(".directions.json")
+    if labelled := read_notes(path, dim).directions:
+        return "labelled", torch.stack([one.vector for one in labelled]), [one.name for one in labelled]
+    return "SeFa", sefa_directions(renderer.generator, min(MOST, dim)).vectors, ()
 
 
 def _as_many(names: Sequence[str], count: int) -> list[str]:
@@ -136,6 +171,30 @@ def _look() -> widgets.HTML:
     style, script = (Path(__file__).with_name(f"studio.{kind}").read_text("utf-8") for kind in ("css", "js"))
     once_shown = f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'
     return widgets.HTML(f"<style>{style}</style><i {once_shown}></i>")
+
+
+def _models(source: Path, *, bundled: bool) -> list[Model]:
+    """What a studio of a run can switch to: weights of that run, of the runs beside it, and bundled ones."""
+    if not (Run(source).recipe_file.is_file() and Run(source).generator_file.is_file()):
+        return []
+    beside = sorted(file.parent for file in source.absolute().parent.glob("*/recipe.json"))
+    others = [weights for run in beside if not run.samefile(source) for weights in _weights_of(run)]
+    names = bundled_weights() if bundled else ()
+    return [*_weights_of(source), *others, *((f"{name} (bundled)", name) for name in names)]
+
+
+def _weights_of(folder: Path) -> list[Model]:
+    """The weights in a run folder, each with its name: the latest, the best, and numbered ones."""
+    run, name = Run(folder), plain(folder.absolute().name, _LONGEST_MODEL)
+    found: list[Model] = [(f"{name}: latest", folder)] if run.generator_file.is_file() else []
+    files = [run.best_file, *sorted(folder.glob("generator-*.safetensors"))]
+    return found + [(f"{name}: {plain(file.stem, _LONGEST_MODEL)}", file) for file in files if file.is_file()]
+
+
+def _close(box: widgets.Widget) -> None:
+    for child in getattr(box, "children", ()):
+        _close(child)
+    box.close()
 
 
 def explore(source: str | Path) -> None:

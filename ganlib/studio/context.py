@@ -1,14 +1,17 @@
 """How a change that a person asks for is made, and comes to be seen."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from time import monotonic
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 from torch import Tensor
 
 from ganlib.errors import GanlibError
+from ganlib.show.film import film_of_path
 from ganlib.studio.notes import NotedDirection, Notes, decode_notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
@@ -20,10 +23,12 @@ from ganlib.studio.widgets import (
     Read,
     announced,
     button,
+    control,
     tagged,
 )
 
 Change = Callable[[], str | None]
+Picture = TypeVar("Picture")
 
 
 class StudioContext:
@@ -37,12 +42,19 @@ class StudioContext:
         hidden = {"width": "100%", "display": "none"}
         style = {"description_width": "initial"}
         self.progress = tagged(widgets.IntProgress(layout=hidden, style=style), "progress")
+        auto = {"width": "auto"}
+        self.squares = control(widgets.Checkbox, "pixels as squares", "squares", auto, indent=False)
         self._refresh = refresh
         self._refresh_soon = Debounce(self.refresh, BETWEEN_MESSAGES)
         self._is_refreshing = False
         self._lock = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
         self._notes = self._read_notes()
         state.add_favourites(self._notes.favourites, self._notes.origins)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether pictures are enlarged smoothly, not with every pixel as a square."""
+        return not self.squares.value
 
     def act(self, change: Change) -> None:
         """Make a change, say what it returns or why it failed, and show the state soon."""
@@ -86,6 +98,24 @@ class StudioContext:
             yield progress
         finally:
             self.progress.layout.display = "none"
+
+    @contextmanager
+    def generating(self, count: int) -> Iterator[Callable[[Iterable[Picture]], Iterator[Picture]]]:
+        """Yield what hands on `count` pictures one by one, and moves the bar."""
+        with self.working("Generating …", count) as progress:
+
+            def shown(pictures: Iterable[Picture]) -> Iterator[Picture]:
+                for done, picture in enumerate(pictures, 1):
+                    progress(done)
+                    yield picture
+
+            yield shown
+
+    def film(self, z: Tensor, path: Path, seconds: float, width: int, sound: str | None = None) -> None:
+        """Write the pictures of z, (N, latent_dim), `width` px wide, as a film at `path`."""
+        look: dict[str, Any] = {"width": width, "smooth": self.smooth, "sound": sound}
+        with self.generating(len(z)) as shown:
+            film_of_path(self.renderer.generator, z, path, seconds, alt="A film.", shown=shown, **look)
 
     def keep_notes(self) -> str:
         """Write the directions and the favourites, unless the file is damaged; say where."""

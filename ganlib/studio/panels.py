@@ -1,7 +1,6 @@
 """The panels with which a person moves through the latent space."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -31,7 +30,6 @@ _LISTED = 20
 _ON_A_PAGE = 20
 _DIGITS = 2  # of a coordinate that is shown; all of them are kept
 _SIDE, _MIDDLE = 3, 4  # of the grid of neighbours: its pictures a side, and the index of the middle one
-_FAVOURITES_IN_A_ROW = 4
 
 
 class SeedPanel(Panel):
@@ -233,39 +231,4 @@ class NeighboursPanel(Panel):
         self._round += 1
 
 
-class FavouritesPanel(Panel):
-    """The pictures that were pinned; a click goes there."""
-
-    title = "Favourites"
-
-    def _build(self) -> widgets.Box:
-        self._drawn: list[Tensor] = []
-        self.tiles = Tiles("favourite", _FAVOURITES_IN_A_ROW, self._go)
-        self.tiles.box.layout.display = "none"
-        pin = partial(self._note, "Pinned", self._state.pin)
-        unpin = partial(self._note, "Unpinned", self._state.unpin)
-        first = self._button("Pin this picture", "pin", pin)
-        second = self._button("Unpin this picture", "unpin", unpin)
-        help_ = "Pin what is shown, and find it here the next time, too. Click one to go there."
-        return column(note(help_), row(first, second), self.tiles.box)
-
-    def show(self) -> None:
-        """Generate the favourites, if they are others than before."""
-        pinned = self._state.favourites
-        if [*map(id, self._drawn)] == [*map(id, pinned)]:
-            return
-        self._drawn = list(pinned)
-        sheet = self._renderer.thumbnails(torch.stack(pinned), _FAVOURITES_IN_A_ROW) if pinned else b""
-        self.tiles.show(sheet, [f"favourite {k + 1}" for k in range(len(pinned))])
-
-    def _go(self, index: int) -> None:
-        favourite, origin = self._state.favourites[index], self._state.origins[index]
-        name = f"favourite {index + 1}" + (f" ({origin})" if origin else "")
-        self._context.act(lambda: self._state.go_to(favourite, name))
-
-    def _note(self, done: str, change: Callable[[], None]) -> str:
-        change()
-        return f"{done}; {self._context.keep_notes()}"
-
-
-PANELS = CoordinatesPanel, BetweenPanel, NeighboursPanel, FavouritesPanel
+PANELS = CoordinatesPanel, BetweenPanel, NeighboursPanel

@@ -12,7 +12,7 @@ from ganlib.run import Run
 from ganlib.runtime.device import detect, one_thread
 from ganlib.runtime.files import cache_folder, expand_home
 from ganlib.show.figure import encode
-from ganlib.show.grids import contact_sheet, to_image
+from ganlib.show.grids import THUMBNAIL, contact_sheet, to_image
 from ganlib.weights import load_generator
 
 _SMALL = 64  # px
@@ -71,4 +71,5 @@ class Renderer:
     def thumbnails(self, z: Tensor, columns: int) -> bytes:
         """Generate small pictures of z, (N, latent_dim), and encode them side by side without gaps."""
         pictures = to_bytes(self.generate(z)).numpy()
-        return encode(contact_sheet(list(pictures), columns), compress_level=_QUICK)
+        side = min(THUMBNAIL, max(self.recipe.shape))  # the browser enlarges, with squares or without
+        return encode(contact_sheet(list(pictures), columns, side=side), compress_level=_QUICK)

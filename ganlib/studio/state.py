@@ -285,9 +285,9 @@ class StudioState:
             if self.favourite(z) is None and len(self.favourites) < MOST_NOTED:
                 self.pin(z, origin)
 
-    def unpin(self) -> None:
-        """Remove what is shown from the favourites."""
-        index = self.favourite(self.z)
+    def unpin(self, index: int | None = None) -> None:
+        """Remove a favourite by its index, counted from 0, or what is shown."""
+        index = self.favourite(self.z) if index is None else index
         if index is None:
             raise GanlibError("This picture is not pinned: go to a favourite first.")
         del self.favourites[index], self.origins[index]

@@ -5,17 +5,22 @@ import math
 import re
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbconvert import HTMLExporter
+from PIL import Image
 from playwright.sync_api import Browser
 
+from ganlib.run import Run
 from tests.browser.accessibility import barriers
 from tests.browser.lesson import NAME, write_lesson
 from tests.browser.serving import Server, serve_lab
 from tests.browser.studio_page import LabPage
+from tests.studio.driver import RECIPE, save_weights
 
 VIEWS = (
     "Wall",
@@ -29,6 +34,8 @@ VIEWS = (
     "Open",
     "Directions",
 )
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+SEARCH = 120_000  # milliseconds; on one busy core
 WIDE = {"width": 1250, "height": 1000}
 
 
@@ -260,6 +267,135 @@ def test_a_wall_a_crossing_and_a_timeline_as_a_person_uses_them(studio, artefact
     studio.screenshot(artefacts / "timeline.png")
 
 
+RENDERING = "image => getComputedStyle(image).imageRendering"
+
+
+def test_a_switch_shows_pixels_as_squares_on_screen_and_in_what_is_saved(studio, folder, artefacts):
+    box = studio.page.get_by_role("checkbox", name="pixels as squares")
+    studio.open("Wall")
+    studio.part("wall-1").wait_for()
+    images = [studio.part(handle) for handle in ("picture", "wall-image")]
+    assert [image.evaluate(RENDERING) for image in images] == ["auto", "auto"]
+    box.check()
+    assert [image.evaluate(RENDERING) for image in images] == ["pixelated", "pixelated"]
+    studio.screenshot(artefacts / "squares.png")
+    studio.open("Save")
+    studio.click("save-picture")
+    path = folder / studio.until_said("Saved as ").removeprefix("Saved as ").removesuffix(".")
+    saved = np.asarray(Image.open(path))
+    assert np.array_equal(saved[::4, ::4].repeat(4, 0).repeat(4, 1), saved)
+    box.focus()
+    studio.page.keyboard.press("Space")
+    assert images[0].evaluate(RENDERING) == "auto"
+
+
+def test_a_crop_is_moved_before_a_photo_is_projected(studio, tmp_path, artefacts):
+    photo = tmp_path / "wide.png"
+    Image.linear_gradient("L").rotate(90).resize((300, 100)).convert("RGB").save(photo)
+    studio.open("Open")
+    assert not studio.part("project").is_visible()
+    studio.upload(photo)
+    studio.until_said("Opened wide.png")
+    image = studio.part("pair").get_by_role("img", name="The photo")
+    middle = image.get_attribute("src")
+    studio.screenshot(artefacts / "crop-middle.png")
+    studio.press("crop-across", "Home")
+    studio.until(lambda: image.get_attribute("src"), lambda src: src != middle)
+    left = image.get_attribute("src")
+    studio.drag("crop-zoom", 2000)
+    studio.until(lambda: image.get_attribute("src"), lambda src: src != left)
+    assert studio.value("crop-zoom") == "3.00"
+    studio.screenshot(artefacts / "crop-moved.png")
+    studio.click("project")
+    studio.part("pair").get_by_role("img", name="The nearest picture").wait_for(timeout=SEARCH)
+    studio.until_shown("projection of wide.png")
+    assert studio.part("pair").get_by_role("img").count() == 2
+    assert studio.message().startswith("A pixel is off by")
+    studio.screenshot(artefacts / "crop-projected.png")
+    studio.page.set_viewport_size({"width": 400, "height": 1000})
+    assert studio.ask("studio", "misplaced") == []
+    assert studio.ask("studio", "short_targets") == []
+    assert barriers(studio) == []
+    studio.part("crop-across").scroll_into_view_if_needed()
+    studio.page.screenshot(path=artefacts / "crop-narrow.png")
+
+
+def test_shift_pins_on_the_wall_and_unpins_among_the_favourites(studio, artefacts):
+    studio.open("Wall")
+    studio.part("wall-9").click(modifiers=["Shift"])
+    studio.until_said("Pinned seed 8;")
+    studio.part("wall-11").focus()
+    studio.page.keyboard.press("Shift+Enter")
+    studio.until_said("Pinned seed 10;")
+    studio.part("wall-12").focus()
+    studio.page.keyboard.press("Shift+Space")
+    studio.until_said("Pinned seed 11;")
+    assert studio.status().endswith(": seed 0")
+    for tile in (14, 15, 16, 17):  # as quickly as a mouse can
+        studio.part(f"wall-{tile}").click(modifiers=["Shift"])
+    studio.until_said("Pinned seed 16;")
+    assert studio.status().endswith(": seed 0")
+    studio.part("wall-3").click()
+    studio.until_shown(": seed 2")
+    studio.open("Favourites")
+    tiles = studio.page.get_by_role("button", name=re.compile(r"^favourite \d+$"))
+    studio.part("favourite-7").wait_for()
+    studio.screenshot(artefacts / "favourites-wall.png")
+    for left in range(tiles.count() - 1, -1, -1):
+        studio.part("favourite-1").click(modifiers=["Shift"])
+        studio.until(tiles.count, lambda count, left=left: count == left)
+    assert studio.status().endswith(": seed 2")
+
+
+def test_another_model_is_opened_in_the_same_studio(server, folder, browser, artefacts):
+    for name, latent_dim in (("mine", 25), ("other", 9)):
+        run = Run(folder / "runs" / name)
+        recipe = replace(RECIPE, name=name, latent_dim=latent_dim)
+        run.start(recipe)
+        save_weights(run.generator_file, recipe)
+    save_weights(run.folder.parent / "mine" / "best.safetensors")
+    (folder / "runs" / "mine" / "generator-000100.safetensors").write_bytes(b"torn")
+    cells = [nbformat.v4.new_code_cell("import ganlib\n\nganlib.LatentStudio('runs/mine')")]
+    page = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(page, folder / "switch.ipynb")
+    studio = LabPage(browser.new_page(viewport=WIDE))
+    studio.visit(f"{server.address}/lab/tree/switch.ipynb?reset")
+    studio.command("application:toggle-left-area")
+    studio.run_all()
+    models = studio.page.get_by_label("Model")
+    listed = ["mine: latest", "mine: best", "mine: generator-000100", "other: latest", "portraits (bundled)"]
+    assert [text.replace("\xa0", " ") for text in models.locator("option").all_inner_texts()] == listed
+    before = studio.pixels()
+    for label, words in ((listed[3], "other, 32 px: seed 0"), (listed[1], "tiny, 32 px: seed 0")):
+        models.select_option(label)
+        studio.part("switch").press("Enter")
+        studio.until_said(f"Opened {label}")
+        shown = studio.until_shown(words)
+        assert studio.page.evaluate("document.activeElement.textContent") == "Switch"
+    assert shown == before  # the same weights, here
+    studio.screenshot(artefacts / "models.png")
+    models.select_option(listed[2])
+    studio.click("switch")
+    studio.part("message").get_by_role("alert").wait_for()
+    assert "damaged" in studio.message()
+    chosen = models.locator("option:checked")
+    studio.until(chosen.inner_text, lambda label: label.replace("\xa0", " ") == listed[1])
+    studio.screenshot(artefacts / "models-damaged.png")
+    models.select_option(listed[4])
+    studio.click("switch")
+    studio.until_shown("64 px: seed 0")
+    studio.press("direction-1", "End")
+    studio.until_shown("direction 1 +5.0")
+    studio.page.set_viewport_size({"width": 400, "height": 1000})
+    assert [studio.ask("studio", script) for script in ("misplaced", "short_targets")] == [[], []]
+    assert barriers(studio) == []
+    studio.screenshot(artefacts / "models-narrow.png")
+    assert studio.part("studio").count() == 1
+    assert studio.errors == []
+    assert server.failures() == []
+    studio.page.close()
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [1250, 400])
 def test_axe_finds_no_serious_barrier(studio, artefacts, theme, width):
@@ -324,12 +460,13 @@ def test_a_mistake_is_a_sentence_and_the_studio_lives(studio, tmp_path):
     assert studio.message() == ""
 
 
-def test_favourites_are_there_when_the_cell_is_run_again(studio):
+def test_favourites_are_there_when_the_cell_is_run_again(studio, folder):
     before = studio.pixels()
     studio.open("Favourites")
     studio.click("pin")
     studio.until_said("Pinned")
-    newest = studio.page.get_by_role("button", name=re.compile(r"^favourite \d+$")).count()
+    kept = json.loads((folder / "studio" / "portraits.studio.json").read_text())
+    newest = len(kept["favourites"])
     studio.click("next")
     studio.until_shown(": seed 1")
     studio.run_all()

@@ -35,6 +35,8 @@ def test_a_photo_and_its_projection_stand_side_by_side_on_a_narrow_page(browser,
         assert page.page.get_by_text("Shift+Enter").count() == 0
         page.open("Open")
         page.upload(tmp_path / "photo.png")
+        page.until_said("Opened photo.png")
+        page.click("project")
         page.until_shown(": projection of photo.png")
         assert page.part("seed").locator("input").input_value() == ""
         photo, found = (

@@ -323,7 +323,8 @@ def test_an_interrupted_search_is_said(driver, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ganlib.studio.files.project", interrupted)
-    driver.studio._panels[-1].receive("photo.png", photo(40, 40))
+    upload(driver["upload"], "photo.png", photo(40, 40))
+    driver.click("project")
     assert "Interrupted" in driver.message
     assert driver["progress"].layout.display == "none"
     assert torch.equal(driver.studio.z, seeded(0))
@@ -340,6 +341,9 @@ def test_a_photo_of_any_size_is_projected(driver, monkeypatch, size):
     monkeypatch.setattr("ganlib.studio.files._SEARCH", (2, 5))
     before = driver.picture
     upload(driver["upload"], "me & you.png", photo(*size))
+    assert re.findall('alt="([^"]*)"', driver["pair"].value) == ["The photo"]
+    assert driver.picture == before
+    driver.click("project")
     assert "projection of me &amp; you.png" in driver.status
     assert "A pixel is off by" in driver.message
     assert driver.picture != before
@@ -433,7 +437,7 @@ def test_pictures_grids_and_films_are_saved_and_nothing_is_replaced(driver, tmp_
     for handle, name, size in (
         ("save-picture", "seed-1.png", (128, 128)),
         ("save-picture", "seed-1-2.png", (128, 128)),
-        ("save-grid", "directions-seed-1.png", (7 * 34 + 2, 10 * 34 + 2)),
+        ("save-grid", "directions-seed-1.png", (4 * (7 * 34 + 2), 4 * (10 * 34 + 2))),
         ("save-gif", "a-to-b.gif", (128, 128)),
     ):
         driver.click(handle)
@@ -447,7 +451,7 @@ def test_pictures_grids_and_films_are_saved_and_nothing_is_replaced(driver, tmp_
     driver.set("stops", "favourites")
     driver.click("save-grid", "save-mp4")
     assert (tmp_path / "saved" / "favourites.mp4").stat().st_size > 500
-    assert Image.open(tmp_path / "saved" / "favourites.png").size == (2 * 34 + 2, 34 + 2)
+    assert Image.open(tmp_path / "saved" / "favourites.png").size == (4 * (2 * 34 + 2), 4 * (34 + 2))
     assert driver["progress"].layout.display == "none"
 
 

@@ -60,7 +60,7 @@ class LatentStudio(Interactive):
         found = directions or sefa_directions(net, min(10, net.latent_dim))
         self._state = StudioState(net.latent_dim, found, self._renderer.recipe.classes)
         self._context = StudioContext(self._state, self._renderer, self._show)
-        self._picture = tagged(widgets.Image(format="png"), "picture")
+        self._picture = tagged(widgets.Image(format="webp"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
         self._panels = [kind(self._context) for kind in _PANELS]
@@ -85,10 +85,10 @@ class LatentStudio(Interactive):
         return f"{recipe.name}, {recipe.size} px: {self._state.describe()}"
 
     def _drawn(self) -> Figure:
-        return Figure(self._renderer.png(self.z), self._told())
+        return Figure(self._renderer.picture(self.z), self._told(), "image/webp")
 
     def _show(self) -> None:
-        self._picture.value = self._renderer.png(self.z)
+        self._picture.value = self._renderer.picture(self.z)
         self._status.value = announced(self._told())
         self._seeds.show()
         for k, panel in enumerate(self._panels):

@@ -211,8 +211,8 @@ class BetweenPanel(Panel):
     def _build(self) -> widgets.Box:
         move, ends = self._state.go_between, (0.0, 1.0)
         self.share = self._slider("From A to B", "between", ends, 0.01, self._share, move)
-        grey = encode(Image.new("RGB", (1, 1), "grey"))
-        look = {"value": grey, "format": "png", "layout": {"width": "112px", "height": "112px"}}
+        grey = encode(Image.new("RGB", (1, 1), "grey"), "WEBP")
+        look = {"value": grey, "format": "webp", "layout": {"width": "112px", "height": "112px"}}
         self.pictures = {slot: tagged(widgets.Image(**look), "slot") for slot in "AB"}
         slots = []
         for slot, picture in self.pictures.items():

@@ -196,7 +196,7 @@ class Tiles:
         self._handle = handle
         self._act = act
         grid = {"grid_template_columns": f"repeat({columns}, 1fr)"}
-        self._image = tagged(widgets.Image(format="png", layout={"width": "100%"}), f"{handle}-image")
+        self._image = tagged(widgets.Image(format="webp", layout={"width": "100%"}), f"{handle}-image")
         self._buttons = tagged(widgets.GridBox(layout=grid), "over")
         self.box = tagged(widgets.VBox([self._image, self._buttons]), "tiles")
 

@@ -91,7 +91,7 @@ class LatentStudio(Interactive):
         self._state = StudioState(renderer.generator.latent_dim, renderer.recipe.classes)
         self._context = StudioContext(self._state, renderer, self._show)
         self._context.add_directions(*first_set)
-        self._picture = tagged(widgets.Image(format="png"), "picture")
+        self._picture = tagged(widgets.Image(format="webp"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
         self._panels = [kind(self._context) for kind in _PANELS]
@@ -127,10 +127,10 @@ class LatentStudio(Interactive):
         return f"{recipe.name}, {recipe.size} px: {self._state.describe()}"
 
     def _drawn(self) -> Figure:
-        return Figure(self._renderer.png(self.z), self._told())
+        return Figure(self._renderer.picture(self.z), self._told(), "image/webp")
 
     def _show(self) -> None:
-        self._picture.value = self._renderer.png(self.z)
+        self._picture.value = self._renderer.picture(self.z)
         self._status.value = announced(self._told())
         self._seeds.show()
         for k, panel in enumerate(self._panels):

@@ -138,7 +138,7 @@ class CoordinatesPanel(Panel):
             slider.widget.style.description_width = "48px"
             slider.widget.readout_format = "+.2f"
             self.sliders.append(slider)
-        columns = {"grid_template_columns": "repeat(auto-fill, minmax(240px, 1fr))"}
+        columns = {"grid_template_columns": "repeat(auto-fill, minmax(min(240px, 100%), 1fr))"}
         undo = self._button("Reset coordinates", "reset-coordinates", partial(self._state.undo, edits=True))
         shown = widgets.GridBox([slider.widget for slider in self.sliders], layout=columns)
         return column(row(self.page, undo), shown)

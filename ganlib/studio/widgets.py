@@ -222,8 +222,8 @@ def note(text: str) -> widgets.HTML:
 
 def blank(handle: str, layout: dict[str, str] | None = None) -> widgets.Image:
     """Make a picture that is grey until it has another value."""
-    grey = encode(Image.new("RGB", (1, 1), "grey"))
-    return tagged(widgets.Image(value=grey, format="png", layout=layout or {}), handle)
+    grey = encode(Image.new("RGB", (1, 1), "grey"), "WEBP")
+    return tagged(widgets.Image(value=grey, format="webp", layout=layout or {}), handle)
 
 
 class Tiles:
@@ -234,7 +234,7 @@ class Tiles:
         self._handle = handle
         self._act = act
         grid = {"grid_template_columns": f"repeat({columns}, 1fr)"}
-        self._image = tagged(widgets.Image(format="png", layout={"width": "100%"}), f"{handle}-image")
+        self._image = tagged(widgets.Image(format="webp", layout={"width": "100%"}), f"{handle}-image")
         self._buttons = tagged(widgets.GridBox(layout=grid), "over")
         self.box = tagged(widgets.VBox([self._image, self._buttons]), "tiles")
 

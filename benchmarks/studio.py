@@ -92,6 +92,7 @@ def milliseconds_a_preview(source: str | Path, moves: int) -> list[float]:
     """Measure each move of the slider that scrubs through a timeline of four keyframes."""
     studio = LatentStudio(source)
     timeline = next(panel for panel in studio._panels if isinstance(panel, TimelinePanel))
+    studio._views.value = studio._panels.index(timeline)
     studio._state.add_keyframes(*sample_latent(4, studio._state.latent_dim))
     times = []
     for move in range(moves + _WARM):

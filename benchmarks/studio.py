@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import torch
 from torch import nn
@@ -22,7 +23,7 @@ from ganlib.latent.sampling import sample_latent
 from ganlib.recipes import get_recipe
 from ganlib.runtime.device import detect
 from ganlib.studio.app import LatentStudio
-from ganlib.studio.panels import DirectionsPanel
+from ganlib.studio.directions import DirectionsPanel
 from ganlib.studio.timeline import TimelinePanel
 from ganlib.studio.wall import WallPanel
 from ganlib.weights import load_generator, save_generator
@@ -49,11 +50,26 @@ def milliseconds_a_move(source: str | Path, moves: int) -> list[float]:
     """Measure each of `moves` moves, after three to warm up: from the new value to the picture's bytes."""
     panels = LatentStudio(source)._panels
     directions = next(panel for panel in panels if isinstance(panel, DirectionsPanel))
-    slider = directions.sliders[0].widget
+    directions._draw_soon = Mock()  # a hand that moves is not idle
+    slider = directions.rows[0].slider.widget
     times = []
     for move in range(moves + _WARM):
         began = time.perf_counter()
         slider.value = -3 + 6 * move / (moves + _WARM)
+        times.append(1000 * (time.perf_counter() - began))
+    return times[_WARM:]
+
+
+def milliseconds_of_ends(source: str | Path, places: int) -> list[float]:
+    """Measure the pictures at both ends of ten sliders, at each of some places, after three to warm up."""
+    panels = LatentStudio(source)._panels
+    directions = next(panel for panel in panels if isinstance(panel, DirectionsPanel))
+    directions.set.value = "SeFa"
+    times = []
+    for seed in range(places + _WARM):
+        directions._state.go_to_seed(seed)
+        began = time.perf_counter()
+        directions.show()
         times.append(1000 * (time.perf_counter() - began))
     return times[_WARM:]
 
@@ -76,6 +92,7 @@ def milliseconds_a_preview(source: str | Path, moves: int) -> list[float]:
     """Measure each move of the slider that scrubs through a timeline of four keyframes."""
     studio = LatentStudio(source)
     timeline = next(panel for panel in studio._panels if isinstance(panel, TimelinePanel))
+    studio._views.value = studio._panels.index(timeline)
     studio._state.add_keyframes(*sample_latent(4, studio._state.latent_dim))
     times = []
     for move in range(moves + _WARM):
@@ -98,6 +115,7 @@ def in_python(moves: int) -> Iterator[list[str]]:
                 "a move of the timeline's preview",
                 spread(milliseconds_a_preview(source, moves)),
             ]
+            yield [name, size, "both ends of ten sliders", spread(milliseconds_of_ends(source, moves // 4))]
             if source == "portraits":
                 yield [
                     name,

@@ -160,7 +160,7 @@ def find_weights(source: str | Path) -> Path:
     for candidate in (run.generator_file, run.folder / SHARED_WEIGHTS, run.folder):
         if candidate.is_file():
             return candidate
-    bundled = {file.stem: file for file in (bundled_folder() / "weights").glob("*.safetensors")}
+    bundled = bundled_weights()
     if str(source) in bundled:
         return bundled[str(source)]
     if run.folder.is_dir():
@@ -179,6 +179,11 @@ def kimg_of(path: Path) -> float:
     """
     with _opened(path) as file:
         return decode_json((file.metadata() or {}).get("kimg", "").encode(), Amount)
+
+
+def bundled_weights() -> dict[str, Path]:
+    """Return the files of the bundled weights by their names."""
+    return {file.stem: file for file in sorted((bundled_folder() / "weights").glob("*.safetensors"))}
 
 
 def _read_weights(

@@ -16,9 +16,18 @@ from ganlib.data.dataset import load_art, to_bytes
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.recipes import Recipe, get_recipe, override
 from ganlib.runtime.files import bundled_folder
+from ganlib.studio.notes import read_notes
 from ganlib.weights import load_generator, save_generator
 
 WEIGHTS = sorted((bundled_folder() / "weights").glob("*.safetensors"))
+
+
+def _script(name):
+    """The program of that name in `data/`."""
+    spec = importlib.util.spec_from_file_location(name, bundled_folder() / f"{name}.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
 
 
 def test_there_are_bundled_weights():
@@ -50,6 +59,27 @@ def test_they_paint_varied_portraits_with_the_colours_of_the_real_ones():
     assert apart[~np.eye(64, dtype=bool)].min() > 5
 
 
+def test_its_labelled_directions_change_what_they_are_called_more_than_the_rest():
+    labelling = _script("label_directions")
+    generator, recipe = load_generator("portraits")
+    path = bundled_folder() / "weights" / "portraits.directions.json"
+    noted = read_notes(path, recipe.latent_dim).directions
+    assert [one.name for one in noted] == [attribute.__name__ for attribute in labelling.ATTRIBUTES]
+    z = sample_latent(96, recipe.latent_dim, seed=90_000)
+
+    def measured(points):
+        pictures = generate(generator, points)
+        return torch.stack([attribute(pictures) for attribute in labelling.ATTRIBUTES])  # (4, N)
+
+    spread = measured(z).std(1)
+    moves = [measured(z + 2 * one.vector).mean(1) - measured(z - 2 * one.vector).mean(1) for one in noted]
+    effects = torch.stack(moves) / spread  # (direction, attribute)
+    assert (effects.diagonal() > 1).all()
+    assert (effects - effects.diagonal().diag()).abs().max() < 0.5
+    again = labelling.labelled("portraits").directions
+    assert all(one.vector @ other.vector > 0.999 for one, other in zip(noted, again, strict=True))
+
+
 def test_its_discriminator_is_documented_and_tells_held_out_pictures_from_generated_ones():
     path = bundled_folder() / "weights" / "discriminators" / "portraits.safetensors"
     facts = json.loads((bundled_folder() / "weights" / "portraits.json").read_text(encoding="utf-8"))
@@ -64,17 +94,9 @@ def test_its_discriminator_is_documented_and_tells_held_out_pictures_from_genera
     assert 0.6 < (real > fake).float().mean() < 0.99
 
 
-@pytest.fixture(scope="module")
-def bundling():
-    """The program `data/bundle_weights.py`."""
-    spec = importlib.util.spec_from_file_location("bundle_weights", bundled_folder() / "bundle_weights.py")
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    return program
-
-
 @pytest.mark.parametrize("best", [False, True])
-def test_a_run_is_bundled_with_its_age_its_command_and_its_score(bundling, tmp_path, best):
+def test_a_run_is_bundled_with_its_age_its_command_and_its_score(tmp_path, best):
+    bundling = _script("bundle_weights")
     recipe = override(get_recipe("portraits64-cpu"), ["size=32", "width=4", "latent_dim=8"])
     trainer = ganlib.Trainer(recipe, load_art("portraits", 32), tmp_path / "run", callbacks=[], device="cpu")
     run = trainer.fit(kimg=0.2)

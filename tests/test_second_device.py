@@ -156,6 +156,7 @@ def test_the_studio_paints_and_projects(device, tmp_path, monkeypatch):
     Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
     driver.set("path", str(tmp_path / "red.png"))
     driver.click("open")
+    driver.click("project")
     assert "projection of red.png" in driver.status
     assert next(driver.studio._renderer.generator.parameters()).device == DEVICE
 

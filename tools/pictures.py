@@ -27,7 +27,7 @@ _SECONDS = 8.0
 _HOLD_SECONDS = 2.0
 _GAP = 16  # pixels between grids
 _WIDTH, _HEIGHT = 1000, 1500  # of the browser's window, in CSS pixels
-_MOVES = {"direction-1": 3, "direction-3": -2, "direction-6": 2}  # key presses
+_MOVES = {"direction-1": 18, "direction-2": 8, "direction-3": -12}  # key presses
 
 
 def training_film(run: Run, out: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganlib.data.decode import decode
+from ganlib.data.decode import MIDDLE, Place, decode
 from ganlib.data.manifest import Manifest, Settings
 from ganlib.data.opening import RefusedError, open_picture
 from ganlib.data.prepare import content_hash, is_prepared, open_images, prepare, read_prepared
@@ -194,10 +194,13 @@ def load_art(
     return art
 
 
-def read_photo(file: BinaryIO | Path, size: AnySize, crop: str = "centre") -> Tensor:
+def read_photo(
+    file: BinaryIO | Path, size: AnySize, crop: str = "centre", *, place: Place = MIDDLE
+) -> Tensor:
     """Read the picture in `file`, (3, H, W) in [-1, 1]: upright, on white, in sRGB, and cropped.
 
-    A larger one is reduced, a smaller one enlarged. `crop` is "centre", "pad" (white borders) or "stretch".
+    A larger one is reduced, a smaller one enlarged. `crop` is "centre", which `place` may move and zoom,
+    "pad" (white borders) or "stretch".
 
     Raises:
         GanlibError: it is no picture, damaged, or has over 100 million pixels; or there is no such crop.
@@ -205,7 +208,7 @@ def read_photo(file: BinaryIO | Path, size: AnySize, crop: str = "centre") -> Te
     if crop not in PHOTO_CROPS:
         raise GanlibError(f"There is no crop '{crop}': choose one of {', '.join(PHOTO_CROPS)}.")
     try:
-        image = decode(file, size, crop, enlarge=True).images[0]
+        image = decode(file, size, crop, enlarge=True, place=place).images[0]
     except RefusedError as error:
         name = f"'{file}'" if isinstance(file, Path) else "This file"
         raise GanlibError(f"{name} is no picture to work with ({error}): choose another.") from error

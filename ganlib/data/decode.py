@@ -54,6 +54,26 @@ class Picture(NamedTuple):
     by_ganlib: bool
 
 
+class Place(NamedTuple):
+    """Where a crop lies, `across` and `down` from 0 to 1 of the room there is, and how far it zooms in."""
+
+    across: float = 0.5
+    down: float = 0.5
+    zoom: float = 1.0
+
+    def cut(self, picture: Image.Image, size: Size) -> Image.Image:
+        """Cut out the largest piece of the shape of `size`, or a smaller one by the zoom, and resize it."""
+        if self.zoom > 1:
+            sides = [max(1, round(side / self.zoom)) for side in picture.size]
+            rooms = zip(picture.size, sides, self[:2], strict=True)
+            left, top = (round((whole - side) * share) for whole, side, share in rooms)
+            picture = picture.crop((left, top, left + sides[0], top + sides[1]))
+        return ImageOps.fit(picture, _on_paper(size), Image.Resampling.LANCZOS, centering=self[:2])
+
+
+MIDDLE = Place()
+
+
 def decode(
     file: BinaryIO | Path,
     size: AnySize,
@@ -61,8 +81,9 @@ def decode(
     *,
     enlarge: bool = False,
     claim: Callable[[int], object] = lambda _: None,
+    place: Place = MIDDLE,
 ) -> Picture:
-    """Open `file` and fit it to a `size` in pixels by one of `CROPS`.
+    """Open `file` and fit it to a `size` in pixels by one of `CROPS`; the crop "centre" may lie elsewhere.
 
     `claim` is called with the bytes that this takes at most, before it takes them.
 
@@ -71,7 +92,7 @@ def decode(
             smaller than `size` and not to be enlarged.
     """
     size = Size.of(size)
-    enough = max(size) * _MOST_TILES_ALONG_THE_SHORT_SIDE if crop == "tiles" else max(size)
+    enough = max(size) * (_MOST_TILES_ALONG_THE_SHORT_SIDE if crop == "tiles" else math.ceil(place.zoom))
     with refusals(file), open_picture(file, enough) as picture:
         turned = picture.size, picture.size[::-1]  # which of them it is, its EXIF tells when it is decoded
         if not (enlarge or any(_is_large_enough(one, size, crop) for one in turned)):
@@ -83,7 +104,7 @@ def decode(
         if not (enlarge or _is_large_enough(turned[plain.size != decoded], size, crop)):
             raise RefusedError(f"smaller than {size} px", turned[0])
         profile = picture.info.get("icc_profile")
-        images = [np.asarray(_srgb(square, profile)) for square in _cut(plain, size, crop)]
+        images = [np.asarray(_srgb(square, profile)) for square in _cut(plain, size, crop, place)]
         overview = images[0] if len(images) == 1 else np.asarray(plain.resize(_on_paper(size)).convert("RGB"))
         notes = filter(None, (_tone(overview), "without its last bytes" if is_short else ""))
         return Picture(images, overview, *turned[0], ", ".join(notes), is_by_ganlib(picture))
@@ -184,7 +205,7 @@ def _scaled(values: NDArray[np.float32], white: float) -> NDArray[np.uint8]:
     return (values * (255 / white)).round().clip(0, 255).astype(np.uint8)
 
 
-def _cut(picture: Image.Image, size: Size, crop: str) -> Iterable[Image.Image]:
+def _cut(picture: Image.Image, size: Size, crop: str, place: Place) -> Iterable[Image.Image]:
     match crop:
         case "tiles":
             return _tiles(picture, size)
@@ -192,7 +213,7 @@ def _cut(picture: Image.Image, size: Size, crop: str) -> Iterable[Image.Image]:
             return [picture.resize(_on_paper(size), Image.Resampling.LANCZOS)]
         case "pad":
             return [_padded(picture, size)]
-    return [ImageOps.fit(picture, _on_paper(size), Image.Resampling.LANCZOS)]
+    return [place.cut(picture, size)]
 
 
 def _on_paper(size: Size) -> tuple[int, int]:

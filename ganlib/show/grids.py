@@ -86,13 +86,15 @@ def grid(
     return Figure.from_image(picture, alt or f"A grid of {len(images)} pictures.")
 
 
-def contact_sheet(pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int = 0) -> Image.Image:
-    """Resize pictures (H, W, 3) to 96 px and put them side by side on a transparent ground."""
-    step, rows = THUMBNAIL + gap, math.ceil(len(pictures) / columns)
+def contact_sheet(
+    pictures: Sequence[NDArray[np.uint8]], columns: int, gap: int = 0, side: int = THUMBNAIL
+) -> Image.Image:
+    """Resize pictures (H, W, 3) to `side` px and put them side by side on a transparent ground."""
+    step, rows = side + gap, math.ceil(len(pictures) / columns)
     sheet = Image.new("RGBA", (columns * step - gap, rows * step - gap))
     for place, picture in enumerate(pictures):
-        small = ImageOps.contain(Image.fromarray(picture), (THUMBNAIL, THUMBNAIL), _LANCZOS)
-        left, top = (THUMBNAIL - small.width) // 2, (THUMBNAIL - small.height) // 2
+        small = ImageOps.contain(Image.fromarray(picture), (side, side), _LANCZOS)
+        left, top = (side - small.width) // 2, (side - small.height) // 2
         sheet.paste(small, (place % columns * step + left, place // columns * step + top))
     return sheet
 

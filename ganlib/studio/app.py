@@ -2,32 +2,41 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
 import ipywidgets as widgets
+import torch
 from torch import Tensor, nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, plain
 from ganlib.latent.directions import Directions, sefa_directions
+from ganlib.latent.sampling import check_latent
 from ganlib.run import Run
 from ganlib.runtime.files import cache_folder, expand_home, write_atomically
 from ganlib.show.figure import Figure, Interactive
 from ganlib.studio.context import StudioContext
 from ganlib.studio.crossing import CrossingPanel
+from ganlib.studio.directions import MOST, DirectionsPanel
 from ganlib.studio.files import OpenPanel, SavePanel
+from ganlib.studio.notes import read_notes
 from ganlib.studio.panels import PANELS, SeedPanel
 from ganlib.studio.renderer import Renderer
-from ganlib.studio.state import StudioState
+from ganlib.studio.state import LONGEST_NAME, StudioState
 from ganlib.studio.timeline import TimelinePanel
-from ganlib.studio.wall import WallPanel
-from ganlib.studio.widgets import announced, column, tagged, watched
-from ganlib.weights import load_generator
+from ganlib.studio.wall import FavouritesPanel, WallPanel
+from ganlib.studio.widgets import announced, button, chooser, column, row, tagged, watched
+from ganlib.weights import bundled_weights, find_weights, load_generator
 
 _OPENERS = ("voila", "jupyterlab")  # the one shows the page at once, the other a cell to run
-_PANELS = PANELS[0], WallPanel, *PANELS[1:], CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_LAST = FavouritesPanel, CrossingPanel, TimelinePanel, SavePanel, OpenPanel
+_PANELS = DirectionsPanel, WallPanel, *PANELS, *_LAST
+Model = tuple[str, str | Path]  # what a person reads, and what is opened
+Named = tuple[str, Tensor, Sequence[str]]  # the title of a set of directions, its vectors and their names
+_LONGEST_MODEL = 40  # letters
 _TITLE = "# The latent studio"
 _HINT = "\n\nIf there are no sliders below, click into the cell and press Shift+Enter."
 
@@ -42,33 +51,66 @@ class LatentStudio(Interactive):
         self,
         source: str | Path | Run = "portraits",
         *,
-        directions: Directions | None = None,
+        directions: Directions | Tensor | None = None,
+        names: Sequence[str] = (),
         folder: str | Path | None = None,
         generator: nn.Module | None = None,
     ) -> None:
         """Open a run folder, a weights file or bundled weights, with sliders for `directions`.
 
-        Without them the sliders are those of `sefa_directions`. Files are saved in `folder`: by default, one
-        called `studio` in the run folder, or in the current folder if the source is no run. Weights of a net
-        of your own are loaded into `generator`.
+        These are unit vectors (K, latent_dim), which may have `names`. Without them the sliders are those of
+        `NAME.directions.json` beside the weights, or of `sefa_directions`; a list offers the others.
+
+        Files are saved in `folder`: by default, one called `studio` in the run folder, or in the current
+        folder if the source is no run. Weights of a net of your own are loaded into `generator`.
 
         Raises:
-            GanlibError: there is no such generator, or it is damaged.
+            GanlibError: there is no such generator, it is damaged, or the directions do not fit it.
         """
-        self._renderer = Renderer(source, folder, generator)
-        net = self._renderer.generator
-        found = directions or sefa_directions(net, min(10, net.latent_dim))
-        self._state = StudioState(net.latent_dim, found, self._renderer.recipe.classes)
-        self._context = StudioContext(self._state, self._renderer, self._show)
-        self._picture = tagged(widgets.Image(format="png"), "picture")
+        self._given = folder, generator
+        box = tagged(widgets.VBox([_look(), widgets.HBox()]), "studio")
+        super().__init__(box, self._drawn, self._told, width=256)
+        self._open(source, directions, names)
+        if models := _models(self._renderer.source, bundled=generator is None):
+            self._models = chooser("Model", "model", models)
+            self._opened = self._models.value = self._renderer.source
+            switch = button("Switch", "switch", lambda: self._context.act(self._switch))
+            look, sides = box.children
+            box.children = [look, tagged(row(self._models, switch), "models"), sides]
+
+    def _open(
+        self,
+        source: str | Path | Run,
+        directions: Directions | Tensor | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        """Make state and widgets anew, or raise `GanlibError` before anything has changed."""
+        renderer = Renderer(source, *self._given)
+        first_set = _first_set(renderer, directions, names)
+        self._renderer = renderer
+        self._state = StudioState(renderer.generator.latent_dim, renderer.recipe.classes)
+        self._context = StudioContext(self._state, renderer, self._show)
+        self._context.add_directions(*first_set)
+        self._picture = tagged(widgets.Image(format="webp"), "picture")
         self._status = tagged(widgets.HTML(), "status")
         self._seeds = SeedPanel(self._context)
         self._panels = [kind(self._context) for kind in _PANELS]
         titles = [(panel.title, k) for k, panel in enumerate(self._panels)]
         views = widgets.ToggleButtons(options=titles, style={"button_width": "auto"})
         self._views = watched(views, "views", lambda _: self._context.act(lambda: None))
-        super().__init__(self._arranged(), self._drawn, self._told, width=256)
+        self.box.children = [*self.box.children[:-1], self._arranged()]
         self._context.refresh()
+
+    def _switch(self) -> None:
+        """Open the chosen model, on the panel that is open, and close the widgets of the one before."""
+        sides, view, squares = self.box.children[-1], self._views.value, self._context.squares.value
+        chosen, self._models.value = self._models.value, self._opened
+        self._open(chosen)
+        self._opened = self._models.value = chosen
+        self._views.value, self._context.squares.value = view, squares
+        if not self._context.message.value:  # its notes may be damaged
+            self._context.say(f"Opened {self._models.label}.")
+        _close(sides)
 
     @property
     def z(self) -> Tensor:
@@ -85,10 +127,10 @@ class LatentStudio(Interactive):
         return f"{recipe.name}, {recipe.size} px: {self._state.describe()}"
 
     def _drawn(self) -> Figure:
-        return Figure(self._renderer.png(self.z), self._told())
+        return Figure(self._renderer.picture(self.z), self._told(), "image/webp")
 
     def _show(self) -> None:
-        self._picture.value = self._renderer.png(self.z)
+        self._picture.value = self._renderer.picture(self.z)
         self._status.value = announced(self._told())
         self._seeds.show()
         for k, panel in enumerate(self._panels):
@@ -98,10 +140,30 @@ class LatentStudio(Interactive):
     def _arranged(self) -> widgets.Box:
         for panel in self._panels:
             tagged(tagged(panel.box, "panel"), f"panel-{panel.title.lower().replace(' ', '-')}")
-        shown = column(self._picture, self._status, self._context.message, self._context.progress)
+        shown = column(
+            self._picture, self._context.squares, self._status, self._context.message, self._context.progress
+        )
         controls = column(self._seeds.box, self._views, *(panel.box for panel in self._panels))
-        sides = tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
-        return tagged(widgets.VBox([_look(), sides]), "studio")
+        return tagged(widgets.HBox([tagged(shown, "shown"), tagged(controls, "controls")]), "sides")
+
+
+def _first_set(renderer: Renderer, directions: Directions | Tensor | None, names: Sequence[str]) -> Named:
+    """What the sliders are for at first: directions that are given, labelled ones, or SeFa's."""
+    dim = renderer.generator.latent_dim
+    if directions is not None:
+        vectors = directions.vectors if isinstance(directions, Directions) else directions
+        return "yours", check_latent(vectors, dim), _as_many(names, len(vectors))
+    path = find_weights(renderer.source).with_suffix(".directions.json")
+    if labelled := read_notes(path, dim).directions:
+        return "labelled", torch.stack([one.vector for one in labelled]), [one.name for one in labelled]
+    return "SeFa", sefa_directions(renderer.generator, min(MOST, dim)).vectors, ()
+
+
+def _as_many(names: Sequence[str], count: int) -> list[str]:
+    """The names of directions, if there are any, or `GanlibError` if they are not as many."""
+    if names and len({*names}) != count:
+        raise GanlibError(f"There are {count} directions: give as many different names, not {len(names)}.")
+    return [plain(name, LONGEST_NAME) for name in names]
 
 
 def _look() -> widgets.HTML:
@@ -109,6 +171,30 @@ def _look() -> widgets.HTML:
     style, script = (Path(__file__).with_name(f"studio.{kind}").read_text("utf-8") for kind in ("css", "js"))
     once_shown = f'style="animation: ganlib-appears 1ms" onanimationstart="{escape(script)}"'
     return widgets.HTML(f"<style>{style}</style><i {once_shown}></i>")
+
+
+def _models(source: Path, *, bundled: bool) -> list[Model]:
+    """What a studio of a run can switch to: weights of that run, of the runs beside it, and bundled ones."""
+    if not (Run(source).recipe_file.is_file() and Run(source).generator_file.is_file()):
+        return []
+    beside = sorted(file.parent for file in source.absolute().parent.glob("*/recipe.json"))
+    others = [weights for run in beside if not run.samefile(source) for weights in _weights_of(run)]
+    names = bundled_weights() if bundled else ()
+    return [*_weights_of(source), *others, *((f"{name} (bundled)", name) for name in names)]
+
+
+def _weights_of(folder: Path) -> list[Model]:
+    """The weights in a run folder, each with its name: the latest, the best, and numbered ones."""
+    run, name = Run(folder), plain(folder.absolute().name, _LONGEST_MODEL)
+    found: list[Model] = [(f"{name}: latest", folder)] if run.generator_file.is_file() else []
+    files = [run.best_file, *sorted(folder.glob("generator-*.safetensors"))]
+    return found + [(f"{name}: {plain(file.stem, _LONGEST_MODEL)}", file) for file in files if file.is_file()]
+
+
+def _close(box: widgets.Widget) -> None:
+    for child in getattr(box, "children", ()):
+        _close(child)
+    box.close()
 
 
 def explore(source: str | Path) -> None:

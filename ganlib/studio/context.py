@@ -1,20 +1,34 @@
 """How a change that a person asks for is made, and comes to be seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from time import monotonic
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
+from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.studio.notes import Notes, decode_notes, read_notes, write_notes
+from ganlib.show.film import film_of_path
+from ganlib.studio.notes import NotedDirection, Notes, decode_notes, read_notes, write_notes
 from ganlib.studio.renderer import Renderer
 from ganlib.studio.state import StudioState
-from ganlib.studio.widgets import BoundSlider, Debounce, Limits, Read, announced, button, tagged
+from ganlib.studio.widgets import (
+    BETWEEN_MESSAGES,
+    BoundSlider,
+    Debounce,
+    Limits,
+    Read,
+    announced,
+    button,
+    control,
+    tagged,
+)
 
 Change = Callable[[], str | None]
-_BETWEEN_MESSAGES = 0.004  # seconds in which a kernel reads what waits to be read
+Picture = TypeVar("Picture")
 
 
 class StudioContext:
@@ -28,11 +42,19 @@ class StudioContext:
         hidden = {"width": "100%", "display": "none"}
         style = {"description_width": "initial"}
         self.progress = tagged(widgets.IntProgress(layout=hidden, style=style), "progress")
+        auto = {"width": "auto"}
+        self.squares = control(widgets.Checkbox, "pixels as squares", "squares", auto, indent=False)
         self._refresh = refresh
-        self._refresh_soon = Debounce(self.refresh, _BETWEEN_MESSAGES)
+        self._refresh_soon = Debounce(self.refresh, BETWEEN_MESSAGES)
         self._is_refreshing = False
         self._lock = RLock()  # JupyterLab 4.4 hands some widgets' messages to a second thread of the kernel
-        self._read_notes()
+        self._notes = self._read_notes()
+        state.add_favourites(self._notes.favourites, self._notes.origins)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether pictures are enlarged smoothly, not with every pixel as a square."""
+        return not self.squares.value
 
     def act(self, change: Change) -> None:
         """Make a change, say what it returns or why it failed, and show the state soon."""
@@ -77,33 +99,78 @@ class StudioContext:
         finally:
             self.progress.layout.display = "none"
 
+    @contextmanager
+    def generating(self, count: int) -> Iterator[Callable[[Iterable[Picture]], Iterator[Picture]]]:
+        """Yield what hands on `count` pictures one by one, and moves the bar."""
+        with self.working("Generating …", count) as progress:
+
+            def shown(pictures: Iterable[Picture]) -> Iterator[Picture]:
+                for done, picture in enumerate(pictures, 1):
+                    progress(done)
+                    yield picture
+
+            yield shown
+
+    def film(self, z: Tensor, path: Path, seconds: float, width: int, sound: str | None = None) -> None:
+        """Write the pictures of z, (N, latent_dim), `width` px wide, as a film at `path`."""
+        look: dict[str, Any] = {"width": width, "smooth": self.smooth, "sound": sound}
+        with self.generating(len(z)) as shown:
+            film_of_path(self.renderer.generator, z, path, seconds, alt="A film.", shown=shown, **look)
+
     def keep_notes(self) -> str:
-        """Write the names of the directions and the favourites, unless the file is damaged; say where."""
+        """Write the directions and the favourites, unless the file is damaged; say where."""
         path = self.renderer.notes_file
         notes = read_notes(self.renderer.notes_to_read, self.state.dim)
-        notes = notes.with_names(self.state.directions, self.state.names)
-        write_notes(path, notes._replace(favourites=self.state.favourites, origins=self.state.origins))
+        for title, order in self.state.sets.items():
+            notes = notes.with_set(self.state.vectors[order], self._noted(title))
+        self._notes = notes._replace(favourites=self.state.favourites, origins=self.state.origins)
+        write_notes(path, self._notes)
         return f"kept in {path}."
 
     def take_notes(self, content: bytes, name: str) -> str:
         """Add the names and favourites of the file called `name`, and keep them."""
         try:
-            notes = decode_notes(content, self.state.dim)
+            self._notes = decode_notes(content, self.state.dim)
         except ValueError as error:
             raise GanlibError(f"The names and favourites in '{name}' cannot be read ({error}).") from error
-        own = Notes([], []).with_names(self.state.directions, self.state.names)
-        self.state.names = own._replace(names=notes.names + own.names).names_for(self.state.directions)
-        self.state.add_favourites(notes.favourites, notes.origins)
+        for title in self.state.sets:
+            self._apply_notes(title)
+        self.state.add_favourites(self._notes.favourites, self._notes.origins)
         return f"Opened the names and favourites in {name}; {self.keep_notes()}"
 
-    def _read_notes(self) -> None:
+    def add_directions(self, title: str, vectors: Tensor, names: Sequence[str] = ()) -> None:
+        """Add a set of directions as `StudioState.add_directions` does, and what was noted of them."""
+        self.state.add_directions(title, vectors, names)
+        self._apply_notes(title)
+
+    def _read_notes(self) -> Notes:
         try:
-            notes = read_notes(self.renderer.notes_to_read, self.state.dim)
+            return read_notes(self.renderer.notes_to_read, self.state.dim)
         except GanlibError as error:
-            notes = Notes([], [])
             self.say(str(error), role="alert")
-        self.state.names = notes.names_for(self.state.directions)
-        self.state.favourites, self.state.origins = list(notes.favourites), list(notes.origins)
+            return Notes([], [])
+
+    def _noted(self, title: str) -> list[NotedDirection]:
+        """A set in its order, with names and what is hidden; nothing, if nobody has changed it."""
+        state, order = self.state, self.state.sets[title]
+        named = ["" if state.names[k] == state.default_names[k] else state.names[k] for k in order]
+        hidden = [k in state.hidden for k in order]
+        if not any(named) and not any(hidden) and order == sorted(order):
+            return []
+        return [NotedDirection(*row) for row in zip(named, state.vectors[order], hidden, strict=True)]
+
+    def _apply_notes(self, title: str) -> None:
+        """Name, hide and order a set as was noted; an order was noted only with all of its directions."""
+        state, order = self.state, sorted(self.state.sets[title])
+        places = self._notes.places(state.vectors[order])
+        for k, place in zip(order, places, strict=True):
+            noted = None if place is None else self._notes.directions[place]
+            state.names[k] = noted.name or state.names[k] if noted else state.names[k]
+            state.hidden |= {k} if noted and noted.hidden else set()
+        if None not in places:
+            state.sets[title] = [k for _, k in sorted(zip(places, order, strict=True))]
+        if state.hidden >= {*order}:
+            state.hidden -= {*order}
 
 
 class Panel:

@@ -3,7 +3,6 @@
 import mimetypes
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from functools import partial
 from html import escape
 from io import BytesIO
@@ -14,24 +13,38 @@ import torch
 from torch import Tensor
 
 from ganlib.data.dataset import read_photo
+from ganlib.data.decode import MIDDLE, Place
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.projection import project
 from ganlib.latent.sampling import LARGEST_LATENT, latent_from_json, save_latent
 from ganlib.runtime.files import expand_home, make_folder
 from ganlib.runtime.reading import read_bytes
 from ganlib.show.figure import Figure
-from ganlib.show.film import check_film, film
-from ganlib.show.grids import enlarge, grid, to_image
+from ganlib.show.film import check_film
+from ganlib.show.grids import grid, square, to_image
 from ganlib.studio.context import Panel
-from ganlib.studio.panels import REACH
-from ganlib.studio.widgets import chooser, column, control, line, note, row, tagged, uploader
+from ganlib.studio.directions import REACH
+from ganlib.studio.widgets import (
+    BoundSlider,
+    Debounce,
+    Limits,
+    chooser,
+    column,
+    control,
+    line,
+    note,
+    row,
+    tagged,
+    uploader,
+)
 
-_WIDEST, _WIDEST_FILM = 1024, 512  # px
+_WIDEST, _WIDEST_FILM, _WIDEST_GRID = 1024, 512, 4096  # px
 _OFFSETS = tuple(REACH * k / 3 for k in range(-3, 4))
 _STOPS = [("from A to B", "A to B"), ("through the favourites", "favourites")]
 _AT_ONCE = 8
 _LARGEST_LINK, _LARGEST_FILE = 8_000_000, 200_000_000  # bytes
 _SMALL = 128
+_MOVING = 0.05  # seconds in which the moves of a crop are gathered: to read a large photo takes as long
 _SEARCH, _SHORT_SEARCH = (4, 200), (2, 60)  # starts and steps: some seconds on a CPU, or a minute or two
 
 
@@ -67,8 +80,9 @@ class SavePanel(Panel):
     def _save_picture(self) -> str:
         words = self._state.describe()
         path = self._new_file(words, ".png")
-        picture = to_image(self._renderer.generate(self._state.z[None])[0], self.scale.value, smooth=True)
-        return self._saved(Figure.from_image(picture, words).save(path))
+        picture = self._renderer.generate(self._state.z[None])[0]
+        image = to_image(picture, self.scale.value, smooth=self._context.smooth)
+        return self._saved(Figure.from_image(image, words).save(path))
 
     def _save_z(self) -> str:
         path = self._new_file(self._state.describe(), ".json")
@@ -76,30 +90,30 @@ class SavePanel(Panel):
 
     def _save_grid(self) -> str:
         if self.what.value == "favourites":
-            z, columns, words = self._state.pinned(), None, "favourites"
+            z, words = self._state.pinned(), "favourites"
+            columns = square(len(z))
         else:
-            z, columns = self._state.along_directions(_OFFSETS), len(_OFFSETS)
+            z, columns = self._state.along(self._state.shown, _OFFSETS), len(_OFFSETS)
             words = f"directions {self._state.describe()}"
         path = self._new_file(words, ".png")
-        return self._saved(grid(torch.cat([*self._pictures(z)]), columns=columns).save(path))
+        with self._context.generating(len(z)) as shown:
+            parts = map(self._renderer.generate, z.split(_AT_ONCE))
+            pictures = torch.stack([*shown(picture for part in parts for picture in part)])
+        scale = self._scale(_WIDEST_GRID // max(columns, -(-len(z) // columns)))
+        sheet = grid(pictures, columns=columns, scale=scale, smooth=self._context.smooth)
+        return self._saved(sheet.save(path))
 
     def _save_film(self, ending: str) -> str:
         seconds, stops = self.seconds.value, self.stops.value
         check_film(Path(f"film{ending}"), seconds)  # before it is multiplied
         z = self._state.path(stops, round(20 * seconds), closed=self.loop.value)
         path = self._new_file(stops, ending)
-        check_film(path, seconds, len(z))
-        scale = max(1, min(self.scale.value, _WIDEST_FILM // max(self._renderer.recipe.shape)))
-        frames = torch.cat([enlarge(part, scale, smooth=True) for part in self._pictures(z)])
-        film(list(frames.numpy()), path, seconds, alt=f"A film of {len(z)} pictures.")
+        self._context.film(z, path, seconds, self._scale(_WIDEST_FILM) * self._renderer.recipe.shape.width)
         return self._saved(path)
 
-    def _pictures(self, z: Tensor) -> Iterator[Tensor]:
-        """Generate the pictures of z, (N, latent_dim), a few at a time, and move the bar."""
-        with self._context.working("Generating …", len(z)) as progress:
-            for k, part in enumerate(z.split(_AT_ONCE)):
-                yield self._renderer.generate(part)
-                progress(k * _AT_ONCE + len(part))
+    def _scale(self, widest: int) -> int:
+        """How many times a picture is enlarged that is to be `widest` px on a side at the most."""
+        return max(1, min(self.scale.value, widest // max(self._renderer.recipe.shape)))
 
     def _new_file(self, words: str, ending: str) -> Path:
         typed = self.folder.value.replace("\0", "").strip()
@@ -136,17 +150,46 @@ class OpenPanel(Panel):
     title = "Open"
 
     def _build(self) -> widgets.Box:
+        self._name, self._photo = "", b""
+        self._place = self._shown = MIDDLE
+        self._show_soon = Debounce(lambda: self._context.act(self._show_crop), _MOVING)
         self.upload = uploader("Choose a file", "upload", "image/*,.json", self.receive)
         self.path = line("or its path", "path", hint="photo.jpg or seed-7.json, on the kernel's machine")
         self.pair = tagged(widgets.HTML(), "pair")
         help_ = note(
             "A z that was saved here opens its picture, to the bit; a file of names and favourites "
-            "(.studio.json) adds them to yours. A photo, of any format and size, is "
+            "(.studio.json) adds them to yours. A photo, of any format and size, is cropped and "
             "projected: the studio searches for the nearest picture that this generator can make. For a "
             "file over 10 MB, give its path."
         )
         open_ = self._button("Open", "open", self._open_path)
-        return column(help_, row(self.upload, self.path, open_), self.pair)
+        self.crop = self._cropping()
+        return column(help_, row(self.upload, self.path, open_), self.crop, self.pair)
+
+    def _cropping(self) -> widgets.Box:
+        """The sliders that move the crop of a photo, and the button that begins the search."""
+        ends = {"across": (0.0, 1.0), "down": (0.0, 1.0), "zoom": (1.0, 3.0)}
+        self.sliders = [self._crop_slider(name, limits) for name, limits in ends.items()]
+        help_ = note("Move the crop: across in a wide photo, down in a tall one, both when zoomed in.")
+        start = row(self._button("Project", "project", self._project))
+        box = tagged(column(help_, *(slider.widget for slider in self.sliders), start), "crop")
+        box.layout.display = "none"
+        return box
+
+    def show(self) -> None:
+        """Show where the crop lies."""
+        for slider in self.sliders:
+            slider.show()
+
+    def _crop_slider(self, name: str, limits: Limits) -> BoundSlider:
+        def move(value: float) -> None:
+            self._place = self._place._replace(**{name: value})
+            self._show_soon()
+
+        def read() -> float:
+            return float(getattr(self._place, name))
+
+        return BoundSlider(name.title(), f"crop-{name}", limits, 0.05, read, move)
 
     def receive(self, name: str, content: bytes) -> None:
         """Open a file that was uploaded."""
@@ -165,13 +208,28 @@ class OpenPanel(Panel):
         if is_latent:
             self._state.go_to(latent_from_json(content, self._renderer.generator, f"'{name}'"), name)
             return f"Opened {name}."
-        return self._project(name, content)
+        return self._choose(name, content)
 
-    def _project(self, name: str, content: bytes) -> str:
-        size, generator = self._renderer.recipe.shape, self._renderer.generator
-        photo = read_photo(BytesIO(content), size)
-        self.pair.value = _side_by_side(("The photo", photo))
-        starts, steps = _SEARCH if max(size) <= _SMALL else _SHORT_SEARCH
+    def _choose(self, name: str, content: bytes) -> str:
+        """Show the middle of a photo, for a crop to be chosen."""
+        self.pair.value = _side_by_side(("The photo", self._cropped(content, MIDDLE)))
+        self._name, self._photo = name, content
+        self._place = self._shown = MIDDLE
+        self.crop.layout.display = ""
+        return f"Opened {name}: move the crop if you like, then press Project."
+
+    def _cropped(self, photo: bytes, place: Place) -> Tensor:
+        return read_photo(BytesIO(photo), self._renderer.recipe.shape, place=place)
+
+    def _show_crop(self) -> None:
+        if self._shown != self._place:  # a search has not begun since
+            self._shown = self._place
+            self.pair.value = _side_by_side(("The photo", self._cropped(self._photo, self._place)))
+
+    def _project(self) -> str:
+        generator, photo = self._renderer.generator, self._cropped(self._photo, self._place)
+        self._shown = self._place
+        starts, steps = _SEARCH if max(photo.shape[1:]) <= _SMALL else _SHORT_SEARCH
         with self._context.working("Searching for the nearest picture …", steps) as progress:
             found = project(generator, photo, starts=starts, steps=steps, shown=False, on_step=progress)
         words = (
@@ -180,7 +238,7 @@ class OpenPanel(Panel):
         )
         pictures = ("The photo", photo), ("The nearest picture", found.picture)
         self.pair.value = f"{_side_by_side(*pictures)}<p>{words}</p>"
-        self._state.go_to(found.z, f"projection of {name}")
+        self._state.go_to(found.z, f"projection of {self._name}")
         return words
 
 

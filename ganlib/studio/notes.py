@@ -1,4 +1,4 @@
-"""What a person noted about a model: names of directions and favourites, as a small JSON file."""
+"""What a person noted about a model: directions and favourites, as a small JSON file."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError, plain
-from ganlib.latent.directions import Directions
 from ganlib.runtime.files import write_atomically
 from ganlib.runtime.reading import decode_json, read_bytes
 from ganlib.studio.state import LONGEST_NAME, MOST_NOTED
@@ -21,38 +20,44 @@ _LONGEST_ORIGIN = 200  # letters
 _ALIKE = 0.99  # the cosine of two directions that count as one: they turn a little as training goes on
 
 
-class Notes(NamedTuple):
-    """Named unit vectors, each (latent_dim,), and favourites, each a z (latent_dim,) of some origin."""
+class NotedDirection(NamedTuple):
+    """A unit vector (latent_dim,), and what a person made of it; a `name` of "" is none."""
 
-    names: list[tuple[str, Tensor]]
+    name: str
+    vector: Tensor
+    hidden: bool = False
+
+
+class Notes(NamedTuple):
+    """Directions in the order of their sliders, and favourites, each a z (latent_dim,) of some origin."""
+
+    directions: list[NotedDirection]
     favourites: list[Tensor]
     origins: Sequence[str] = ()
 
-    def names_for(self, directions: Directions) -> list[str]:
-        """Name each direction: by the note on a vector that is nearly the same, or else by its number."""
-        return [
-            next((name for name, noted in self.names if torch.dot(noted, vector) > _ALIKE), f"direction {k}")
-            for k, vector in enumerate(directions.vectors, 1)
-        ]
+    def with_set(self, vectors: Tensor, noted: list[NotedDirection]) -> "Notes":
+        """Note some of a set of vectors (K, latent_dim); what was noted of others stays."""
+        others = [one for one in self.directions if (vectors @ one.vector).max() <= _ALIKE]
+        return self._replace(directions=(noted + others)[:MOST_NOTED])
 
-    def with_names(self, directions: Directions, names: list[str]) -> "Notes":
-        """Add the names that a person gave; names of other directions stay."""
-        pairs = enumerate(zip(names, directions.vectors, strict=True), 1)
-        given = [(name, vector) for k, (name, vector) in pairs if name != f"direction {k}"]
-        others = [noted for noted in self.names if (directions.vectors @ noted[1]).max() <= _ALIKE]
-        return self._replace(names=(given + others)[:MOST_NOTED])
+    def places(self, vectors: Tensor) -> list[int | None]:
+        """Find which noted direction each vector, (K, latent_dim), nearly is, if it is one."""
+        noted = [one.vector for one in self.directions]
+        alike = ((torch.dot(one, vector) > _ALIKE for one in noted) for vector in vectors)
+        return [next((k for k, is_alike in enumerate(row) if is_alike), None) for row in alike]
 
 
 @dataclass
-class _Named:
+class _Noted:
     name: str
     vector: list[float]
+    hidden: bool = False
 
 
 @dataclass
 class _Saved:
     schema: Literal[1]
-    directions: Annotated[list[_Named], Meta(max_length=MOST_NOTED)]
+    directions: Annotated[list[_Noted], Meta(max_length=MOST_NOTED)]
     favourites: Annotated[list[list[float]], Meta(max_length=MOST_NOTED)]
     origins: Annotated[list[str], Meta(max_length=MOST_NOTED)] = field(default_factory=list)
 
@@ -73,19 +78,20 @@ def decode_notes(content: bytes, latent_dim: int) -> Notes:
     if len(content) > _LARGEST:
         raise ValueError("it is too large")
     saved = decode_json(content, _Saved)
-    names = [(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim)) for one in saved.directions]
+    directions = [
+        NotedDirection(plain(one.name, LONGEST_NAME), _vector(one.vector, latent_dim), one.hidden)
+        for one in saved.directions
+    ]
     favourites = [_vector(z, latent_dim) for z in saved.favourites]
     origins = [plain(origin, _LONGEST_ORIGIN) for origin in saved.origins]
-    return Notes(names, favourites, [*origins, *[""] * len(favourites)][: len(favourites)])
+    return Notes(directions, favourites, [*origins, *[""] * len(favourites)][: len(favourites)])
 
 
 def write_notes(path: Path, notes: Notes) -> None:
     """Write the notes to `path`."""
-    names = [_Named(name, vector.tolist()) for name, vector in notes.names]
-    text = (
-        json.dumps(asdict(_Saved(1, names, [z.tolist() for z in notes.favourites], list(notes.origins))))
-        + "\n"
-    )
+    directions = [_Noted(name, vector.tolist(), hidden) for name, vector, hidden in notes.directions]
+    saved = _Saved(1, directions, [z.tolist() for z in notes.favourites], list(notes.origins))
+    text = json.dumps(asdict(saved)) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 

@@ -1,25 +1,22 @@
 """The panels with which a person moves through the latent space."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 from random import Random
 
 import ipywidgets as widgets
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ganlib.errors import GanlibError
-from ganlib.show.figure import encode
 from ganlib.studio.context import Panel
 from ganlib.studio.state import LatentPoint
 from ganlib.studio.widgets import (
     Debounce,
     Tiles,
+    blank,
     chooser,
     column,
-    described,
     line,
     note,
     row,
@@ -27,14 +24,12 @@ from ganlib.studio.widgets import (
     watched,
 )
 
-REACH = 5.0  # steps along a direction, to either side; a step is what z spreads by
 _ANY = -1  # no class: z decides
 _NEW_SEEDS = 1_000_000  # short enough to be told to a friend
 _LISTED = 20
 _ON_A_PAGE = 20
 _DIGITS = 2  # of a coordinate that is shown; all of them are kept
 _SIDE, _MIDDLE = 3, 4  # of the grid of neighbours: its pictures a side, and the index of the middle one
-_FAVOURITES_IN_A_ROW = 4
 
 
 class SeedPanel(Panel):
@@ -126,45 +121,6 @@ class ClassPanel(Panel):
         self._state.choose(self._chosen())
 
 
-class DirectionsPanel(Panel):
-    """Sliders for the strongest directions, which can be given names."""
-
-    title = "Directions"
-
-    def _build(self) -> widgets.Box:
-        move, ends = self._state.move, (-REACH, REACH)
-        self.sliders = [
-            self._slider(name, f"direction-{k + 1}", ends, 0.1, partial(self._steps, k), partial(move, k))
-            for k, name in enumerate(self._state.names)
-        ]
-        self.which = chooser("Name of", "direction-choice", self._options())
-        self.name = line("", "direction-name", hint="such as smile")
-        undo = self._button("Reset directions", "reset-directions", partial(self._state.undo, moves=True))
-        naming = row(self.which, self.name, self._button("Name it", "name-it", self._rename))
-        return column(*(slider.widget for slider in self.sliders), row(undo), naming)
-
-    def show(self) -> None:
-        """Show names and steps."""
-        for slider, name in zip(self.sliders, self._state.names, strict=True):
-            slider.widget.description = described(name)
-            slider.show()
-        if self.which.options != tuple(self._options()):
-            chosen, self.which.options = self.which.value, self._options()
-            self.which.value = chosen
-
-    def _steps(self, direction: int) -> float:
-        return self._state.current.offsets[direction].item()
-
-    def _options(self) -> list[tuple[str, int]]:
-        return [(name, k) for k, name in enumerate(self._state.names)]
-
-    def _rename(self) -> str:
-        self._state.rename(self.which.value, self.name.value)
-        kept = self._context.keep_notes()
-        self.name.value = ""
-        return f"Named; {kept}"
-
-
 class CoordinatesPanel(Panel):
     """A slider for each coordinate of the point, some of them at a time."""
 
@@ -182,7 +138,7 @@ class CoordinatesPanel(Panel):
             slider.widget.style.description_width = "48px"
             slider.widget.readout_format = "+.2f"
             self.sliders.append(slider)
-        columns = {"grid_template_columns": "repeat(auto-fill, minmax(240px, 1fr))"}
+        columns = {"grid_template_columns": "repeat(auto-fill, minmax(min(240px, 100%), 1fr))"}
         undo = self._button("Reset coordinates", "reset-coordinates", partial(self._state.undo, edits=True))
         shown = widgets.GridBox([slider.widget for slider in self.sliders], layout=columns)
         return column(row(self.page, undo), shown)
@@ -211,9 +167,7 @@ class BetweenPanel(Panel):
     def _build(self) -> widgets.Box:
         move, ends = self._state.go_between, (0.0, 1.0)
         self.share = self._slider("From A to B", "between", ends, 0.01, self._share, move)
-        grey = encode(Image.new("RGB", (1, 1), "grey"))
-        look = {"value": grey, "format": "png", "layout": {"width": "112px", "height": "112px"}}
-        self.pictures = {slot: tagged(widgets.Image(**look), "slot") for slot in "AB"}
+        self.pictures = {slot: blank("slot", {"width": "112px", "height": "112px"}) for slot in "AB"}
         slots = []
         for slot, picture in self.pictures.items():
             keep = self._button(f"Keep as {slot}", f"keep-{slot.lower()}", partial(self._keep, slot))
@@ -277,39 +231,4 @@ class NeighboursPanel(Panel):
         self._round += 1
 
 
-class FavouritesPanel(Panel):
-    """The pictures that were pinned; a click goes there."""
-
-    title = "Favourites"
-
-    def _build(self) -> widgets.Box:
-        self._drawn: list[Tensor] = []
-        self.tiles = Tiles("favourite", _FAVOURITES_IN_A_ROW, self._go)
-        self.tiles.box.layout.display = "none"
-        pin = partial(self._note, "Pinned", self._state.pin)
-        unpin = partial(self._note, "Unpinned", self._state.unpin)
-        first = self._button("Pin this picture", "pin", pin)
-        second = self._button("Unpin this picture", "unpin", unpin)
-        help_ = "Pin what is shown, and find it here the next time, too. Click one to go there."
-        return column(note(help_), row(first, second), self.tiles.box)
-
-    def show(self) -> None:
-        """Generate the favourites, if they are others than before."""
-        pinned = self._state.favourites
-        if [*map(id, self._drawn)] == [*map(id, pinned)]:
-            return
-        self._drawn = list(pinned)
-        sheet = self._renderer.thumbnails(torch.stack(pinned), _FAVOURITES_IN_A_ROW) if pinned else b""
-        self.tiles.show(sheet, [f"favourite {k + 1}" for k in range(len(pinned))])
-
-    def _go(self, index: int) -> None:
-        favourite, origin = self._state.favourites[index], self._state.origins[index]
-        name = f"favourite {index + 1}" + (f" ({origin})" if origin else "")
-        self._context.act(lambda: self._state.go_to(favourite, name))
-
-    def _note(self, done: str, change: Callable[[], None]) -> str:
-        change()
-        return f"{done}; {self._context.keep_notes()}"
-
-
-PANELS = DirectionsPanel, CoordinatesPanel, BetweenPanel, NeighboursPanel, FavouritesPanel
+PANELS = CoordinatesPanel, BetweenPanel, NeighboursPanel

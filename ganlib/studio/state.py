@@ -6,9 +6,9 @@ from itertools import compress
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ganlib.errors import GanlibError, plain
-from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import check_latent, complete, sample_latent, slerp, truncate, walk
 from ganlib.latent.timeline import Keyframe, Timeline
 
@@ -29,8 +29,8 @@ def normalised(shares: Tensor) -> Tensor:
 class LatentPoint:
     """A point of the latent space: `base`, (latent_dim,), and what was changed since.
 
-    The share of each class, if there are any, stands behind z. `offsets`, (K,), are steps along the
-    directions; `edits`, as long as `base`, changes of single coordinates.
+    The share of each class, if there are any, stands behind z. `offsets`, (K,), are steps along the first K
+    directions, none along those after; `edits`, as long as `base`, changes of single coordinates.
     `seed` is the one chosen last; `share` is the part of the way from A to B that is done, and `moment` the
     seconds of the timeline, if the point lies on one of them.
     """
@@ -44,13 +44,21 @@ class LatentPoint:
     share: float | None = None
     moment: float | None = None
 
-    def untruncated(self, directions: Directions) -> Tensor:
-        """Return the point, (latent_dim,), before truncation: `base` to the bit if nothing was changed."""
-        return self.base + self.edits + self.offsets @ directions.vectors
+    def untruncated(self, vectors: Tensor) -> Tensor:
+        """Return the point, (latent_dim,), before truncation: `base` to the bit if nothing was changed.
+
+        `vectors`, (K or more, latent_dim), are the directions.
+        """
+        return self.base + self.edits + self.offsets @ vectors[: len(self.offsets)]
 
     def moved(self, direction: int, offset: float) -> "LatentPoint":
         """Return the point so many steps along one direction, counted from 0."""
-        return replace(self, offsets=self.offsets.index_fill(0, torch.tensor(direction), offset))
+        offsets = pad(self.offsets, (0, max(0, direction + 1 - len(self.offsets))))
+        return replace(self, offsets=offsets.index_fill(0, torch.tensor(direction), offset))
+
+    def offset(self, direction: int) -> float:
+        """Return the steps along one direction, counted from 0."""
+        return self.offsets[direction].item() if direction < len(self.offsets) else 0.0
 
     def without(self, *, moves: bool, edits: bool) -> "LatentPoint":
         """Return the point without its steps along directions, or without its changed coordinates."""
@@ -59,7 +67,7 @@ class LatentPoint:
 
     def describe(self, names: list[str], classes: Sequence[str] = ()) -> str:
         """Describe the point in a line, with the `names` of the directions and of the classes."""
-        moved = compress(zip(names, self.offsets.tolist(), strict=True), self.offsets != 0)
+        moved = compress(zip(names, self.offsets.tolist(), strict=False), self.offsets != 0)
         shares = normalised(self.base[len(self.base) - len(classes) :]).tolist()
         kinds = zip(classes, shares, strict=True)
         blend = [f"{name} {share:.0%}".removesuffix(" 100%") for name, share in kinds if share > _NOTHING]
@@ -77,17 +85,20 @@ class StudioState:
     What cannot be done raises a `GanlibError` with a sentence for the person at the sliders.
     """
 
-    def __init__(self, latent_dim: int, directions: Directions, classes: Sequence[str] = ()) -> None:
-        """Begin at seed 0, with "direction 1" and so on as names.
+    def __init__(self, latent_dim: int, classes: Sequence[str] = ()) -> None:
+        """Begin at seed 0, without any directions.
 
         With `classes`, the share of each stands behind every z; where all are 0, z decides for a class.
         """
         self.latent_dim = latent_dim
         self.classes = [plain(name, LONGEST_NAME) for name in classes]
         self.dim = latent_dim + len(classes)
-        vectors = complete(directions.vectors, latent_dim, len(classes))
-        self.directions = Directions(vectors, directions.shares)
-        self.names = [f"direction {k + 1}" for k in range(len(directions))]
+        self.vectors = torch.empty(0, self.dim)
+        self.names: list[str] = []
+        self.default_names: list[str] = []
+        self.sets: dict[str, list[int]] = {}  # the directions of each, in the order of their sliders
+        self.open_set = ""
+        self.hidden: set[int] = set()
         self.slots: dict[str, Tensor] = {}
         self.favourites: list[Tensor] = []
         self.origins: list[str] = []  # what each favourite was when it was pinned
@@ -104,7 +115,7 @@ class StudioState:
     @property
     def untruncated(self) -> Tensor:
         """What is shown, (latent_dim,), before truncation."""
-        return self.current.untruncated(self.directions)
+        return self.current.untruncated(self.vectors)
 
     def describe(self) -> str:
         """Describe what is shown in a line."""
@@ -141,6 +152,39 @@ class StudioState:
     def revisit(self, steps: int) -> None:
         """Go to an earlier point once more and keep those after it in the history."""
         self._leave_for(self._before(steps))
+
+    def add_directions(self, title: str, vectors: Tensor, names: Sequence[str] = ()) -> None:
+        """Add and open a set of unit vectors (K, latent_dim), called "direction 1" and so on without `names`.
+
+        In all sets but the first, they are called by the `title` of their set instead.
+        """
+        first = len(self.names)
+        self.open_set = title
+        kind = title if first else "direction"
+        self.sets[title] = [*range(first, first + len(vectors))]
+        self.vectors = torch.cat([self.vectors, complete(vectors, self.latent_dim, len(self.classes))])
+        added = names or [f"{kind} {k + 1}" for k in range(len(vectors))]
+        self.default_names += added
+        self.names += added
+        self.current = self.current.moved(len(self.names) - 1, 0.0)
+
+    @property
+    def shown(self) -> list[int]:
+        """The directions of the open set that have sliders, in their order."""
+        return [k for k in self.sets[self.open_set] if k not in self.hidden]
+
+    def shift_direction(self, direction: int, by: int) -> None:
+        """Let the slider of a direction stand so many places further down."""
+        shown = self.shown
+        target = min(max(shown.index(direction) + by, 0), len(shown) - 1)
+        shown.insert(target, shown.pop(shown.index(direction)))
+        self.sets[self.open_set] = shown + [k for k in self.sets[self.open_set] if k in self.hidden]
+
+    def hide(self, direction: int) -> None:
+        """Take away the slider of a direction, unless it is the last of its set."""
+        if len(self.shown) == 1:
+            raise GanlibError("This is the last slider: show all first.")
+        self.hidden.add(direction)
 
     def move(self, direction: int, offset: float) -> None:
         """Set the number of steps along a direction, counted from 0."""
@@ -241,9 +285,9 @@ class StudioState:
             if self.favourite(z) is None and len(self.favourites) < MOST_NOTED:
                 self.pin(z, origin)
 
-    def unpin(self) -> None:
-        """Remove what is shown from the favourites."""
-        index = self.favourite(self.z)
+    def unpin(self, index: int | None = None) -> None:
+        """Remove a favourite by its index, counted from 0, or what is shown."""
+        index = self.favourite(self.z) if index is None else index
         if index is None:
             raise GanlibError("This picture is not pinned: go to a favourite first.")
         del self.favourites[index], self.origins[index]
@@ -282,15 +326,15 @@ class StudioState:
             return self.truncated(walk(torch.stack(self._both_slots()), frames, closed=closed))
         return walk(self.pinned(2), max(frames, len(self.favourites)), closed=closed)
 
-    def along_directions(self, offsets: Sequence[float]) -> Tensor:
+    def along(self, directions: Sequence[int], offsets: Sequence[float]) -> Tensor:
         """Return the current z moved to every offset along every direction, one direction after the other."""
-        moved = [self.current.moved(k, offset) for k in range(len(self.directions)) for offset in offsets]
-        return self.truncated(torch.stack([point.untruncated(self.directions) for point in moved]))
+        moved = [self.current.moved(k, offset) for k in directions for offset in offsets]
+        return self.truncated(torch.stack([point.untruncated(self.vectors) for point in moved]))
 
     def _of_seed(self, seed: int, truncation: float, shares: Tensor) -> LatentPoint:
         base = torch.cat([sample_latent(1, self.latent_dim, seed)[0], shares])
-        count = len(self.directions)
-        return LatentPoint(f"seed {seed}", base, torch.zeros(count), torch.zeros_like(base), truncation, seed)
+        offsets = torch.zeros(len(self.vectors))
+        return LatentPoint(f"seed {seed}", base, offsets, torch.zeros_like(base), truncation, seed)
 
     def _elsewhere(
         self, z: Tensor, name: str, truncation: float, share: float | None = None, moment: float | None = None

@@ -1,6 +1,5 @@
 """The panel for a timeline: keyframes in turn, each with its seconds and easing, a preview, and films."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ import torch
 
 from ganlib.latent.audio import driven, read_sound
 from ganlib.latent.timeline import EASINGS, Keyframe, write_timeline
-from ganlib.show.film import Frame, film_of_path
 from ganlib.studio.context import Panel
 from ganlib.studio.files import linked, new_file
 from ganlib.studio.widgets import Tiles, chooser, column, control, line, note, row, tagged
@@ -59,18 +57,11 @@ class TimelinePanel(Panel):
         self.rate = chooser("frames a second", "timeline-rate", _RATES)
         self.width = chooser("px wide", "timeline-width", _WIDTHS)
         self.width.value, self.rate.value = 512, 30
-        smooth = {"value": True, "indent": False}
-        self.smooth = control(widgets.Checkbox, "smooth", "timeline-smooth", {"width": "auto"}, **smooth)
         self.audio = line("Sound", "timeline-audio", hint="song.mp3, on the kernel's machine, or none")
         self.link = tagged(widgets.HTML(), "timeline-link")
         save = self._button("Save film", "save-timeline-film", self._save_film)
         keep = self._button("Save timeline", "save-timeline", self._save_timeline)
-        return [
-            row(self.kind, self.rate, self.width, self.smooth),
-            row(self.audio),
-            row(save, keep),
-            self.link,
-        ]
+        return [row(self.kind, self.rate, self.width), row(self.audio), row(save, keep), self.link]
 
     def show(self) -> None:
         """Show the keyframes, and the settings of the one that is chosen."""
@@ -131,15 +122,7 @@ class TimelinePanel(Panel):
         frames = max(len(timeline.keyframes), round(rate * seconds))
         z = driven(timeline, sound, rate) if sound else timeline.frames(frames)
         path = new_file(self._renderer.folder, "timeline", ending)
-        look = {"width": self.width.value, "smooth": self.smooth.value, "sound": heard or None}
-        with self._context.working("Generating …", len(z)) as progress:
-
-            def counted(frames: Iterable[Frame]) -> Iterator[Frame]:
-                for done, frame in enumerate(frames, 1):
-                    progress(done)
-                    yield frame
-
-            film_of_path(self._renderer.generator, z, path, seconds, alt="A film.", shown=counted, **look)
+        self._context.film(z, path, seconds, self.width.value, heard or None)
         return self._saved(path)
 
     def _save_timeline(self) -> str:

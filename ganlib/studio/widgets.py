@@ -2,19 +2,22 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+from PIL import Image
 
 from ganlib.errors import plain
+from ganlib.show.figure import encode
 
 Limits = tuple[float, float]
 Read = Callable[[], float]
 Act = Callable[[Any], object]  # what is done with a new value
 LABELS = "144px"
+BETWEEN_MESSAGES = 0.004  # seconds in which a kernel reads what waits to be read
 _LONGEST = 1000  # letters of a sentence
 _SAME = 1e-4  # a float32 comes back from a slider a little changed
 
@@ -45,6 +48,35 @@ class Debounce:
     def _run(self) -> None:
         self._timer = None
         self._work()
+
+
+class Idle:
+    """Do pieces of work one by one once nothing was asked for some time; a new request begins anew.
+
+    Between two pieces a kernel reads its messages. Without a running event loop all is done at once.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Wait for a request."""
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __call__(self, pieces: Iterable[Callable[[], object]]) -> None:
+        """Request the work, in place of what is left of an earlier request."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            for piece in pieces:
+                piece()
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = loop.call_later(self._seconds, self._next, loop, iter(pieces))
+
+    def _next(self, loop: asyncio.AbstractEventLoop, pieces: Iterator[Callable[[], object]]) -> None:
+        if piece := next(pieces, None):
+            piece()
+            self._timer = loop.call_later(BETWEEN_MESSAGES, self._next, loop, pieces)
 
 
 def tagged(widget: Any, handle: str) -> Any:
@@ -188,6 +220,12 @@ def note(text: str) -> widgets.HTML:
     return tagged(widgets.HTML(f"<p>{text}</p>"), "note")
 
 
+def blank(handle: str, layout: dict[str, str] | None = None) -> widgets.Image:
+    """Make a picture that is grey until it has another value."""
+    grey = encode(Image.new("RGB", (1, 1), "grey"), "WEBP")
+    return tagged(widgets.Image(value=grey, format="webp", layout=layout or {}), handle)
+
+
 class Tiles:
     """Small pictures in one image, below buttons: each can be clicked, or reached by the keyboard."""
 
@@ -196,7 +234,7 @@ class Tiles:
         self._handle = handle
         self._act = act
         grid = {"grid_template_columns": f"repeat({columns}, 1fr)"}
-        self._image = tagged(widgets.Image(format="png", layout={"width": "100%"}), f"{handle}-image")
+        self._image = tagged(widgets.Image(format="webp", layout={"width": "100%"}), f"{handle}-image")
         self._buttons = tagged(widgets.GridBox(layout=grid), "over")
         self.box = tagged(widgets.VBox([self._image, self._buttons]), "tiles")
 

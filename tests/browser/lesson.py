@@ -16,6 +16,8 @@ def write_lesson(folder: Path) -> Path:
     page = nbformat.read(NOTEBOOKS / NAME, as_version=4)
     page.cells = [cell for cell in page.cells if cell.id in _KEPT]
     assert [cell.id for cell in page.cells] == list(_KEPT)
+    studio = next(cell for cell in page.cells if cell.id == "studio")
+    studio.source = 'ganlib.LatentStudio("portraits")'  # the lesson's own takes directions that it has fitted
     cover = Path("covers") / f"{Path(NAME).stem}.webp"
     (folder / cover).parent.mkdir()
     shutil.copyfile(NOTEBOOKS / cover, folder / cover)

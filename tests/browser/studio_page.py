@@ -11,7 +11,7 @@ from playwright.sync_api import ConsoleMessage, Error, Locator, Page
 T = TypeVar("T")
 
 _SCRIPTS = Path(__file__).with_name("scripts")
-_PATIENCE = 15  # seconds; only a page that hangs ever takes them
+_PATIENCE = 90  # seconds; only a page that hangs ever takes them
 _POLL = 20  # milliseconds
 _POLLS_A_TRY = 100
 _TRIES = 5

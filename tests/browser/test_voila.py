@@ -20,7 +20,7 @@ def test_voila_serves_the_studio_as_a_page_without_code(browser, artefacts, tmp_
         before = page.until_shown(": seed 0")
         assert page.page.get_by_text("ganlib.LatentStudio").count() == 0
         page.press("direction-1", "End")
-        assert page.until_shown("direction 1 +5.0") != before
+        assert page.until_shown("background +5.0") != before
         page.screenshot(artefacts / "voila.png")
         page.page.close()
 
@@ -35,6 +35,8 @@ def test_a_photo_and_its_projection_stand_side_by_side_on_a_narrow_page(browser,
         assert page.page.get_by_text("Shift+Enter").count() == 0
         page.open("Open")
         page.upload(tmp_path / "photo.png")
+        page.until_said("Opened photo.png")
+        page.click("project")
         page.until_shown(": projection of photo.png")
         assert page.part("seed").locator("input").input_value() == ""
         photo, found = (
@@ -46,7 +48,7 @@ def test_a_photo_and_its_projection_stand_side_by_side_on_a_narrow_page(browser,
         page.page.screenshot(path=artefacts / "projection.png")
         assert barriers(page) == []
         page.open("Directions")
-        page.part("direction-10").scroll_into_view_if_needed()
+        page.part("direction-4").scroll_into_view_if_needed()
         assert page.part("picture").bounding_box()["y"] >= 0
         page.page.screenshot(path=artefacts / "voila-narrow.png")
         not_ours = ("Failed to load resource", "/voila/static/")  # what Voilà itself fetches

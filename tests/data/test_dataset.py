@@ -12,6 +12,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from ganlib.data.dataset import ImageDataset, as_image_dataset, load_art, read_photo, to_bytes, to_float
+from ganlib.data.decode import Place
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
@@ -233,6 +234,37 @@ def test_it_may_be_of_many_formats_from_a_file_or_from_memory(kind, tmp_path):
     path = tmp_path / "photo"
     path.write_bytes(photo((20, 50), kind).getvalue())
     assert torch.equal(read_photo(path, 32), read_photo(BytesIO(path.read_bytes()), 32))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("wide", [(300, 100), (100, 300)])
+def test_the_crop_of_a_photo_is_where_it_is_asked_for(tmp_path, kind, wide):
+    """The photo rises from black to white along its longer side; its brightness tells what was cut out."""
+    picture = Image.linear_gradient("L").resize((300, 300)).convert("RGB")
+    path = tmp_path / "photo"
+    (picture.rotate(90) if wide[0] > 100 else picture).resize(wide).save(path, kind)
+
+    def ends(**place):
+        image = (read_photo(path, 32, place=Place(**place)) + 1) / 2
+        lines = image.mean((0, 1) if wide[0] > 100 else (0, 2))
+        return lines[0].item(), lines[-1].item()
+
+    axis, still = ("across", "down") if wide[0] > 100 else ("down", "across")
+    close = {"abs": 0.03}
+    assert torch.equal(read_photo(path, 32), read_photo(path, 32, place=Place()))
+    assert ends() == pytest.approx((1 / 3, 2 / 3), **close)
+    assert ends(**{axis: 0.0}) == pytest.approx((0, 1 / 3), **close)
+    assert ends(**{axis: 1.0}) == pytest.approx((2 / 3, 1), **close)
+    assert ends(**{still: 1.0}) == pytest.approx((1 / 3, 2 / 3), **close)
+    assert ends(zoom=3.0) == pytest.approx((4 / 9, 5 / 9), **close)
+    assert ends(**{axis: 1.0, "zoom": 2.0}) == pytest.approx((5 / 6, 1), **close)
+
+
+def test_a_crop_that_is_zoomed_is_as_sharp_as_the_photo(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    corner = read_photo(tmp_path / "photo.png", 32, place=Place(1.0, 0.0, 3.0))
+    assert torch.equal(to_bytes(corner[None])[0], torch.from_numpy(noise[:32, 64:]))
 
 
 def test_a_small_one_is_enlarged_and_a_large_one_reduced_alike():

@@ -1,9 +1,12 @@
 """What notebook 07 builds by hand is what ganlib holds, its claims hold, and its exercises can be solved."""
 
+import math
+
 import pytest
 import torch
 
 import ganlib
+from ganlib.latent.audio import driven
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_of
 
@@ -34,6 +37,11 @@ RUN_HERE = (
     "project-check",
     "exercise-error-yours",
     "exercise-error-check",
+    "timeline",
+    "timeline-film",
+    "sound",
+    "exercise-envelope-yours",
+    "exercise-envelope-check",
 )
 
 
@@ -115,6 +123,25 @@ def test_the_step_by_hand_is_that_of_the_library(lesson):
     assert torch.allclose(lesson["by_hand"], theirs, atol=1e-6)
 
 
+def test_the_beats_that_the_drum_has_are_found_and_the_second_half_is_quicker(lesson):
+    sound, timeline = lesson["sound"], lesson["timeline"]
+    assert sound.beats() == pytest.approx([0.25 + 0.5 * k for k in range(12)], abs=0.03)
+    steps = driven(timeline, sound, 24, pace=0.8).diff(dim=0).norm(dim=1)
+    evenly = timeline.frames(144).diff(dim=0).norm(dim=1)
+    assert steps[:36].mean() < 0.9 * evenly[:36].mean()
+
+
+def test_the_film_closes_and_each_easing_does_what_the_text_says(lesson):
+    timeline, stops = lesson["timeline"], lesson["stops"]
+    path = timeline.frames(144)
+    assert torch.equal(path[0], stops[0])
+    assert torch.equal(timeline.at(torch.tensor([timeline.seconds]))[0], stops[0])
+    steps = path.diff(dim=0).norm(dim=1)
+    assert steps[1:46].max() < 1.2 * steps[1:46].min()  # linear
+    assert max(steps[48], steps[95]) < 0.1 * steps[71]  # ease
+    assert torch.equal(path[97:], stops[2].expand(47, -1))  # hold
+
+
 def solved(lesson, name):
     names = dict(lesson)
     exec(EXERCISES[name].answer, names)
@@ -164,13 +191,14 @@ CHECKS = {
     "exercise-heard": ("check_heard", "heard"),
     "exercise-both": ("check_without_both", "without_both"),
     "exercise-error": ("check_off_by", "off_by"),
+    "exercise-envelope": ("check_envelope", "envelope"),
 }
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_solution_passes_its_check_and_what_stood_there_does_not(lesson, name):
     check, answer = CHECKS[name]
-    assert lesson[check](lesson[answer]).startswith("Not yet")
+    assert lesson[check](lesson[answer]).startswith(("Not yet", "Your turn"))
     assert lesson[check](solved(lesson, name)[answer]).startswith("Right")
 
 
@@ -203,6 +231,14 @@ HINTS = [
     ("check_off_by", lambda x, y: (x - y).mean(), "square, mean, root"),
     ("check_off_by", lambda x, y: x - y, "stops with"),
     ("check_off_by", lambda *_: torch.nan, "square, mean, root"),
+    ("check_envelope", lambda since: 1 - since, "fade to 0"),
+    ("check_envelope", lambda since: 0.5**since, "a tenth of a second"),
+    ("check_envelope", lambda since: torch.exp(-10 * since), "0.50, and it is 0.37"),
+    ("check_envelope", lambda since: (1 - 5 * since).clamp(0), "half of a half, 0.25, and it is 0.00"),
+    ("check_envelope", lambda since: 0.5 * 0.5 ** (10 * since), "at the beat it should be 1"),
+    ("check_envelope", lambda since: since / since, "at the beat it should be 1, and it is nan"),
+    ("check_envelope", lambda since: 0.5 ** (since[0] / 0.1), "fade to 0"),
+    ("check_envelope", lambda *_: None, "stops with"),
 ]
 
 
@@ -225,6 +261,9 @@ def test_right_angles_alone_are_not_enough(lesson):
         ("check_without_both", lambda v, *others: ganlib.orthogonalise(v, torch.stack(others))),
         ("check_without_both", lambda v, *others: -ganlib.orthogonalise(-v, torch.stack(others))),
         ("check_off_by", lambda x, y: float(((127.5 * (x - y)) ** 2).mean() ** 0.5)),
+        ("check_envelope", lambda since: torch.exp(-since * math.log(2) / 0.1)),
+        ("check_envelope", lambda since: torch.exp2(-10 * since)),
+        ("check_envelope", lambda since: 1 / 2 ** (10 * since)),
     ],
 )
 def test_another_right_answer_is_right_too(lesson, check, function):

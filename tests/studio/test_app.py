@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from ganlib.errors import GanlibError
-from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import fingerprint, sample_latent
 from ganlib.run import Run
 from ganlib.runtime.files import cache_folder
@@ -50,17 +49,6 @@ def test_a_slider_changes_the_picture_and_back_gives_the_same_pixels(driver):
     assert "direction 1 +3.0" in driver.status
     driver.set("direction-1", 0.0)
     assert driver.picture == before
-
-
-def test_every_slider_moves_its_own_direction(driver):
-    directions = driver.studio._state.directions
-    assert len(directions) == 10
-    for k in range(10):
-        driver.set(f"direction-{k + 1}", 2.0)
-        assert torch.allclose(driver.studio.z - seeded(0), 2 * directions.vectors[k], atol=1e-5)
-        driver.click("reset-directions")
-        assert driver[f"direction-{k + 1}"].value == 0
-    assert torch.equal(driver.studio.z, seeded(0))
 
 
 def test_seeds_go_forth_and_back(driver):
@@ -176,6 +164,7 @@ def test_from_a_to_b(driver):
 
 
 def test_neighbours_are_painted_when_their_panel_is_open(driver):
+    driver.open("Coordinates")
     painted = []
     generate = driver.studio._renderer.generate
     driver.studio._renderer.generate = lambda z: (painted.append(len(z)), generate(z))[1]
@@ -322,13 +311,6 @@ def _is_seen(widget):
     return widget.layout.display != "none"
 
 
-def test_directions_can_be_given(weights):
-    axes = Directions(torch.eye(25)[:2], torch.ones(2))
-    driver = Driver(LatentStudio(weights, directions=axes))
-    driver.set("direction-2", 1.5)
-    assert torch.equal(driver.studio.z - seeded(0), 1.5 * axes.vectors[1])
-
-
 def test_a_run_folder_without_weights_is_a_sentence(tmp_path):
     run = Run(tmp_path / "run")
     run.start(RECIPE)
@@ -341,7 +323,8 @@ def test_an_interrupted_search_is_said(driver, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ganlib.studio.files.project", interrupted)
-    driver.studio._panels[-1].receive("photo.png", photo(40, 40))
+    upload(driver["upload"], "photo.png", photo(40, 40))
+    driver.click("project")
     assert "Interrupted" in driver.message
     assert driver["progress"].layout.display == "none"
     assert torch.equal(driver.studio.z, seeded(0))
@@ -358,6 +341,9 @@ def test_a_photo_of_any_size_is_projected(driver, monkeypatch, size):
     monkeypatch.setattr("ganlib.studio.files._SEARCH", (2, 5))
     before = driver.picture
     upload(driver["upload"], "me & you.png", photo(*size))
+    assert re.findall('alt="([^"]*)"', driver["pair"].value) == ["The photo"]
+    assert driver.picture == before
+    driver.click("project")
     assert "projection of me &amp; you.png" in driver.status
     assert "A pixel is off by" in driver.message
     assert driver.picture != before
@@ -451,7 +437,7 @@ def test_pictures_grids_and_films_are_saved_and_nothing_is_replaced(driver, tmp_
     for handle, name, size in (
         ("save-picture", "seed-1.png", (128, 128)),
         ("save-picture", "seed-1-2.png", (128, 128)),
-        ("save-grid", "directions-seed-1.png", (7 * 34 + 2, 10 * 34 + 2)),
+        ("save-grid", "directions-seed-1.png", (4 * (7 * 34 + 2), 4 * (10 * 34 + 2))),
         ("save-gif", "a-to-b.gif", (128, 128)),
     ):
         driver.click(handle)
@@ -465,7 +451,7 @@ def test_pictures_grids_and_films_are_saved_and_nothing_is_replaced(driver, tmp_
     driver.set("stops", "favourites")
     driver.click("save-grid", "save-mp4")
     assert (tmp_path / "saved" / "favourites.mp4").stat().st_size > 500
-    assert Image.open(tmp_path / "saved" / "favourites.png").size == (2 * 34 + 2, 34 + 2)
+    assert Image.open(tmp_path / "saved" / "favourites.png").size == (4 * (2 * 34 + 2), 4 * (34 + 2))
     assert driver["progress"].layout.display == "none"
 
 

@@ -21,14 +21,14 @@ def click_next_and_meanwhile_set(driver, monkeypatch, handle, value):
     """One thread clicks and is stopped while it paints; another sets a value; then the first goes on."""
     renderer = driver.studio._renderer
     is_painting, go_on = Event(), Event()
-    png = renderer.png
+    picture = renderer.picture
 
     def slow(z):
         is_painting.set()
         go_on.wait()
-        return png(z)
+        return picture(z)
 
-    monkeypatch.setattr(renderer, "png", slow)
+    monkeypatch.setattr(renderer, "picture", slow)
     one = Thread(target=driver.click, args=("next",), daemon=True)
     other = Thread(target=driver.set, args=(handle, value), daemon=True)
     one.start()

@@ -121,7 +121,8 @@ def test_names_of_files_and_recipes_are_text(tmp_path, monkeypatch, name):
         (b"", ".png"),
     ):
         upload(driver["upload"], name + kind, content)
-        driver.click("next")
+        check_what_is_sent(driver.studio.box)
+        driver.click("project", "next")
         check_what_is_sent(driver.studio.box)
         assert max(len(label) for label, _ in driver["history"].options) <= 100
     assert "\x1b" not in repr(driver.studio)
@@ -268,7 +269,7 @@ def selections(box):
 
 def test_a_choice_that_python_takes_away_is_put_back(driver):
     found = selections(driver.studio.box)
-    assert len(found) == 14  # views, history, and twelve lists
+    assert len(found) == 17  # models, views, history, and fourteen lists
     for widget in found:
         before = widget.value
         for name in ("value", "index", "label"):
@@ -288,7 +289,7 @@ def test_a_choice_that_python_takes_away_is_put_back(driver):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_number_that_is_none_is_put_back(driver, value):
     sliders = [widget for widget in driver.widgets() if type(widget).__name__ == "FloatSlider"]
-    assert len(sliders) == 35
+    assert len(sliders) == 38
     for slider in sliders:
         slider.value = value
         assert math.isfinite(slider.value)

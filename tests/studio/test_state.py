@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from ganlib.errors import GanlibError
-from ganlib.latent.directions import Directions
 from ganlib.latent.sampling import sample_latent, slerp
 from ganlib.studio.state import StudioState
 
@@ -11,8 +10,9 @@ DIM = 6
 
 @pytest.fixture
 def state() -> StudioState:
-    vectors = torch.eye(DIM)[[2, 4, 5]]
-    return StudioState(DIM, Directions(vectors, torch.tensor([0.5, 0.3, 0.1])))
+    state = StudioState(DIM)
+    state.add_directions("SeFa", torch.eye(DIM)[[2, 4, 5]])
+    return state
 
 
 def seeded(seed: int) -> torch.Tensor:
@@ -209,11 +209,11 @@ def test_a_path_leads_through_the_favourites(state):
 
 def test_pictures_along_all_directions(state):
     state.truncate(0.5)
-    points = state.along_directions([-1.0, 0.0, 1.0])
+    points = state.along(range(3), [-1.0, 0.0, 1.0])
     assert points.shape == (9, DIM)
     for row in range(3):
         assert torch.equal(points[3 * row + 1], state.z)
-        step = 0.5 * state.directions.vectors[row]
+        step = 0.5 * state.vectors[row]
         assert torch.allclose(points[3 * row + 2] - state.z, step, atol=1e-6)
         assert torch.allclose(points[3 * row] - state.z, -step, atol=1e-6)
 
@@ -227,6 +227,37 @@ def test_directions_have_names(state):
         with pytest.raises(GanlibError):
             state.rename(1, name)
     assert state.names == ["direction 1", "big smile", "direction 3"]
+
+
+def test_a_second_set_leaves_points_before_it_as_they_were(state):
+    state.move(1, 2.0)
+    before = state.z
+    state.go_to_seed(7)
+    state.add_directions("GANSpace", torch.eye(DIM)[[0, 3]])
+    state.move(4, 1.0)
+    assert state.describe() == "seed 7, GANSpace 2 +1.0"
+    assert torch.equal(state.z, seeded(7) + torch.eye(DIM)[3])
+    state.go_back()
+    assert torch.equal(state.z, before)
+    assert state.current.offset(4) == 0
+    state.move(3, -1.0)
+    assert state.describe() == "seed 0, direction 2 +2.0, GANSpace 1 -1.0"
+
+
+def test_sliders_are_moved_and_hidden_within_their_set(state):
+    state.add_directions("GANSpace", torch.eye(DIM)[[0, 3]])
+    assert state.shown == [3, 4]
+    state.open_set = "SeFa"
+    state.shift_direction(2, -1)
+    assert state.shown == [0, 2, 1]
+    state.hide(2)
+    state.shift_direction(0, 5)
+    assert state.shown == [1, 0]
+    state.hide(0)
+    with pytest.raises(GanlibError, match="the last slider"):
+        state.hide(1)
+    state.hidden.clear()
+    assert sorted(state.shown) == [0, 1, 2]
 
 
 def test_seeds_out_of_range_are_refused(state):

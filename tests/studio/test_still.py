@@ -41,7 +41,7 @@ def test_it_shows_widgets_or_a_still_or_a_line(weights):
     assert shown["text/plain"] == "tiny, 32 px: seed 0"
     (picture,) = Pictures(shown["text/html"]).found
     assert picture["alt"] == "tiny, 32 px: seed 0"
-    data = base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))
+    data = base64.b64decode(picture["src"].removeprefix("data:image/webp;base64,"))
     assert data == studio._picture.value
     assert Image.open(BytesIO(data)).size == (32, 32)
 
@@ -58,7 +58,7 @@ def test_a_page_made_without_the_widgets_state_shows_the_still(weights, tmp_path
     page = executed(weights, tmp_path, store_widget_state=False)
     source, _ = HTMLExporter().from_notebook_node(page)
     (picture,) = [img for img in Pictures(source).found if img.get("alt", "").startswith("tiny")]
-    assert picture["src"].startswith("data:image/png;base64,")
+    assert picture["src"].startswith("data:image/webp;base64,")
     assert "Traceback" not in source
 
 

@@ -40,7 +40,7 @@ def seeded(seed):
 def test_pictures_become_keyframes_that_can_be_put_in_another_order(driver):
     add(driver, 1, 2, 3)
     assert [frame.z.tolist() for frame in frames_of(driver)] == [seeded(k).tolist() for k in (1, 2, 3)]
-    assert Image.open(BytesIO(driver["keyframe-image"].value)).size == (6 * 96, 96)
+    assert Image.open(BytesIO(driver["keyframe-image"].value)).size == (6 * 32, 32)
     driver.click("earlier", "earlier", "earlier")
     assert torch.equal(frames_of(driver)[0].z, seeded(3))
     driver.click("later")

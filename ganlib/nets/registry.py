@@ -70,7 +70,7 @@ FAMILIES = {
     "subpixel": Family(
         SubpixelGenerator,
         SubpixelDiscriminator,
-        "Inside both are at most 128 px large; D begins and G ends with blocks of pixels (Shi et al. 2016).",
+        "Both work at 128 px at most; blocks of pixels are channels at their ends (Shi et al. 2016).",
         {"g_norm": "batch"},
     ),
 }

@@ -182,9 +182,9 @@ def picture_of(snapshot):
 
 def test_the_ground_is_blue_where_d_says_real_and_orange_where_it_says_generated():
     snapshot = ToyGAN(ToySettings()).snapshot()
-    real, generated, split = (snapshot._replace(field=torch.full((61, 61), value)) for value in (1.0, 0.0, 0.0))
+    real, fake, split = (snapshot._replace(field=torch.full((61, 61), value)) for value in (1.0, 0.0, 0.0))
     split.field[:, 31:] = 1
-    red_minus_blue = [np.median(picture_of(one)[..., 0] - picture_of(one)[..., 2]) for one in (real, generated)]
+    red_minus_blue = [np.median(picture_of(one)[..., 0] - picture_of(one)[..., 2]) for one in (real, fake)]
     assert -110 < red_minus_blue[0] < -60
     assert 100 < red_minus_blue[1] < 160
     halves = picture_of(split)

@@ -70,7 +70,7 @@ FAMILIES = {
     "subpixel": Family(
         SubpixelGenerator,
         SubpixelDiscriminator,
-        "Both work at 128 px at most; blocks of pixels are channels at their ends (Shi et al. 2016).",
+        "Inside both are at most 128 px: blocks of pixels become channels (Shi et al. 2016).",
         {"g_norm": "batch"},
     ),
 }

@@ -1,4 +1,4 @@
-"""What notebook 04 builds by hand is what ganlib and PyTorch hold, its claims hold, and its checks are fair."""
+"""What notebook 04 builds is what ganlib and PyTorch hold, its claims hold, and its checks are fair."""
 
 import io
 from contextlib import redirect_stdout
@@ -110,7 +110,7 @@ def test_relus_die_and_some_revive_where_leaky_ones_nearly_all_do(lesson):
         if name == "ReLU":
             assert 0.5 < at_the_end.min() < at_the_end.max() < 1
             assert 0.4 < back.sum() / ever.sum() < 0.9
-            assert 0.1 < silent.min()
+            assert silent.min() > 0.1
         else:
             assert at_the_end.max() < 0.3
             assert 0.9 < back.sum() / ever.sum() <= 1
@@ -120,10 +120,9 @@ def test_relus_die_and_some_revive_where_leaky_ones_nearly_all_do(lesson):
 @pytest.mark.usefixtures("full_length")
 def test_d_finds_the_coarse_faults_first_and_does_not_know_a_generated_picture(lesson):
     names = full(lesson, "spoil", "train", "train-picture", "histogram")
-    verdicts = dict(zip(names["steps"], names["verdicts"], strict=True))
-    _, noise, blurred, shuffled = verdicts[60]
+    _, noise, blurred, shuffled = names["verdicts"][60]
     assert max(blurred, shuffled) < 0.25 < noise
-    real, *spoilt = verdicts[195]
+    real, *spoilt = names["verdicts"][195]
     assert max(spoilt) < 0.4 < 0.6 < real
     share = {name: (values > 0).float().mean() for name, values in names["logits"].items()}
     assert max(share["noise"], share["blur"], share["shuffled"]) < 0.2
@@ -302,7 +301,9 @@ WRONG = [
     (
         "stage",
         "come last",
-        edited(STAGE, ("nn.BatchNorm2d(after), nn.LeakyReLU(0.2)", "nn.LeakyReLU(0.2), nn.BatchNorm2d(after)")),
+        edited(
+            STAGE, ("nn.BatchNorm2d(after), nn.LeakyReLU(0.2)", "nn.LeakyReLU(0.2), nn.BatchNorm2d(after)")
+        ),
     ),
     ("stage", "stops with", edited(STAGE, ("nn.Conv2d(before, after", "nn.Conv2d(after, before"))),
     ("stage", "one module", edited(STAGE, ("nn.Sequential(", "("))),
@@ -318,7 +319,9 @@ WRONG = [
     (
         "discriminator",
         "every layer of __init__",
-        edited(DISCRIMINATOR, ("        self.layers", "        self.more = nn.Linear(2, 2)\n        self.layers")),
+        edited(
+            DISCRIMINATOR, ("        self.layers", "        self.more = nn.Linear(2, 2)\n        self.layers")
+        ),
     ),
     (
         "discriminator",
@@ -333,7 +336,11 @@ WRONG = [
         edited(MAP, (DROPS, DROPS + "-("), ("(covered[None])\n", "(covered[None]))\n")),
     ),
     ("occlusion", "exchanged", edited(MAP, ("return drops", "return drops.T"))),
-    ("occlusion", "one square", edited(MAP, (COPY, ""), ("    for row", "    covered = image.clone()\n    for row"))),
+    (
+        "occlusion",
+        "one square",
+        edited(MAP, (COPY, ""), ("8, 8)\n", "8, 8)\n" + COPY[8:])),
+    ),
     ("occlusion", "as a whole", edited(MAP, ("* row + 8,", "* row + 4,"))),
     ("occlusion", "by 0", edited(MAP, ("] = 0\n", "] = 0.5\n"))),
     ("occlusion", "zero everywhere", edited(MAP, ("] = 0\n", "]\n"))),
@@ -386,7 +393,9 @@ def test_nothing_written_is_your_turn_and_a_check_leaves_no_trace(solved, exerci
     assert torch.equal(torch.get_rng_state(), before)
 
 
-SAME_IN_A_LIST = edited(LISTED, ("width, 4, 2, 1)", "width, 4, 2, 1, bias=False)"), ("1, 4)", "1, 4, bias=False)"))
+SAME_IN_A_LIST = edited(
+    LISTED, ("width, 4, 2, 1)", "width, 4, 2, 1, bias=False)"), ("1, 4)", "1, 4, bias=False)")
+)
 
 
 @pytest.mark.parametrize("answer", [LISTED, POOLED, LINEAR, SAME_IN_A_LIST])

@@ -1,4 +1,4 @@
-"""The sliders of lessons 02, 03 and 04 in JupyterLab, moved by keyboard and mouse, in Chromium."""
+"""The sliders of lessons 02 and 03 in JupyterLab, moved by keyboard and mouse, in Chromium."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,12 @@ NAME = "sliders.ipynb"
 KEPT = {
     "02_gan_theory": ("setup", "sizes", "sliders"),
     "03_generator": ("calculator",),
-    "04_discriminator": ("tools", "discriminator", "shapes", "field", "field-frame", "field-move"),
 }
 
 
 @pytest.fixture(scope="module")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPage]:
-    """The three cells with sliders on one page, run; nothing went wrong when it is over."""
+    """The two cells with sliders on one page, run; nothing went wrong when it is over."""
     folder = tmp_path_factory.mktemp("notebooks")
     page = nbformat.read(NOTEBOOKS / "02_gan_theory.ipynb", as_version=4)  # for the kernel it names
     page.cells = [cells_of(lesson)[name] for lesson, names in KEPT.items() for name in names]
@@ -29,7 +28,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         lab = LabPage(browser.new_page(viewport={"width": 1000, "height": 2600}))
         lab.visit(f"{server.address}/lab/tree/{NAME}?reset")
         lab.command("notebook:run-all-cells")
-        lab.page.get_by_text("Layer 3: this unit sees").wait_for()
+        lab.part("overlap").wait_for()
         yield lab
         assert lab.errors == []
         assert server.failures() == []
@@ -76,15 +75,6 @@ def test_the_calculator_counts_and_draws_anew(lab):
     said = lab.until(lambda: overlap(lab), lambda said: "+ 3 = 7" in said)
     assert "a checkerboard" in said
     lab.until(lambda: picture_beside(lab, "a checkerboard"), lambda now: now != before)
-
-
-def test_a_unit_is_moved_over_the_portrait(lab):
-    widget = lab.page.locator(".jp-OutputArea-output", has_text="this unit sees")
-    said, before = widget.locator(".widget-html-content"), picture_beside(lab, "this unit sees")
-    assert said.inner_text().startswith("Layer 3: this unit sees columns")
-    widget.locator(".noUi-handle").first.press("ArrowRight")
-    lab.until(said.inner_text, lambda now: now.startswith("Layer 4: this unit sees columns"))
-    lab.until(lambda: picture_beside(lab, "this unit sees"), lambda now: now != before)
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

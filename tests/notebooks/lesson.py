@@ -13,7 +13,8 @@ import torch
 from tools.links import local
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-REWRITTEN = ("02_gan_theory", "05_training")  # lessons that keep the rules on length, folding and terms
+# lessons that keep the rules on length, folding and terms
+REWRITTEN = ("02_gan_theory", "04_discriminator", "05_training")
 
 
 def page_at(path: Path) -> Any:

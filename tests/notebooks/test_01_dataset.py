@@ -175,7 +175,7 @@ def test_a_token_is_found_wherever_it_may_be_put(find_token, tmp_path, monkeypat
     ("page", "cell"),
     [
         ("04_discriminator", "tools"),
-        ("05_training", "players"),
+        ("05_training", "pieces"),
         ("06_inference", "reals"),
         ("08_evaluation", "tools"),
     ],

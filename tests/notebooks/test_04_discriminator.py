@@ -1,62 +1,52 @@
-"""What notebook 04 builds by hand is what ganlib and PyTorch have; its claims hold; its exercises hint."""
+"""What notebook 04 builds is what ganlib and PyTorch hold, its claims hold, and its checks are fair."""
 
-import copy
-from itertools import pairwise
+import io
+from contextlib import redirect_stdout
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 import ganlib
 from tests.notebooks.exercises import exercises_of
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_in_tiny, said_of
 
-CELLS = {name: cell.source for name, cell in cells_of("04_discriminator").items() if cell.cell_type == "code"}
-EXERCISES = {one.name: one for one in exercises_of("04_discriminator")}
+PAGE = {name: cell.source for name, cell in cells_of("04_discriminator").items()}
+CODE = {name: cell.source for name, cell in cells_of("04_discriminator").items() if cell.cell_type == "code"}
+EXERCISES = {one.name.removeprefix("exercise-"): one for one in exercises_of("04_discriminator")}
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The names that the notebook's cells define, in a tiny run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANLIB_TINY", "1")
-        return names_of(CELLS.values())
+    """The names that the notebook's cells define in a tiny run, with the exercises still to be done."""
+    return names_in_tiny(CODE.values())
 
 
-def built(lesson, seed=0):
-    """The notebook's net and the library's, both from the same seed."""
-    torch.manual_seed(seed)
-    ours = lesson["build_discriminator"]().apply(lesson["init_weights"])
-    torch.manual_seed(seed)
-    return ours, ganlib.DCGANDiscriminator(size=64, width=64, norm="batch")
-
-
-def test_the_net_starts_from_the_weights_of_the_library(lesson):
-    ours, theirs = built(lesson, seed=5)
-    assert [name for name, _ in ours.named_parameters()] == [
-        name.removeprefix("main.") for name, _ in theirs.named_parameters()
-    ]
-    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        assert torch.equal(one, other)
+@pytest.fixture(scope="module")
+def solved(lesson):
+    """The same, with all exercises solved."""
+    names = dict(lesson)
+    for exercise in EXERCISES.values():
+        exec(exercise.answer, names)
+    return names
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_net_says_and_learns_what_the_library_does(lesson, training):
-    heard = []
-    for net in built(lesson):
-        net.train(training)
-        torch.manual_seed(1)
-        images = torch.randn(6, 3, 64, 64).tanh().requires_grad_()
-        logits = net(images)
-        (logits * torch.randn(6)).sum().backward()
-        weights = [weight.grad for weight in net.parameters()]
-        remembered = [value.float() for value in net.buffers()]
-        heard.append([logits, images.grad, *weights, *remembered])
+@pytest.mark.parametrize("name", ["Discriminator", "SolvedDiscriminator"])
+def test_the_discriminator_says_and_learns_what_the_library_s_does_to_the_bit(solved, name, training):
+    torch.manual_seed(0)
+    library = ganlib.DCGANDiscriminator(size=64, width=8)
+    ours = solved[name](width=8)
+    ours.load_state_dict(dict(zip(ours.state_dict(), library.state_dict().values(), strict=True)))
+    images, heard = torch.randn(6, 3, 64, 64).tanh(), []
+    for net in (ours.train(training), library.train(training)):
+        pixels = images.clone().requires_grad_()
+        logits = net(pixels)
+        (logits * torch.arange(6)).sum().backward()
+        heard.append([logits, pixels.grad, *(weight.grad for weight in net.parameters()), *net.buffers()])
     assert heard[0][0].shape == (6,)
-    assert heard[0][1].abs().sum() > 0
-    for ours, theirs in zip(*heard, strict=True):
-        assert torch.equal(ours, theirs)
+    assert all(map(torch.equal, *heard))
+    assert len(heard[0]) == 2 + 11 + 9
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(4, 2, 1), (3, 1, 1), (4, 1, 0), (5, 3, 2)])
@@ -65,230 +55,357 @@ def test_the_convolution_by_hand_is_that_of_torch(lesson, kernel, stride, paddin
     by_hand = lesson["convolution_by_hand"](image, weight, stride, padding)
     by_torch = nn.functional.conv2d(image[None, None], weight[None, None], stride=stride, padding=padding)
     assert torch.allclose(by_hand, by_torch[0, 0], atol=1e-5)
-    assert len(by_hand) == lesson["convolution_size"](11, kernel, stride, padding)
+    assert len(by_hand) == lesson["output_side"](11, kernel, stride, padding)
 
 
-def test_relus_die_where_leaky_ones_do_not(lesson, full_length):
+def test_the_occlusion_map_asks_what_each_square_adds(solved):
+    weights = torch.randn(3, 64, 64)
+    image = torch.randn(3, 64, 64)
+    drops = solved["occlusion_map"](lambda images: (images * weights).sum((1, 2, 3)), image)
+    squares = (image * weights).sum(0).unflatten(0, (8, 8)).unflatten(2, (8, 8)).sum((1, 3))
+    assert torch.allclose(drops, squares, atol=1e-2)
+
+
+def test_shuffled_patches_are_the_same_patches(lesson):
+    images = torch.randn(2, 3, 64, 64)
+    torch.manual_seed(0)
+    shuffled = lesson["shuffle_patches"](images)
+    corner = images[:, :, :16, :16]
+    places = [(r, c) for r in range(0, 64, 16) for c in range(0, 64, 16)]
+    assert sum(torch.equal(shuffled[:, :, r : r + 16, c : c + 16], corner) for r, c in places) == 1
+    assert torch.equal(shuffled.flatten(1).sort().values, images.flatten(1).sort().values)
+
+
+def test_a_convolution_is_at_most_twice_as_steep_as_its_kernel():
+    for _ in range(3):
+        kernel = torch.randn(4, 3, 4, 4)
+        columns = [
+            nn.functional.conv2d(one.reshape(1, 3, 8, 8), kernel, stride=2, padding=1).flatten()
+            for one in torch.eye(3 * 8 * 8)
+        ]
+        exact = torch.linalg.matrix_norm(torch.stack(columns), ord=2).item()
+        sigma = torch.linalg.matrix_norm(kernel.flatten(1), ord=2).item()
+        assert sigma < exact < 2 * sigma
+
+
+def full(lesson, *cells):
+    """The names of a run in which these cells had their full length."""
     names = dict(lesson)
-    exec(CELLS["dying"], names)
-    silent = {}
-    for name, (net, dead) in names["hurried"].items():
-        pixels = names["thumbnails"].clone().requires_grad_()
-        net(pixels).sum().backward()
-        silent[name] = (pixels.grad == 0).all(1).float().mean().item()
-        assert len(dead) == 200
-        assert (0.4 < dead[-1] < 1) if name == "ReLU" else (dead[-1] < 0.4)
-    assert silent["LeakyReLU"] == 0
-    assert 0.2 < silent["ReLU"] <= 1
+    with redirect_stdout(io.StringIO()):
+        for cell in ("sizes", "tools", *cells):
+            exec(CODE[cell], names)
+    return names
 
 
-def shifted(lesson, critic):
-    """By how much the logits change if the batch becomes warmer, in units of their spread."""
-    images = lesson["portraits"]
+@pytest.mark.usefixtures("full_length")
+def test_relus_die_and_some_revive_where_leaky_ones_nearly_all_do(lesson):
+    names = full(lesson, "dying", "dying-picture")
+    for name, runs in names["hurried"].items():
+        dead = torch.stack([dead for _, dead in runs])  # (seeds, steps, units)
+        at_the_end = dead[:, -1].float().mean(1)
+        ever = dead.any(1)
+        back = (dead[:, :-1] & ~dead[:, 1:]).any(1)
+        silent = torch.tensor([names["silent"](net) for net, _ in runs])
+        assert dead.shape == (5, 200, 160)
+        if name == "ReLU":
+            assert 0.5 < at_the_end.min() < at_the_end.max() < 1
+            assert 0.4 < back.sum() / ever.sum() < 0.9
+            assert silent.min() > 0.1
+        else:
+            assert at_the_end.max() < 0.3
+            assert 0.9 < back.sum() / ever.sum() <= 1
+            assert silent.max() == 0
+
+
+@pytest.mark.usefixtures("full_length")
+def test_d_finds_the_coarse_faults_first_and_does_not_know_a_generated_picture(lesson):
+    names = full(lesson, "spoil", "train", "train-picture", "histogram")
+    _, noise, blurred, shuffled = names["verdicts"][60]
+    assert max(blurred, shuffled) < 0.25 < noise
+    real, *spoilt = names["verdicts"][195]
+    assert max(spoilt) < 0.4 < 0.6 < real
+    share = {name: (values > 0).float().mean() for name, values in names["logits"].items()}
+    assert max(share["noise"], share["blur"], share["shuffled"]) < 0.2
+    assert 0.3 < share["generated"] < share["real"] < 1
+
+
+@pytest.mark.usefixtures("full_length")
+def test_a_little_dropout_narrows_the_gap_and_much_of_it_stops_d_from_learning(lesson):
+    art = lesson["art"]
+    pictures = {"real": art.tensor(art.train[:200]), "unseen": art.tensor(art.held_out[:128])}
+    pictures = {name: images.to(lesson["device"]) for name, images in pictures.items()}
+    names = full(lesson | pictures, "ablation")
+    seen, gap = {}, {}
+    for p, watched in names["ablation"].items():
+        assert len(watched) == 10
+        seen[p], gap[p] = watched[-1, 0].item(), (watched[-1, 0] - watched[-1, 1]).item()
+    assert 0.3 * gap[0.0] < gap[0.25] < 0.75 * gap[0.0]
+    assert seen[0.25] > 0.85 * seen[0.0]
+    assert seen[0.5] < 0.4 * seen[0.0]
+    assert names["ablation"][0.25][1, 0] < names["ablation"][0.0][1, 0]  # slower at first
+
+
+STAGE = """
+def stage(before, after):
+    return nn.Sequential(
+        nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)
+    )
+"""
+DISCRIMINATOR = """
+class Discriminator(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2),
+            good_stage(width, 2 * width), good_stage(2 * width, 4 * width), good_stage(4 * width, 8 * width),
+            nn.Conv2d(8 * width, 1, 4), nn.Flatten(0),
+        )
+
+    def forward(self, images):
+        return self.layers(images)
+"""
+LISTED = """
+class Discriminator(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.first = nn.Conv2d(3, width, 4, 2, 1)
+        self.stages = nn.ModuleList(good_stage(width * 2**k, width * 2 ** (k + 1)) for k in range(3))
+        self.last = nn.Conv2d(8 * width, 1, 4)
+
+    def forward(self, x):
+        x = nn.functional.leaky_relu(self.first(x), 0.2)
+        for one in self.stages:
+            x = one(x)
+        return self.last(x)[:, 0, 0, 0]
+"""
+POOLED = """
+class Discriminator(torch.nn.Module):
+    def __init__(self, width=32):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, width, 5, 2, 2), nn.Conv2d(width, 2 * width, 3, 2, 1)
+        self.head = nn.Linear(2 * width, 1)
+
+    def forward(self, images):
+        maps = nn.functional.leaky_relu(self.two(nn.functional.leaky_relu(self.one(images), 0.2)), 0.2)
+        return self.head(maps.mean((2, 3))).squeeze(1)
+"""
+LINEAR = """
+class Discriminator(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2),
+            *(good_stage(width * 2**k, width * 2 ** (k + 1)) for k in range(3)),
+        )
+        self.head = nn.Linear(8 * width * 16, 1)
+
+    def forward(self, images):
+        return self.head(self.body(images).flatten(1)).view(-1)
+"""
+MAP = """
+def occlusion_map(discriminator, image):
+    drops = torch.zeros(8, 8)
+    for row in range(8):
+        for column in range(8):
+            covered = image.clone()
+            covered[:, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = 0
+            drops[row, column] = discriminator(image[None]) - discriminator(covered[None])
+    return drops
+"""
+DROPOUT = """
+def my_dropout(x, p, training):
+    if not training:
+        return x
+    mask = torch.rand(x.shape) > p
+    return mask * x / (1 - p)
+"""
+
+
+def edited(answer, *changes):
+    """An answer with some of its words replaced, each (old, new); what is not there is an error."""
+    for old, new in changes:
+        assert old in answer
+        answer = answer.replace(old, new)
+    return answer
+
+
+FLATTEN, LAYERS, DROPS = ("nn.Flatten(0)", "return self.layers(images)", "drops[row, column] = ")
+COPY = "            covered = image.clone()\n"
+RIGHT = {
+    "stage": [
+        STAGE,
+        """
+class stage(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(a, b, 4, stride=2, padding=1), nn.BatchNorm2d(b)
+
+    def forward(self, x):
+        return nn.functional.leaky_relu(self.norm(self.conv(x)), 0.2)
+""",
+        """
+def stage(c_in, c_out):
+    layers = [nn.Conv2d(c_in, c_out, 3, 2, 1), nn.BatchNorm2d(c_out), nn.LeakyReLU(0.2, inplace=True)]
+    return nn.Sequential(*layers)
+""",
+    ],
+    "discriminator": [DISCRIMINATOR, LISTED, POOLED, LINEAR],
+    "occlusion": [
+        MAP,
+        """
+def occlusion_map(net, picture):
     with torch.no_grad():
-        said = critic(images)
-        return ((critic(lesson["warmer"](images)) - said).square().mean().sqrt() / said.std()).item()
-
-
-def test_a_batchnorm_first_hides_a_tint_but_for_the_frame_of_zeros(lesson):
-    raw, hidden = (ganlib.DCGANDiscriminator(width=16, norm_first=first) for first in (False, True))
-    assert 0.2 < shifted(lesson, raw) < 0.6
-    assert 0.02 < shifted(lesson, hidden) < 0.12
-    hidden.main[0].padding_mode = "replicate"  # the frame becomes warmer, too
-    assert shifted(lesson, hidden) == pytest.approx(0, abs=1e-3)
-
-
-def test_a_batchnorm_first_learns_a_tint_late_and_a_paler_batch_never(lesson):
-    def loss(change, **options):
-        torch.manual_seed(0)
-        critic = ganlib.DCGANDiscriminator(width=16, **options).to(lesson["device"])
-        return sum(lesson["losses_of"](critic, lesson[change], 22)[-5:]) / 5
-
-    assert 0 < loss("warmer") < 0.4
-    assert 0.7 < loss("warmer", norm_first=True) < 1.8
-    assert 1.1 < loss("paler") < 1.8
-
-
-def test_probabilities_lose_the_gradient_where_the_lesson_says(lesson):
-    gradient = lesson["gradient_at"]
-    for label, last, lost in ((0.0, 16.5, 16.8), (1.0, -27.5, -35.0)):
-        sure = 1 - 2 * label
-        assert gradient(last, False, label) == pytest.approx(sure, abs=1e-3)
-        assert gradient(lost, False, label) == pytest.approx(0, abs=1e-2)
-        assert gradient(lost, True, label) == pytest.approx(sure, abs=1e-3)
-    assert lesson["first_full_sigmoid"](torch.float32) == pytest.approx(16.64, abs=0.1)
-
-
-def test_the_receptive_field_is_the_formula_s_away_from_the_edge(lesson):
-    fields = lesson["receptive_fields"]([2, 2, 2, 2, 1])
-    assert fields == [4, 10, 22, 46, 94]
-    for side, (left, top, right, bottom) in zip(fields[:4], lesson["boxes"], strict=False):
-        assert (right - left, bottom - top) == (side, side)
-    corner = lesson["seen_by"](lesson["stages"][2], lesson["portraits"][0], 0, 0)
-    assert corner == (0, 0, 15, 15)  # 22 pixels from -7 on
-
-
-def test_the_sliders_move_what_is_seen(lesson):
-    depth, across, _down, view, words = lesson["window"].box.children
-    before, told = bytes(view.value), words.value
-    assert before.startswith(b"\x89PNG")
-    across.value = 99
-    moved = bytes(view.value)
-    assert moved != before
-    assert "to 63" in words.value != told
-    depth.value = 1
-    assert bytes(view.value) != moved
-    assert words.value.startswith("Layer 1:")
-
-
-def test_power_iteration_finds_the_singular_value_and_torch_does_one_round_of_it(lesson):
-    matrix = torch.randn(20, 30)
-    estimates, u, v = lesson["power_iteration"](matrix, torch.randn(20), 300)
-    exact = torch.linalg.svdvals(matrix)[0].item()
-    assert estimates[-1] == pytest.approx(exact, rel=1e-3)
-    assert all(one <= other + 1e-4 for one, other in pairwise(estimates))
-    assert torch.allclose(matrix @ v, estimates[-1] * u, atol=1e-3)
-    layer = spectral_norm(nn.Conv2d(3, 8, 4))
-    kept = copy.deepcopy(layer.parametrizations.weight[0])
-    drawn = layer.parametrizations.weight.original.detach().flatten(1)
-    start = nn.functional.normalize(drawn @ kept._v, dim=0)
-    estimates, _, _ = lesson["power_iteration"](drawn, start, 1)
-    v = nn.functional.normalize(drawn.T @ start, dim=0)
-    by_hand = drawn / (start @ drawn @ v)
-    assert torch.allclose(layer.weight.flatten(1), by_hand, atol=1e-6)
-    assert estimates[0] >= (start @ drawn @ v).item() - 1e-6  # another half round
-
-
-def test_a_convolution_is_at_most_twice_as_steep_as_its_kernel(lesson):
-    kernel = torch.randn(4, 3, 4, 4)
-    found = lesson["steepest"](kernel, 8, 2, 1)
-    columns = [
-        nn.functional.conv2d(one.reshape(1, 3, 8, 8), kernel, stride=2, padding=1).flatten()
-        for one in torch.eye(3 * 8 * 8)
-    ]
-    exact = torch.linalg.matrix_norm(torch.stack(columns), ord=2).item()
-    assert found == pytest.approx(exact, rel=1e-2)
-    assert lesson["largest_singular_value"](kernel) <= exact <= 2 * lesson["largest_singular_value"](kernel)
-
-
-def leaky_with_hints():
-    return {
-        "it gives 0": lambda x, slope: x.relu(),
-        "(2, 3)": lambda x, slope: x.sum(),
-        "stopped": lambda x, slope: x.nothing,
-        "should be": lambda x, slope: torch.where(x > 0, x, 0.2 * x),
-        "detach": lambda x, slope: nn.functional.leaky_relu(x.detach(), slope),
-        "not the gradient": lambda x, slope: nn.functional.leaky_relu(x.detach(), slope) + 0 * x,
-        "None": lambda x, slope: None,
-    }
-
-
-def loss_with_hints():
-    exact = nn.functional.binary_cross_entropy_with_logits
-    return {
-        "should be 60": lambda x, y: -(y * x.sigmoid().log() + (1 - y) * (1 - x.sigmoid()).log()),
-        "should be": lambda x, y: nn.functional.softplus(x),
-        "21 losses": exact,
-        "stopped": lambda x, y: x.nothing,
-        "detach": lambda x, y: exact(x, y, reduction="none").detach(),
-        "not the gradient": lambda x, y: exact(x, y, reduction="none").detach() + 0 * x,
-    }
-
-
-def change_with_hints():
-    return {
-        "too little": lambda x: 0.99 * x,
-        "beyond": lambda x: 3 * x,
-        "sees it": lambda x: (x + 0.3).clamp(-1, 1),
-        "comes out": lambda x: x[:3],
-        "stopped": lambda x: x.nothing,
-    }
-
-
-def map_of(cover, turn=1):
-    def cover_map(critic, image):
-        worth, covered = torch.zeros(8, 8), image[None].clone()
-        for row in range(8):
-            for column in range(8):
-                covered = cover(covered, image, row, column)
-                worth[row, column] = turn * (critic(image[None]) - critic(covered)).item()
-        return worth
-
-    return cover_map
-
-
-def one_square(_covered, image, row, column, value=0.0, side=8):
-    covered = image[None].clone()
-    covered[:, :, 8 * row : 8 * row + side, 8 * column : 8 * column + side] = value
-    return covered
-
-
-def one_more_square(covered, _image, row, column):
-    return one_square(None, covered[0], row, column)
-
-
-def map_with_hints():
-    return {
-        "sign": map_of(one_square, turn=-1),
-        "exchanged": lambda critic, image: map_of(one_square)(critic, image).T,
-        "Uncover": map_of(one_more_square),
-        "whole": map_of(lambda *place: one_square(*place, side=4)),
-        "by 0": map_of(lambda *place: one_square(*place, value=0.5)),
-        "zero all over": lambda critic, image: torch.zeros(8, 8),
-        "(8, 8)": lambda critic, image: torch.zeros(4, 4),
-        "stopped": lambda critic, image: image.nothing,
-    }
-
-
-def strides_with_hints():
-    return {
-        "fewer": [2, 2, 2, 2, 1],
-        "more or earlier": [1, 1, 1, 1, 1],
-        "five strides": [2, 2],
-        "each of them": None,
-        "1 or 2": [2, 2, 2, 3, 1],
-    }
-
-
-HINTS = {
-    ("exercise-leak", "check_leak"): leaky_with_hints(),
-    ("exercise-logit", "check_loss"): loss_with_hints(),
-    ("exercise-fool", "check_fool"): change_with_hints(),
-    ("exercise-hide", "check_cover"): map_with_hints(),
-    ("exercise-patches", "check_strides"): strides_with_hints(),
+        whole = net(picture.unsqueeze(0)).item()
+        answer = []
+        for top in range(0, 64, 8):
+            answer.append([])
+            for left in range(0, 64, 8):
+                kept = picture[:, top : top + 8, left : left + 8].clone()
+                picture[:, top : top + 8, left : left + 8] = 0
+                answer[-1].append(whole - net(picture.unsqueeze(0)).item())
+                picture[:, top : top + 8, left : left + 8] = kept
+    return answer
+""",
+        """
+def occlusion_map(net, image):
+    covered = image.repeat(64, 1, 1, 1)
+    for k in range(64):
+        r, c = divmod(k, 8)
+        covered[k, :, 8 * r : 8 * r + 8, 8 * c : 8 * c + 8] = 0
+    return (net(image[None]) - net(covered)).view(8, 8)
+""",
+    ],
+    "dropout": [
+        DROPOUT,
+        """
+def my_dropout(x, p, training):
+    kept = torch.bernoulli(torch.full_like(x, 1 - p))
+    return torch.where(kept == 1, x / (1 - p), torch.zeros_like(x)) if training else x.clone()
+""",
+        """
+def my_dropout(x, p, training):
+    if training:
+        x[torch.rand_like(x) < p] = 0.0
+        x /= 1 - p
+    return x
+""",
+    ],
 }
+WRONG = [
+    ("stage", "become 15 x 15", edited(STAGE, ("4, 2, 1,", "4, 1, 1,"))),
+    ("stage", "become 7 x 7", edited(STAGE, ("4, 2, 1,", "4, 2, 0,"))),
+    ("stage", "leaky one", edited(STAGE, ("nn.LeakyReLU(0.2)", "nn.ReLU()"))),
+    ("stage", "slope is not 0.2", edited(STAGE, ("nn.LeakyReLU(0.2)", "nn.LeakyReLU()"))),
+    ("stage", "even that out", edited(STAGE, (" nn.BatchNorm2d(after),", ""))),
+    ("stage", "come last", edited(STAGE, (", nn.LeakyReLU(0.2)", ""))),
+    (
+        "stage",
+        "come last",
+        edited(
+            STAGE, ("nn.BatchNorm2d(after), nn.LeakyReLU(0.2)", "nn.LeakyReLU(0.2), nn.BatchNorm2d(after)")
+        ),
+    ),
+    ("stage", "stops with", edited(STAGE, ("nn.Conv2d(before, after", "nn.Conv2d(after, before"))),
+    ("stage", "one module", edited(STAGE, ("nn.Sequential(", "("))),
+    ("discriminator", "probabilities", edited(DISCRIMINATOR, (FLATTEN, FLATTEN + ", nn.Sigmoid()"))),
+    ("discriminator", "squashed", edited(DISCRIMINATOR, (FLATTEN, FLATTEN + ", nn.Tanh()"))),
+    ("discriminator", "never below zero", edited(DISCRIMINATOR, (FLATTEN, FLATTEN + ", nn.ReLU()"))),
+    ("discriminator", "(4, 1, 1, 1)", edited(DISCRIMINATOR, (", " + FLATTEN, ""))),
+    ("discriminator", "hint 2", edited(DISCRIMINATOR, (", " + FLATTEN, ""), (LAYERS, LAYERS + ".squeeze()"))),
+    ("discriminator", "history", edited(DISCRIMINATOR, (LAYERS, LAYERS + ".detach()"))),
+    ("discriminator", "reaches the pictures", edited(DISCRIMINATOR, ("(images)\n", "(images.detach())\n"))),
+    ("discriminator", "in a list", edited(LISTED, ("nn.ModuleList(", "list("))),
+    ("discriminator", "returns nothing", edited(DISCRIMINATOR, (LAYERS, "self.layers(images)"))),
+    (
+        "discriminator",
+        "every layer of __init__",
+        edited(
+            DISCRIMINATOR, ("        self.layers", "        self.more = nn.Linear(2, 2)\n        self.layers")
+        ),
+    ),
+    (
+        "discriminator",
+        "other pictures",
+        edited(DISCRIMINATOR, (LAYERS, LAYERS + " - images.mean() * 9")),
+    ),
+    ("discriminator", "stops with", edited(DISCRIMINATOR, ("(self, width=64)", "(self)"))),
+    ("discriminator", "stops with", edited(DISCRIMINATOR, ("        super().__init__()\n", ""))),
+    (
+        "occlusion",
+        "sign",
+        edited(MAP, (DROPS, DROPS + "-("), ("(covered[None])\n", "(covered[None]))\n")),
+    ),
+    ("occlusion", "exchanged", edited(MAP, ("return drops", "return drops.T"))),
+    (
+        "occlusion",
+        "one square",
+        edited(MAP, (COPY, ""), ("8, 8)\n", "8, 8)\n" + COPY[8:])),
+    ),
+    ("occlusion", "as a whole", edited(MAP, ("* row + 8,", "* row + 4,"))),
+    ("occlusion", "by 0", edited(MAP, ("] = 0\n", "] = 0.5\n"))),
+    ("occlusion", "zero everywhere", edited(MAP, ("] = 0\n", "]\n"))),
+    ("occlusion", "(64,)", edited(MAP, ("return drops", "return drops.flatten()"))),
+    ("occlusion", "stops with", edited(MAP, ("drops = torch", "drops = torsch"))),
+    ("dropout", "mean was", edited(DROPOUT, (" / (1 - p)", ""))),
+    ("dropout", "75% of", edited(DROPOUT, ("> p", "< p"))),
+    ("dropout", "come back unchanged", edited(DROPOUT, ("if not training", "if False"))),
+    ("dropout", "dropped together", edited(DROPOUT, ("x.shape", "(len(x), 1, 1, 1)"))),
+    ("dropout", "dropped together", edited(DROPOUT, ("x.shape", "(len(x), x.shape[1], 1, 1)"))),
+    ("dropout", "dropped together", edited(DROPOUT, ("x.shape", "x.shape[1:]"))),
+    ("dropout", "the same numbers", edited(DROPOUT, ("    mask", "    torch.manual_seed(1)\n    mask"))),
+    ("dropout", "no gradient", edited(DROPOUT, ("mask * x", "mask * x.detach()"))),
+    ("dropout", "same shape", edited(DROPOUT, ("mask * x", "x[mask]"))),
+    ("dropout", "stops with", edited(DROPOUT, ("> p", "> q"))),
+]
+each_right = pytest.mark.parametrize(
+    ("exercise", "answer"), [(name, answer) for name, answers in RIGHT.items() for answer in answers]
+)
 
 
 def test_every_exercise_is_tested_here():
-    assert {name for name, _ in HINTS} == set(EXERCISES)
+    assert set(RIGHT) == set(EXERCISES)
+    for name in RIGHT:
+        assert len(RIGHT[name]) >= 3
+        assert sum(name == exercise for exercise, *_ in WRONG) >= 5
 
 
-@pytest.mark.parametrize(
-    ("check", "answer", "word"),
-    [(check, answer, word) for (_, check), hints in HINTS.items() for word, answer in hints.items()],
-)
-def test_a_typical_mistake_gets_its_hint(lesson, check, answer, word):
-    said = lesson[check](answer)
+@each_right
+def test_a_right_answer_is_right_however_it_is_written(solved, exercise, answer):
+    assert said_of(dict(solved), PAGE, exercise, answer).startswith("Right")
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_the_solution_is_right(solved, exercise):
+    assert said_of(dict(solved), PAGE, exercise, EXERCISES[exercise].answer).startswith("Right")
+
+
+@pytest.mark.parametrize(("exercise", "hint", "answer"), WRONG)
+def test_a_wrong_answer_gets_the_hint_that_helps(solved, exercise, hint, answer):
+    said = said_of(dict(solved), PAGE, exercise, answer)
     assert said.startswith("Not yet")
-    assert len(said.split()) > 8
-    assert word in said
+    assert hint in said
 
 
-@pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        ("check_leak", lambda x, slope: torch.maximum(x, slope * x)),
-        ("check_leak", lambda x, slope: x.relu() - slope * (-x).relu()),
-        ("check_loss", lambda x, y: x.clamp(min=0) - y * x + torch.log1p(torch.exp(-x.abs()))),
-        (
-            "check_loss",
-            lambda x, y: y * nn.functional.softplus(-x) + (1 - y) * nn.functional.softplus(x),
-        ),
-        ("check_fool", lambda x: 0.6 * x),
-        ("check_fool", lambda x: x / 3),
-        ("check_cover", lambda critic, image: map_of(one_square)(critic, image).tolist()),
-        ("check_strides", (2, 2, 2, 1, 2)),
-    ],
+@pytest.mark.parametrize("exercise", RIGHT)
+def test_nothing_written_is_your_turn_and_a_check_leaves_no_trace(solved, exercise):
+    before = torch.get_rng_state()
+    assert said_of(dict(solved), PAGE, exercise, "").startswith("Your turn")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+SAME_IN_A_LIST = edited(
+    LISTED, ("width, 4, 2, 1)", "width, 4, 2, 1, bias=False)"), ("1, 4)", "1, 4, bias=False)")
 )
-def test_another_right_answer_is_right_as_well(lesson, check, answer):
-    assert lesson[check](answer).startswith("Right")
+
+
+@pytest.mark.parametrize("answer", [LISTED, POOLED, LINEAR, SAME_IN_A_LIST])
+def test_the_page_goes_on_with_a_d_of_another_design(solved, answer, capsys, monkeypatch):
+    monkeypatch.setenv("GANLIB_TINY", "1")
+    names = dict(solved)
+    assert said_of(names, PAGE, "discriminator", answer).startswith("Right")
+    for cell in ("train", "train-picture", "histogram", "look", "occlusion-picture", "library"):
+        exec(CODE[cell], names)
+    assert type(names["d"]) is names["Discriminator"]
+    printed = capsys.readouterr().out
+    assert "equal to the last bit: True" in printed
+    assert ("another design" in printed) == (answer != SAME_IN_A_LIST)

@@ -1,6 +1,6 @@
-"""A GAN of points in the plane: toy distributions, two small nets, and pictures of their game."""
+"""A GAN of points in the plane: toy distributions, two small nets, and pictures of their training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import pi
@@ -24,6 +24,10 @@ _FAIR_ENOUGH = 1 / 6  # of its fair share of the samples, and a mode counts as f
 _BATCH, _SAMPLES, _SHOWN = 256, 1000, 400
 _GRID = 61
 _VERDICTS = ["#F4A873", "#FBE3D3", "#FFFFFF", "#CFE3F1", "#7FB8DA"]  # from fake to real
+_LEGEND = (
+    "Real points are blue dots, generated ones orange crosses; the ground is blue where D says real and "
+    "orange where it says generated."
+)
 
 
 class ToyDistribution(NamedTuple):
@@ -109,6 +113,18 @@ class Snapshot(NamedTuple):
     high_quality: float
 
 
+@one_thread()
+@torch.no_grad()
+def take_snapshot(
+    step: int, generator: nn.Module, discriminator: nn.Module, modes: Tensor, latent_dim: int = 2
+) -> Snapshot:
+    """Look at samples of G, always of the same z, and at the probability of real that D gives each place."""
+    points = generator(sample_latent(_SAMPLES, latent_dim, seed=1))
+    line = torch.linspace(-_REACH, _REACH, _GRID)
+    field = discriminator(torch.cartesian_prod(line, line)).sigmoid().reshape(_GRID, _GRID).T
+    return Snapshot(step, points, field, *modes_found(points, modes))
+
+
 class ToyGAN:
     """G and D with two hidden layers of 128 each, and their training."""
 
@@ -132,14 +148,10 @@ class ToyGAN:
             for _ in range(steps):
                 self._train_step()
 
-    @one_thread()
-    @torch.no_grad()
     def snapshot(self) -> Snapshot:
-        """Look at the samples, always of the same z, and at D's verdict everywhere."""
-        points = self.generator(sample_latent(_SAMPLES, self.settings.latent_dim, seed=1))
-        line = torch.linspace(-_REACH, _REACH, _GRID)
-        field = self.discriminator(torch.cartesian_prod(line, line)).sigmoid().reshape(_GRID, _GRID).T
-        return Snapshot(self.step, points, field, *modes_found(points, self.distribution.modes))
+        """Look at the samples, always of the same z, and at D's probabilities everywhere."""
+        latent_dim, modes = self.settings.latent_dim, self.distribution.modes
+        return take_snapshot(self.step, self.generator, self.discriminator, modes, latent_dim)
 
     def snapshots(self, every: int, count: int) -> Iterator[Snapshot]:
         """Train, and yield a snapshot after `every` steps, `count` times."""
@@ -193,11 +205,27 @@ def toy_figure(snapshot: Snapshot, settings: ToySettings, side: float = 4.6) -> 
     axes = canvas.subplots()
     draw_snapshot(axes, snapshot, real_sample(settings.distribution))
     canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    shown = (
-        "Real points as blue dots, painted ones as orange crosses, on a ground that is blue where D says "
-        "real and orange where it says painted."
-    )
-    return Figure.from_canvas(canvas, f"{shown} {summarise(snapshot, settings)}")
+    return Figure.from_canvas(canvas, f"{_LEGEND} {summarise(snapshot, settings)}")
+
+
+def toy_row(
+    snapshots: Sequence[Snapshot], titles: Sequence[str] = (), distribution: str = "eight Gaussians"
+) -> Figure:
+    """Draw snapshots side by side; a title that is not given says how many modes are found."""
+    titles = [*titles, *(_counts(snapshot, distribution) for snapshot in snapshots[len(titles) :])]
+    canvas, real = new_canvas(3 * len(snapshots), 3.6), real_sample(distribution)
+    for axes, snapshot, title in zip(
+        canvas.subplots(1, len(snapshots), squeeze=False)[0], snapshots, titles, strict=True
+    ):
+        draw_snapshot(axes, snapshot, real)
+        axes.set_title(title, fontsize=11)
+    canvas.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return Figure.from_canvas(canvas, f"{_LEGEND} From left to right: {'; '.join(titles)}.")
+
+
+def _counts(snapshot: Snapshot, distribution: str) -> str:
+    modes = len(toy_distribution(distribution).modes)
+    return f"{snapshot.step} steps: {snapshot.modes} of {modes} modes, {snapshot.high_quality:.0%} near"
 
 
 def draw_snapshot(axes: Any, snapshot: Snapshot, real: Tensor) -> None:
@@ -211,7 +239,7 @@ def draw_snapshot(axes: Any, snapshot: Snapshot, real: Tensor) -> None:
     if field.min() < 0.5 < field.max():  # noqa: PLR2004 (D cannot tell)
         axes.contour(field, [0.5], extent=extent, colors="black", linewidths=0.8)
     axes.plot(*real.T.numpy(), ".", color=BLUE, markersize=4, label="real")
-    axes.plot(*snapshot.points[:_SHOWN].T.numpy(), "x", color=ORANGE, markersize=4, label="painted")
+    axes.plot(*snapshot.points[:_SHOWN].T.numpy(), "x", color=ORANGE, markersize=4, label="generated")
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=(), yticks=(), aspect="equal")
 
 

@@ -70,7 +70,7 @@ FAMILIES = {
     "subpixel": Family(
         SubpixelGenerator,
         SubpixelDiscriminator,
-        "Inside both are at most 128 px large; D begins and G ends with blocks of pixels (Shi et al. 2016).",
+        "Inside both are at most 128 px: blocks of pixels become channels (Shi et al. 2016).",
         {"g_norm": "batch"},
     ),
 }

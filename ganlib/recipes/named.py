@@ -68,6 +68,30 @@ _STRIDED = Recipe(
     betas=(0.5, 0.99),
 )
 
+_SUBPIXEL = Recipe(
+    "modern128-cpu",
+    about="Pixels folded into channels at both ends: 128 px on a CPU in minutes, and few pictures will do.",
+    family="subpixel",
+    size=128,
+    latent_dim=128,
+    width=24,
+    resize_stages=2,
+    init="default",
+    d_norm="none",
+    minibatch_stddev=True,
+    loss="relativistic",
+    penalty=(2.0, 2.0),
+    penalty_every=8,
+    augment=("translate",),
+    augment_p=(0.5, 0.5),
+    batch_size=16,
+    g_lr=8e-4,
+    d_lr=8e-4,
+    betas=(0.5, 0.99),
+    beta2_end=0.99,
+    ema_kimg=5.0,
+)
+
 _RECIPES = (
     Recipe(
         "portraits64",
@@ -134,6 +158,17 @@ _RECIPES = (
         about="modern64-cpu twice as wide, in batches of 32: the first choice on a GPU.",
         width=64,
         batch_size=32,
+    ),
+    _SUBPIXEL,
+    replace(
+        _SUBPIXEL,
+        name="modern512-cpu",
+        about="modern128-cpu for 512 px: start it from a run of that.",
+        size=512,
+        batch_size=8,
+        g_lr=4e-4,
+        d_lr=4e-4,
+        penalty=(32.0, 32.0),
     ),
     _modern(64, width=48, batch_size=64, penalty=(2.0, 0.2)),
     _modern(128, width=24, batch_size=32, penalty=(8.0, 0.8)),

@@ -12,7 +12,7 @@ from tests.notebooks.lesson import NOTEBOOKS, cells_of
 
 NAME = "sliders.ipynb"
 KEPT = {
-    "02_gan_theory": ("setup", "sliders"),
+    "02_gan_theory": ("setup", "sizes", "sliders"),
     "03_generator": ("calculator",),
     "04_discriminator": ("tools", "discriminator", "shapes", "field", "field-frame", "field-move"),
 }

@@ -20,6 +20,7 @@ from ganlib.course.toy import (
     summarise,
     toy_distribution,
     toy_figure,
+    toy_row,
 )
 from ganlib.errors import GanlibError
 from tests.studio.driver import part
@@ -161,7 +162,7 @@ def test_an_interruption_is_said_and_one_can_go_on(playground, monkeypatch):
 def test_a_page_without_a_kernel_shows_a_still_picture(playground):
     bundle = playground._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == playground.box.model_id
-    assert 'alt="Real points as blue dots' in bundle["text/html"]
+    assert 'alt="Real points are blue dots' in bundle["text/html"]
     assert bundle["text/plain"] == repr(playground)
     assert part(playground.box, "told").value.startswith('<p role="status">')
 
@@ -179,11 +180,11 @@ def picture_of(snapshot):
     return pixels(toy_figure(snapshot, ToySettings()).data)[40:400, 40:420]
 
 
-def test_the_ground_is_blue_where_d_says_real_and_orange_where_it_says_painted():
+def test_the_ground_is_blue_where_d_says_real_and_orange_where_it_says_generated():
     snapshot = ToyGAN(ToySettings()).snapshot()
-    real, painted, split = (snapshot._replace(field=torch.full((61, 61), value)) for value in (1.0, 0.0, 0.0))
+    real, fake, split = (snapshot._replace(field=torch.full((61, 61), value)) for value in (1.0, 0.0, 0.0))
     split.field[:, 31:] = 1
-    red_minus_blue = [np.median(picture_of(one)[..., 0] - picture_of(one)[..., 2]) for one in (real, painted)]
+    red_minus_blue = [np.median(picture_of(one)[..., 0] - picture_of(one)[..., 2]) for one in (real, fake)]
     assert -110 < red_minus_blue[0] < -60
     assert 100 < red_minus_blue[1] < 160
     halves = picture_of(split)
@@ -220,3 +221,11 @@ def test_a_snapshot_is_told_in_figures():
         "40 steps: 30 of 32 modes of the spiral found, 88 % of the samples are of high quality."
     )
     assert toy_figure(snapshot, settings).alt.endswith(summarise(snapshot, settings))
+
+
+def test_a_row_of_snapshots_says_what_each_of_them_shows():
+    snapshot = ToyGAN(ToySettings()).snapshot()._replace(step=40, modes=3, high_quality=0.876)
+    row = toy_row([snapshot] * 3, ["at first"])
+    assert pixels(row.data).shape[1] == 900
+    assert "at first; 40 steps: 3 of 8 modes, 88% near; 40 steps" in row.alt
+    assert "3 of 32 modes" in toy_row([snapshot], distribution="spiral").alt

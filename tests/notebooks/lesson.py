@@ -13,7 +13,7 @@ import torch
 from tools.links import local
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-REWRITTEN: tuple[str, ...] = ("03_generator",)  # lessons that keep the rules on length, folding and terms
+REWRITTEN = ("02_gan_theory", "03_generator", "05_training")  # keep the rules on length, folding and terms
 
 
 def page_at(path: Path) -> Any:

@@ -382,7 +382,7 @@ WRONG = [
             (CHAIN, "[stage(64, 32), stage(32, 16), stage(16, 8)]"),
             (
                 STAGES,
-                "self.first(z[:, :, None, None])\n        for up in self.stages:\n            maps = up(maps)",
+                "self.first(z[:, :, None, None])\n        for f in self.stages:\n            maps = f(maps)",
             ),
         ),
     ),

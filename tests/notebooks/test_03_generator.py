@@ -1,4 +1,4 @@
-"""What notebook 03 builds by hand is what ganlib holds, its claims hold, and its exercises give hints."""
+"""What notebook 03 builds by hand is what ganlib holds, its claims hold, and its checks are fair."""
 
 import itertools
 
@@ -7,78 +7,54 @@ import torch
 from torch import nn
 
 import ganlib
-from ganlib.costs import cost
-from ganlib.nets.resize import ResizeGenerator
 from tests.notebooks.exercises import exercises_of
-from tests.notebooks.lesson import cells_of, names_of
+from tests.notebooks.lesson import cells_of, names_in_tiny, names_of, said_of
 
-CELLS = {name: cell.source for name, cell in cells_of("03_generator").items()}
-RUN_HERE = (
-    "setup",
-    "tools",
-    "latent",
-    "transposed-by-hand",
-    "size",
-    "overlaps",
-    "exercise-fourteen-check",
-    "even-by-hand",
-    "batchnorm",
-    "exercise-remember-check",
-    "generator",
-    "shapes",
-    "exercise-width-check",
-    "weights",
-    "without-batchnorm",
-    "without-relu",
-    "by-heart",
-    "memory",
-    "memory-measured",
-    "resize-generator",
-    "paint",
-    "stages",
-    "exercise-large-check",
-)
-NAMED_BEFORE = """
-from ganlib.course.checkerboard import TransposedConvolution
-my_kernel = my_stride = my_padding = 1
-remembered = parameters_of = build_large_generator = None
-"""
+PAGE = {name: cell.source for name, cell in cells_of("03_generator").items()}
+EXERCISES = {exercise.name.removeprefix("exercise-"): exercise for exercise in exercises_of("03_generator")}
+PARTS = [f"exercise-{name}-{part}" for name in EXERCISES for part in ("yours", "check")]
+RUN_HERE = ("setup", "sizes", "latent", *PARTS, "size", "ways", "batchnorm", "learn", "new-latents")
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The names that the notebook's cells define in a tiny run."""
-    random = torch.get_rng_state()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANLIB_TINY", "1")
-        names = names_of([NAMED_BEFORE, *(CELLS[name] for name in RUN_HERE)])
-    torch.set_rng_state(random)
+    """The names that the notebook's cells define in a tiny run, with the exercises still to be done."""
+    return names_in_tiny(PAGE[name] for name in RUN_HERE)
+
+
+@pytest.fixture(scope="module")
+def solved(lesson):
+    """The same, with all exercises solved."""
+    names = dict(lesson)
+    for exercise in EXERCISES.values():
+        exec(exercise.answer, names)
     return names
 
 
-def painted_and_gradients(net, z):
+def pictures_and_gradients(net, z):
     """Pictures, and what their mean square asks of every weight."""
     pictures = net(z)
-    return pictures, torch.autograd.grad(pictures.square().mean(), list(net.parameters()))
+    return [pictures, *torch.autograd.grad(pictures.square().mean(), list(net.parameters()))]
 
 
-def same(ours, theirs):
+def all_equal(ours, theirs):
     return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.parametrize("stride", range(1, 5))
-def test_stamping_by_hand_is_pytorchs(lesson, stride):
+def test_the_transposed_convolution_by_hand_is_pytorchs(solved, stride):
     for side, kernel, padding in itertools.product((1, 2, 5), (2, 3, 4, 7), range(3)):
-        size = lesson["transposed_size"](side, kernel, stride, padding)
+        size = solved["transposed_size"](side, kernel, stride, padding)
         if size < 1:
             continue
-        image, weights = torch.randn(side, side), torch.randn(kernel, kernel)
+        x, weights = torch.randn(side, side), torch.randn(kernel, kernel)
         theirs = nn.functional.conv_transpose2d(
-            image[None, None], weights[None, None], stride=stride, padding=padding
+            x[None, None], weights[None, None], stride=stride, padding=padding
         )[0, 0]
-        ours = lesson["transposed_by_hand"](image, weights, stride, padding)
-        assert ours.shape == theirs.shape == (size, size)
-        assert torch.allclose(ours, theirs, atol=1e-5)
+        for way in ("transposed_by_hand", "solved_transposed"):
+            ours = solved[way](x, weights, stride, padding)
+            assert ours.shape == theirs.shape == (size, size)
+            assert torch.allclose(ours, theirs, atol=1e-5)
 
 
 def test_batchnorm_by_hand_is_pytorchs_with_its_gradients(lesson):
@@ -87,7 +63,8 @@ def test_batchnorm_by_hand_is_pytorchs_with_its_gradients(lesson):
     nn.init.normal_(norm.bias)
     x = (7 + 3 * torch.randn(6, 5, 4, 4)).requires_grad_()
     weights = [x, norm.weight, norm.bias]
-    ours, theirs = lesson["batchnorm_by_hand"](x, norm.weight, norm.bias), norm(x)
+    gamma, beta = norm.weight.reshape(1, -1, 1, 1), norm.bias.reshape(1, -1, 1, 1)
+    ours, theirs = lesson["batchnorm_by_hand"](x, gamma, beta), norm(x)
     assert torch.allclose(ours, theirs, atol=1e-5)
     target = torch.randn_like(ours)
     for one, other in zip(
@@ -98,216 +75,396 @@ def test_batchnorm_by_hand_is_pytorchs_with_its_gradients(lesson):
         assert torch.allclose(one, other, atol=1e-3)
 
 
-def test_the_generator_is_ganlibs_weights_pictures_and_gradients(lesson):
+@pytest.mark.parametrize("name", ["Generator", "SolvedGenerator"])
+def test_the_generator_is_ganlibs_weights_pictures_and_gradients(solved, name):
     torch.manual_seed(5)
-    ours = lesson["build_generator"]().apply(lesson["init_weights"])
+    ours = solved[name]().apply(solved["init_weights"])
     torch.manual_seed(5)
     theirs = ganlib.DCGANGenerator(size=64, latent_dim=100, width=64)
-    assert same(ours.state_dict().values(), theirs.main.state_dict().values())
-    z = ganlib.sample_latent(3, 100, seed=1)[:, :, None, None]
-    (pictures, gradients), (pictures_too, gradients_too) = (
-        painted_and_gradients(net, z) for net in (ours, theirs)
+    assert all_equal(ours.state_dict().values(), theirs.state_dict().values())
+    z = ganlib.sample_latent(3, 100, seed=1)
+    assert all_equal(pictures_and_gradients(ours, z), pictures_and_gradients(theirs, z))
+    assert all_equal(ours.buffers(), theirs.buffers())  # the running averages
+
+
+def test_the_weights_that_the_solution_states_are_those_of_the_network(solved):
+    net = solved["Generator"]()
+    second = net.main[3][0].weight.numel()
+    total = sum(weight.numel() for weight in net.parameters())
+    assert (
+        f"{total:,} weights, and {second:,} of them, {second / total:.0%}".replace("%", " %")
+        in PAGE["exercise-generator-solution"]
     )
-    assert torch.equal(pictures, pictures_too)
-    assert same(gradients, gradients_too)
-    assert same(ours.buffers(), theirs.main.buffers())  # what the BatchNorms remember
 
 
-def test_the_resize_generator_is_ganlibs_weights_pictures_and_gradients(lesson):
-    ours, theirs = lesson["build_resize_generator"](), ResizeGenerator(size=64, latent_dim=100, width=64)
-    ours.load_state_dict(theirs.main.state_dict())
-    z = ganlib.sample_latent(2, 100, seed=1)
-    (pictures, gradients), (pictures_too, gradients_too) = (
-        painted_and_gradients(net, z) for net in (ours, theirs)
-    )
-    assert torch.equal(pictures, pictures_too)
-    assert same(gradients, gradients_too)
+def test_eight_new_latent_vectors_are_none_of_the_eight_known(lesson):
+    assert torch.cdist(lesson["known"], lesson["new"]).min() > 5
 
 
-def test_without_batchnorm_the_numbers_and_the_gradients_fade(lesson):
-    noise = lesson["noise"]
-    *before, last = lesson["spreads"](lesson["untrained"], noise)
-    assert all(0.5 < spread < 0.7 for spread in before)
-    assert 0.15 < last < 0.3
-    faded = lesson["spreads"](lesson["bare"], noise)
-    assert all(later < 0.7 * sooner for sooner, later in itertools.pairwise(faded))
-    assert 0.001 < faded[-1] < 0.006
-    assert 12 < lesson["ratio"] < 40
+@pytest.mark.usefixtures("full_length")
+def test_the_generator_memorises_eight_pictures_and_knows_no_others():
+    names = names_of(PAGE[name] for name in RUN_HERE)
+    pictures, generated = names["pictures"], names["from_known"]
+    assert (generated - pictures).square().mean() < 0.02
+    from_new = names["from_new"]
+    nearest = (from_new[:, None] - pictures).square().mean((2, 3, 4)).amin(1)
+    assert nearest.min() > 0.02
 
 
-def test_without_relu_it_is_one_matrix_and_with_it_it_is_not(lesson):
-    z = ganlib.sample_latent(2, 100, seed=2)[:, :, None, None]
-
-    def bend(net):
-        """How far G(a) + G(b) is from G(a + b) + G(0): nowhere, if G is linear but for a shift."""
-        with torch.no_grad():
-            both = net(z).sum(0) - net(z.sum(0, keepdim=True))[0] - net(torch.zeros_like(z[:1]))[0]
-        return both.abs().max().item()
-
-    straight, whole = lesson["linear"], lesson["without"](lesson["untrained"], nn.Tanh).eval()
-    assert bend(straight) < 1e-4
-    assert bend(whole) > 100 * bend(straight)
-
-
-def test_what_is_missing_is_seen_after_a_short_training(lesson):
-    portraits = ganlib.load_art("portraits").tensor(slice(0, 256))
-    portraits = nn.functional.avg_pool2d(portraits, 2)
-    lacking = {"whole": (), "norm": (nn.BatchNorm2d,), "relu": (nn.ReLU,), "tanh": (nn.Tanh,)}
-    missed, beyond = {}, {}
-    for name, kinds in lacking.items():
-        torch.manual_seed(0)
-        net = lesson["without"](lesson["small_generator"]().apply(lesson["init_weights"]), *kinds)
-        painted = lesson["learn_by_heart"](net, portraits, steps=100)
-        missed[name] = lesson["missed"](painted, portraits)
-        beyond[name] = (painted.abs() > 1).flatten(1).any(1).float().mean().item()
-    assert 0.1 < missed["whole"] < 0.4
-    assert missed["norm"] > 1.4 * missed["whole"]
-    assert 0.6 < missed["relu"] < 1.1
-    assert missed["tanh"] < 1.3 * missed["whole"]
-    assert beyond["tanh"] > 0.8
-    assert beyond["whole"] == beyond["norm"] == beyond["relu"] == 0
+def learnt_with(net, names):
+    """The error after six steps towards four pictures."""
+    torch.manual_seed(0)
+    net.apply(names["init_weights"])
+    optimizer = torch.optim.Adam(net.parameters(), lr=2e-3, betas=(0.5, 0.999))
+    for _ in range(6):
+        loss = (net(names["known"][:4]) - names["pictures"][:4]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return loss.item()
 
 
-def test_missed_is_one_for_the_mean_and_nothing_for_the_pictures(lesson):
-    pictures = torch.rand(20, 3, 4, 4)
-    assert lesson["missed"](pictures, pictures) == 0
-    assert lesson["missed"](pictures.mean(0).expand_as(pictures), pictures) == pytest.approx(1)
+BY_HAND = """
+def transposed_by_hand(x, kernel, stride, padding):
+    size, k = len(x), len(kernel)
+    output = torch.zeros((size - 1) * stride + k, (size - 1) * stride + k)
+    for row in range(size):
+        for column in range(size):
+            top, left = row * stride, column * stride
+            output[top : top + k, left : left + k] += x[row, column] * kernel
+    end = len(output) - padding
+    return output[padding:end, padding:end]
+"""
+AVERAGES = """
+def running_averages(batches):
+    mean, variance = torch.zeros(3), torch.ones(3)
+    for batch in batches:
+        mean = 0.9 * mean + 0.1 * batch.mean((0, 2, 3))
+        variance = 0.9 * variance + 0.1 * batch.var((0, 2, 3))
+    return mean, variance
+"""
+STAGE = """
+def upsample_stage(before, after):
+    layers = [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers)
+"""
+GENERATOR = """
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.ConvTranspose2d(100, 64, 4, 1, 0), nn.BatchNorm2d(64), nn.ReLU())
+        self.stages = nn.Sequential(stage(64, 32), stage(32, 16), stage(16, 8))
+        self.last = nn.ConvTranspose2d(8, 3, 4, 2, 1)
 
-
-def test_the_table_is_what_pytorch_keeps_and_what_ganlib_counts(lesson):
-    theirs = cost(ganlib.get_recipe("portraits64"))
-    assert lesson["parameters"] == theirs.generator_parameters == 3_576_704
-    assert lesson["ours"] == theirs.activation_bytes
-    for count in (2, 5):
-        z = ganlib.sample_latent(count, 100, seed=0)[:, :, None, None]
-        kept = lesson["kept_bytes"](lambda z=z: lesson["generator"](z), lesson["generator"])
-        assert kept == 4 * (count * lesson["kept"] + lesson["once"])
-
-
-def test_the_three_colours_find_what_varies(lesson):
-    planted = torch.randn(8, 3, 6, 6) * torch.tensor([9.0, 5.0, 3.0])[:, None, None]
-    mixed = torch.linalg.qr(torch.randn(12, 12)).Q[:, :3]
-    features = torch.einsum("nkhw,ck->nchw", planted, mixed) + 0.01 * torch.randn(8, 12, 6, 6)
-    shades = lesson["in_three_colours"](features)
-    assert shades.shape == (8, 6, 6, 3)
-    assert shades.min() >= 0
-    assert shades.max() <= 1
-    for colour in range(3):
-        ours, theirs = shades[..., colour].flatten(), planted[:, colour].flatten()
-        assert torch.corrcoef(torch.stack([ours, theirs]))[0, 1].abs() > 0.98
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        ((4, 2, 1), "Right"),
-        ((2, 2, 0), "Right"),
-        ((8, 1, 0), "Right"),
-        ((6, 2, 2), "Right"),
-        ((3, 2, 1), "from 7 to 13"),
-        ((5, 2, 1), "from 7 to 15"),
-        ((6, 3, 5), "Right"),
-        ((4, 3, 4), "more often"),
-        ((4.0, 2, 1), "whole numbers"),
-        ((None, 2, 1), "whole numbers"),
-        ((0, 2, -1), "1 at least"),
-    ],
-)
-def test_any_right_choice_is_right_and_a_wrong_one_gets_its_hint(lesson, answer, words):
-    said = lesson["check_fourteen"](*answer)
-    assert words in said
-    assert said.startswith("Right" if words == "Right" else "Not yet")
-
-
-def remember(keep, go, variance):
-    def function(batches):
-        mean, spread = torch.zeros(3), torch.ones(3)
-        for batch in batches:
-            mean = keep * mean + go * batch.mean((0, 2, 3))
-            spread = variance(keep * spread, go, batch)
-        return mean, spread
-
-    return function
-
-
-@pytest.mark.parametrize(
-    ("function", "words"),
-    [
-        (remember(0.9, 0.1, lambda kept, go, batch: kept + go * batch.var((0, 2, 3))), "Right"),
-        (remember(0.1, 0.9, lambda kept, go, batch: kept + go * batch.var((0, 2, 3))), "wrong way round"),
-        (remember(0, 1, lambda kept, go, batch: batch.var((0, 2, 3))), "only the last batch"),
-        (remember(0.9, 0.1, lambda kept, go, batch: kept), "mean is right, but the variance"),
-        (
-            remember(0.9, 0.1, lambda kept, go, batch: kept + go * batch.var((0, 2, 3), unbiased=False)),
-            "n - 1",
-        ),
-        (lambda batches: (torch.zeros(4), torch.ones(3)), "one number a channel"),
-        (lambda batches: (torch.zeros(3), torch.ones(3)), "begins at 0"),
-        (lambda batches: None, "two tensors"),
-        (None, "two tensors"),
-    ],
-)
-def test_what_is_remembered_gets_its_hint(lesson, function, words):
-    said = lesson["check_remembered"](function)
-    assert words in said
-    assert said.startswith("Right" if words == "Right" else "Not yet")
-
-
-def right_count(width):
-    return 672 * width**2 + 12_878 * width
-
-
-@pytest.mark.parametrize(
-    ("function", "words"),
-    [
-        (right_count, "Right: twice the width has 3.54 times"),
-        (lambda w: right_count(w) - 30 * w, "only the BatchNorms are missing"),
-        (lambda w: right_count(w) - 15 * w, "two numbers a channel"),
-        (lambda w: right_count(w) + 6, "has no BatchNorm"),
-        (lambda w: right_count(w) + 15 * w + 3, "have no bias"),
-        (lambda w: (right_count(w) - 30 * w) // 16, "a kernel of 4 by 4, and"),
-        (lambda w: (right_count(w) - 30 * w) // 16 + 30 * w, "a kernel of 4 by 4 numbers"),
-        (lambda w: 3_576_704, "add up, layer by layer"),
-        (lambda w: None, "add up, layer by layer"),
-        (lambda w: [w], "add up, layer by layer"),
-        (lambda w: w / 0, "it stops with"),
-    ],
-)
-def test_a_wrong_count_gets_its_hint(lesson, function, words):
-    said = lesson["check_parameters_of"](function)
-    assert words in said
-    assert said.startswith("Right" if words.startswith("Right") else "Not yet")
-
-
-def test_a_large_generator_is_right_however_it_is_built(lesson):
-    stage, tanh = lesson["stage"], nn.Tanh()
-
-    def built(*channels, end=tanh):
-        first = stage(100, channels[0], stride=1, padding=0)
-        middle = [layer for pair in itertools.pairwise(channels) for layer in stage(*pair)]
-        return nn.Sequential(*first, *middle, nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1, bias=False), end)
-
-    check = lesson["check_large_generator"]
-    assert check(lambda: built(64, 64, 32, 32, 16)).startswith("Right: (4, 3, 128, 128)")
-    assert check(lambda: built(64, 64, 32, 16, end=nn.Upsample(scale_factor=2))).startswith(
-        "Not yet: with str"
-    )
-    assert "How many doublings" in check(lambda: built(64, 64, 32, 32))
-    assert "Where are channels cheap" in check(lambda: built(512, 512, 64, 32, 16))
-    assert "it stops with" in check(lambda: None)
-    assert "it stops with" in check(lambda: nn.Sequential(*stage(90, 8)))
-    assert "all four pictures are the same" in check(lambda: _Deaf())
-
-
-class _Deaf(nn.Module):
     def forward(self, z):
-        return torch.zeros(len(z), 3, 128, 128)
+        maps = self.stages(self.first(z[:, :, None, None]))
+        return torch.tanh(self.last(maps))
+"""
 
 
-def test_there_are_four_exercises():
-    assert [one.name.removeprefix("exercise-") for one in exercises_of("03_generator")] == [
-        "fourteen",
+def edited(answer, *changes):
+    """An answer with some of its words replaced, each (old, new); what is not there is an error."""
+    for old, new in changes:
+        assert old in answer
+        answer = answer.replace(old, new)
+    return answer
+
+
+def numbers(kernel, stride, padding):
+    return f"my_kernel, my_stride, my_padding = {kernel}, {stride}, {padding}"
+
+
+RIGHT = {
+    "by-hand": [
+        BY_HAND,
+        edited(BY_HAND, ("output[padding:end, padding:end]", "output[padding:end][:, padding:end].clone()")),
+        """
+def transposed_by_hand(x, kernel, stride, padding):
+    weights = kernel.flip(0, 1)[None, None]
+    spread = torch.zeros((len(x) - 1) * stride + 1, (len(x) - 1) * stride + 1)
+    spread[::stride, ::stride] = x
+    whole = torch.nn.functional.conv2d(spread[None, None], weights, padding=len(kernel) - 1)[0, 0]
+    return whole[padding : len(whole) - padding, padding : len(whole) - padding]
+""",
+        """
+def transposed_by_hand(x, kernel, stride, padding):
+    side = (len(x) - 1) * stride - 2 * padding + len(kernel)
+    output = torch.zeros(side, side, dtype=torch.float64)
+    for i, j in torch.cartesian_prod(torch.arange(len(x)), torch.arange(len(x))).reshape(-1, 2).tolist():
+        for a in range(len(kernel)):
+            for b in range(len(kernel)):
+                row, column = stride * i + a - padding, stride * j + b - padding
+                if 0 <= row < side and 0 <= column < side:
+                    output[row, column] += x[i, j] * kernel[a, b]
+    return output
+""",
+    ],
+    "fourteen": [
+        numbers(4, 2, 1),
+        numbers(2, 2, 0),
+        numbers(8, 1, 0),
+        numbers(6, 2, 2),
+        numbers(6, 3, 5),
+        numbers("torch.tensor(4)", 2.0, 1),
+    ],
+    "remember": [
+        AVERAGES,
+        """
+def running_averages(batches):
+    norm = nn.BatchNorm2d(3)
+    for batch in batches:
+        norm(batch)
+    return norm.running_mean, norm.running_var
+""",
+        """
+def running_averages(xs):
+    m, v = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+    for x in xs:
+        m += 0.1 * (x.mean((0, 2, 3), keepdim=True) - m)
+        v.lerp_(x.var((0, 2, 3), keepdim=True), 0.1)
+    return [m, v]
+""",
+        """
+def running_averages(batches):
+    both = torch.tensor([[0.0] * 3, [1.0] * 3])
+    for batch in batches:
+        flat = batch.transpose(0, 1).flatten(1)
+        both = both * 0.9 + torch.stack([flat.mean(1), flat.std(1) ** 2]) / 10
+    return both.tolist()
+""",
+    ],
+    "stage": [
+        STAGE,
+        edited(
+            STAGE, ("nn.ConvTranspose2d(before, after, 4, 2, 1)", "nn.ConvTranspose2d(before, after, 2, 2)")
+        ),
+        """
+def upsample_stage(before, after):
+    layers = (nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.2))
+    return nn.Sequential(*layers)
+""",
+        """
+class Stage(nn.Module):
+    def __init__(self, before, after):
+        super().__init__()
+        self.convolution = nn.Conv2d(before, 4 * after, 3, padding=1, bias=False)
+        self.norm = nn.InstanceNorm2d(after, affine=True)
+
+    def forward(self, x):
+        return torch.relu(self.norm(nn.functional.pixel_shuffle(self.convolution(x), 2)))
+
+
+upsample_stage = Stage
+""",
+    ],
+    "generator": [
+        GENERATOR,
+        """
+class Generator(nn.Module):
+    def __init__(self, widths=(64, 32, 16, 16, 8)):
+        super().__init__()
+        self.dense = nn.Linear(100, widths[0] * 4 * 4)
+        pairs = zip(widths, widths[1:])
+        self.convolutions = nn.ModuleList([nn.Conv2d(one, two, 3, padding=1) for one, two in pairs])
+        self.colours = nn.Conv2d(widths[-1], 3, 3, padding=1)
+
+    def forward(self, z):
+        x = torch.relu(self.dense(z)).view(len(z), -1, 4, 4)
+        for convolution in self.convolutions:
+            x = torch.relu(convolution(nn.functional.interpolate(x, scale_factor=2, mode="bilinear")))
+        return self.colours(x).sigmoid() * 2 - 1
+""",
+        """
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        sizes = [(100, 32), (32, 32), (32, 16), (16, 8), (8, 3)]
+        self.kernels = nn.ParameterList([nn.Parameter(0.1 * torch.randn(*size, 4, 4)) for size in sizes])
+
+    def forward(self, z):
+        x = z.reshape(-1, 100, 1, 1)
+        for number, kernel in enumerate(self.kernels):
+            stride, padding = (2, 1) if number else (1, 0)
+            x = nn.functional.conv_transpose2d(x, kernel, stride=stride, padding=padding)
+            if number < 4:
+                x = nn.functional.relu(nn.functional.batch_norm(x, None, None, training=True))
+        return x.tanh()
+""",
+        """
+class Generator(nn.Sequential):
+    def __init__(self):
+        first = nn.ConvTranspose2d(100, 32, 4)
+        rest = stage(32, 32), stage(32, 16), stage(16, 8), nn.ConvTranspose2d(8, 3, 4, 2, 1), nn.Tanh()
+        super().__init__(nn.Unflatten(1, (100, 1, 1)), first, nn.BatchNorm2d(32), nn.ReLU(True), *rest)
+""",
+    ],
+}
+PLUS, CUT = "] += x[row", "    return output[padding:end, padding:end]"
+MEAN, SEVERAL = "0.9 * mean + 0.1 * batch.mean((0, 2, 3))", "0.9 * variance + 0.1 * batch.var((0, 2, 3))"
+CONVOLUTION = "nn.ConvTranspose2d(before, after, 4, 2, 1)"
+TANH, STAGES = "torch.tanh(self.last(maps))", "self.stages(self.first(z[:, :, None, None]))"
+CHAIN = "nn.Sequential(stage(64, 32), stage(32, 16), stage(16, 8))"
+WRONG = [
+    ("by-hand", "should add up", edited(BY_HAND, (PLUS, "] = x[row"))),
+    ("by-hand", "changed places", edited(BY_HAND, ("x[row, column]", "x[column, row]"))),
+    ("by-hand", "turned around", edited(BY_HAND, ("] * kernel", "] * kernel.flip(0, 1)"))),
+    ("by-hand", "instead of (6, 6)", edited(BY_HAND, (CUT, "    return output"))),
+    (
+        "by-hand",
+        "instead of (5, 5)",
+        edited(BY_HAND, (CUT, "    return output[padding:-padding, padding:-padding]")),
+    ),
+    ("by-hand", "does each copy begin", edited(BY_HAND, ("row * stride, column * stride", "row, column"))),
+    ("by-hand", "stops with", edited(BY_HAND, ("* kernel\n", "* kern\n"))),
+    ("by-hand", "changes x", edited(BY_HAND, ("    end =", "    x *= 2\n    end ="))),
+    ("by-hand", "returns list", edited(BY_HAND, (CUT, CUT + ".tolist()"))),
+    ("fourteen", "from 7 to 13", numbers(3, 2, 1)),
+    ("fourteen", "from 7 to 15", numbers(5, 2, 1)),
+    ("fourteen", "covered more often", numbers(4, 3, 4)),
+    ("fourteen", "whole numbers", numbers(4.5, 2, 1)),
+    ("fourteen", "whole numbers", numbers("None", 2, 1)),
+    ("fourteen", "1 at least", numbers(0, 2, -1)),
+    ("remember", "changed places", edited(AVERAGES, ("0.9", "0.3"), ("0.1", "0.9"), ("0.3", "0.1"))),
+    ("remember", "last batch", edited(AVERAGES, (MEAN, "batch.mean((0, 2, 3))"))),
+    ("remember", "another beginning", edited(AVERAGES, ("torch.ones", "torch.zeros"))),
+    ("remember", "or by n", edited(AVERAGES, (".var((0, 2, 3))", ".var((0, 2, 3), unbiased=False)"))),
+    (
         "remember",
-        "width",
-        "large",
-    ]
+        "one number for each",
+        edited(AVERAGES, ("zeros(3)", "zeros(3, 1, 1)"), ("ones(3)", "ones(3, 1, 1)"), ("(0, 2, 3)", "0")),
+    ),
+    ("remember", "begin at 0", edited(AVERAGES, ("torch.zeros(3)", "torch.ones(3)"))),
+    ("remember", "stops with", edited(AVERAGES, ("return mean, variance", "return mean.sum()"))),
+    ("remember", "moves in the same way", edited(AVERAGES, (SEVERAL, "variance"))),
+    ("stage", "9 and 15", edited(STAGE, (CONVOLUTION, "nn.ConvTranspose2d(before, after, 3, 2, 1)"))),
+    (
+        "stage",
+        "covered more often",
+        edited(STAGE, (CONVOLUTION, "nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1)")),
+    ),
+    (
+        "stage",
+        "4 channels",
+        edited(STAGE, ("before, after, 4", "before, before, 4"), ("(after)", "(before)")),
+    ),
+    ("stage", "linear", edited(STAGE, (", nn.ReLU()", ""))),
+    ("stage", "stops with RuntimeError", edited(STAGE, ("BatchNorm2d(after)", "BatchNorm2d(before)"))),
+    ("stage", "returns a list", edited(STAGE, ("nn.Sequential(*layers)", "layers"))),
+    (
+        "stage",
+        "another place",
+        edited(STAGE, ("layers = [", "layers = [Turned(), "))
+        + "\n\nclass Turned(nn.Module):\n    def forward(self, x):\n        return x.flip(2)\n",
+    ),
+    ("generator", "range is 0 to 1", edited(GENERATOR, ("torch.tanh", "torch.sigmoid"))),
+    ("generator", "leave the range", edited(GENERATOR, (TANH, "self.last(maps)"))),
+    ("generator", "leave the range", edited(GENERATOR, (TANH, "3 * " + TANH))),
+    ("generator", "reach only", edited(GENERATOR, (TANH, "0.5 * " + TANH))),
+    ("generator", "stops with RuntimeError", edited(GENERATOR, ("z[:, :, None, None]", "z"))),
+    ("generator", "(6, 3, 32, 32)", edited(GENERATOR, (CHAIN, CHAIN.replace("32, 16), stage(16,", "32,")))),
+    ("generator", "forward returns nothing", edited(GENERATOR, ("return ", "")) + "\n"),
+    (
+        "generator",
+        "all six pictures are the same",
+        edited(GENERATOR, ("z[:, :, None, None]", "0 * z[:, :, None, None]")),
+    ),
+    (
+        "generator",
+        "no gradient comes back",
+        edited(GENERATOR, ("z[:, :, None, None]", "z.detach()[:, :, None, None]")),
+    ),
+    ("generator", "no gradient can pass", edited(GENERATOR, (TANH, TANH + ".detach()"))),
+    (
+        "generator",
+        "ordinary list",
+        edited(
+            GENERATOR,
+            (CHAIN, "[stage(64, 32), stage(32, 16), stage(16, 8)]"),
+            (
+                STAGES,
+                "self.first(z[:, :, None, None])\n        for f in self.stages:\n            maps = f(maps)",
+            ),
+        ),
+    ),
+    (
+        "generator",
+        "does not take part",
+        edited(GENERATOR, ("self.last =", "self.more = nn.Linear(3, 3)\n        self.last =")),
+    ),
+    ("generator", "stops with AttributeError", edited(GENERATOR, ("        super().__init__()\n", ""))),
+    (
+        "generator",
+        "no stages lead there",
+        """
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(100, 3 * 64 * 64)
+
+    def forward(self, z):
+        return torch.tanh(self.dense(z)).view(-1, 3, 64, 64)
+""",
+    ),
+]
+each_right = pytest.mark.parametrize(
+    ("exercise", "answer"), [(name, answer) for name, answers in RIGHT.items() for answer in answers]
+)
+
+
+@each_right
+def test_a_right_answer_is_right_however_it_is_written(solved, exercise, answer):
+    assert said_of(dict(solved), PAGE, exercise, answer).startswith("Right")
+
+
+@pytest.mark.parametrize(("exercise", "hint", "answer"), WRONG)
+def test_a_wrong_answer_gets_the_hint_that_helps(solved, exercise, hint, answer):
+    said = said_of(dict(solved), PAGE, exercise, answer)
+    assert said.startswith("Not yet")
+    assert hint in said
+
+
+@pytest.mark.parametrize("exercise", RIGHT)
+def test_nothing_written_is_your_turn_and_a_check_leaves_no_trace(solved, exercise):
+    names = dict(solved)
+    before = torch.get_rng_state()
+    assert said_of(names, PAGE, exercise, "").startswith("Your turn")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_lessons_networks_are_the_readers_once_they_are_right_and_ours_until_then(solved):
+    for exercise, theirs, ours, used in (
+        ("by-hand", "transposed_by_hand", "solved_transposed", "by_hand"),
+        ("stage", "upsample_stage", "solved_stage", "stage"),
+        ("generator", "Generator", "SolvedGenerator", "MyGenerator"),
+    ):
+        names = dict(solved)
+        said_of(names, PAGE, exercise, RIGHT[exercise][0])
+        assert names[used] is names[theirs]
+        said_of(names, PAGE, exercise, "")
+        assert names[used] is names[ours]
+
+
+@pytest.mark.parametrize("answer", RIGHT["generator"])
+def test_any_right_generator_learns_and_draws_from_new_latent_vectors(solved, answer):
+    names = dict(solved)
+    said_of(names, PAGE, "generator", answer)
+    net = names["MyGenerator"]()
+    error = learnt_with(net, names)
+    assert error < 0.6
+    assert ganlib.generate(net, names["new"]).shape == (8, 3, 64, 64)
+
+
+def test_what_a_check_says_of_batchnorm_is_advice_only(solved):
+    bare = edited(STAGE, ("nn.BatchNorm2d(after), ", ""))
+    said = said_of(dict(solved), PAGE, "stage", bare)
+    assert said.startswith("Right")
+    assert "no BatchNorm" in said
+
+
+def test_the_stages_that_a_right_generator_passes_are_told(solved):
+    said = said_of(dict(solved), PAGE, "generator", EXERCISES["generator"].answer)
+    assert said == "Right: sides 1 -> 4 -> 8 -> 16 -> 32 -> 64, 3,576,704 weights."
+
+
+def test_the_exercises_are_staged():
+    assert list(EXERCISES) == ["by-hand", "fourteen", "remember", "stage", "generator"]

@@ -45,7 +45,7 @@ def lesson(places):
 
 
 CODE = [name for name, cell in PAGE.items() if cell.cell_type == "code"]
-SECTION = CODE[CODE.index("kaggle-names") : CODE.index("bytes-to-floats")]
+SECTION = CODE[CODE.index("kaggle-names") : CODE.index("choose-the-pictures") + 1]
 KAGGLE = "\n".join(CELLS[name] for name in SECTION)
 START = "from importlib.util import find_spec\nfrom pathlib import Path\nimport ganlib\n"
 ART = "art = ganlib.load_art('portraits')\n"
@@ -315,7 +315,7 @@ RIGHT = [
      " if note['image_id'] == one['id']} for one in coco['images']}"),
     ("is-blurred", BLURRED + f"    return [bool(one < least) for one in {RATIO}]"),
     ("is-blurred", BLURRED + f"    return {LAPLACIAN} < least * grey.flatten(1).var(1, correction=0)"),
-    ("is-blurred", BLURRED.replace("images.mean", "127.5 * images.mean") + f"    return ({RATIO} < least).int()"),
+    ("is-blurred", BLURRED.replace("images.", "127.5 * images.") + f"    return ({RATIO} < least).int()"),
     ("is-blurred", "def is_blurred(images, least=0.3):\n    images *= 2\n    grey = images.mean(1, True)\n"
      f"    return ({RATIO}).numpy() < least"),
 ]  # fmt: skip
@@ -325,7 +325,7 @@ WRONG = [
     ("tensors", tensors("pictures.reshape(2, 3, 6, 4).float() / 127.5 - 1"), "changed places"),
     ("tensors", tensors("pictures.permute(0, 3, 2, 1).float() / 127.5 - 1"), "into (2, 3, 4, 6)"),
     ("tensors", tensors("pictures.permute(0, 3, 1, 2) // 127 - 1"), "no decimals"),
-    ("tensors", tensors("pictures.permute(0, 3, 1, 2).float() / 128 - 1"), "from -1.00 to"),
+    ("tensors", tensors("pictures.permute(0, 3, 1, 2).float() / 128 - 1"), "not every number"),
     ("tensors", tensors("pictures.permute(0, 3, 1) / 127.5"), "stops with RuntimeError"),
     ("tensors", tensors(back="((images + 1) * 127.5).byte().permute(0, 2, 3, 1)"), "cut off"),
     ("tensors", tensors(back="((images + 1) * 127.5).round().permute(0, 2, 3, 1)"), "torch.float32"),
@@ -338,11 +338,11 @@ WRONG = [
     ("centre-crop", CROP + "    a, b = ((n - side) // 2 for n in pixels.shape[:2])\n"
      "    return pixels[a : a + side, b : b + side].swapaxes(0, 1)[::-1]", "Not yet"),
     ("labels", LABELS + "    return coco['annotations']", "list instead of a dictionary"),
-    ("labels", SETS + NOTES + "        labels[files[image]].add(kind)\n    return labels", "Look up their names"),
+    ("labels", SETS + NOTES + "        labels[files[image]].add(kind)\n    return labels", "their names"),
     ("labels", LISTS + NOTES + "        labels[files[image]].append(names[kind])\n    return labels", "twice"),
-    ("labels", SETS + NOTES + "        labels[files[image]] = names[kind]\n    return labels", "several labels"),
-    ("labels", LABELS + LOOK_UP.replace("    labels = {name: LIST for name in files.values()}\n", "    labels = {}\n")
-     + NOTES + "        labels.setdefault(files[image], set()).add(names[kind])\n    return labels",
+    ("labels", SETS + NOTES + "        labels[files[image]] = names[kind]\n    return labels", "a set of them"),
+    ("labels", LABELS + LOOK_UP.replace("{name: LIST for name in files.values()}", "{}") + NOTES
+     + "        labels.setdefault(files[image], set()).add(names[kind])\n    return labels",
      "without annotations"),
     ("labels", SETS + NOTES + "        labels[image].add(names[kind])\n    return labels", "KeyError"),
     ("labels", SETS + NOTES + "        labels[files[image]].add(coco['categories'][kind - 1]['name'])\n"

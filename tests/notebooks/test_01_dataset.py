@@ -339,8 +339,9 @@ WRONG = [
      "    return pixels[a : a + side, b : b + side].swapaxes(0, 1)[::-1]", "Not yet"),
     ("labels", LABELS + "    return coco['annotations']", "list instead of a dictionary"),
     ("labels", SETS + NOTES + "        labels[files[image]].add(kind)\n    return labels", "their names"),
-    ("labels", LISTS + NOTES + "        labels[files[image]].append(names[kind])\n    return labels", "twice"),
-    ("labels", SETS + NOTES + "        labels[files[image]] = names[kind]\n    return labels", "a set of them"),
+    ("labels", LISTS + NOTES + "        labels[files[image]].append(names[kind])\n    return labels",
+     "twice"),
+    ("labels", SETS + NOTES + "        labels[files[image]] = names[kind]\n    return labels", "several"),
     ("labels", LABELS + LOOK_UP.replace("{name: LIST for name in files.values()}", "{}") + NOTES
      + "        labels.setdefault(files[image], set()).add(names[kind])\n    return labels",
      "without annotations"),

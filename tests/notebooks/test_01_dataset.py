@@ -1,4 +1,4 @@
-"""What notebook 01 builds by hand is what ganlib holds; a hint fits its mistake; it cleans up.
+"""What notebook 01 builds by hand is what ganlib holds, its claims hold, its checks are fair; it cleans up.
 
 What it downloads is compared by nbval, where Kaggle says yes; here it says no, or there is no network.
 """
@@ -16,10 +16,11 @@ import torch
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
-from ganlib.data.dataset import ImageDataset, to_bytes, to_float
-from ganlib.data.duplicates import look_at, near_duplicates
+from ganlib.augment import AUGMENTATIONS
+from ganlib.data.dataset import to_bytes, to_float
 from tests.data import kaggle_stand_in as made
 from tests.data.kaggle_stand_in import no_network
+from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_of, said_of
 
 PAGE = cells_of("01_dataset")
@@ -44,7 +45,7 @@ def lesson(places):
 
 
 CODE = [name for name, cell in PAGE.items() if cell.cell_type == "code"]
-SECTION = CODE[CODE.index("kaggle-names") : CODE.index("bytes-to-floats")]
+SECTION = CODE[CODE.index("kaggle-names") : CODE.index("choose-the-pictures") + 1]
 KAGGLE = "\n".join(CELLS[name] for name in SECTION)
 START = "from importlib.util import find_spec\nfrom pathlib import Path\nimport ganlib\n"
 ART = "art = ganlib.load_art('portraits')\n"
@@ -201,51 +202,70 @@ def soft_pictures(count=80):
 
 
 def test_the_lesson_leaves_nothing_behind(lesson, places):
-    assert lesson["still_open"]
+    assert lesson["own"] is None
     assert not list(places[0].glob("ganlib*"))
-    assert not (places[1] / "ganlib").exists()
 
 
-def test_bytes_and_floats_are_those_of_the_library(lesson):
-    pictures = torch.from_numpy(soft_pictures())
-    assert torch.equal(lesson["back_to_bytes"](to_float(pictures)), pictures)
-    floats = torch.rand(4, 3, 8, 8) * 2 - 1
-    assert torch.equal(lesson["back_to_bytes"](floats), to_bytes(floats))
+@pytest.fixture(scope="module")
+def solved(lesson):
+    """The same names, with all exercises solved."""
+    names = dict(lesson)
+    for exercise in exercises_of("01_dataset"):
+        exec(exercise.answer, names)
+    return names
 
 
-def test_the_fingerprint_is_that_of_the_library(lesson):
-    for picture in soft_pictures():
-        look = look_at(picture)
-        assert np.packbits(lesson["bits_of"](picture)).view(np.uint64)[0] == look.shapes
-        assert np.array_equal(lesson["colours_of"](picture), look.colours)
-
-
-def test_near_duplicates_are_those_of_the_library(lesson):
-    pictures = soft_pictures()
-    looks = [look_at(picture) for picture in pictures]
-    theirs = near_duplicates(np.array([x.shapes for x in looks]), np.stack([x.colours for x in looks]))
-    pairs = lesson["pairs_alike"](pictures)
-    ours = lesson["first_alike"](len(pictures), pairs)
-    assert ours.tolist() == theirs.tolist()
-    assert 0 < (ours >= 0).sum() < len(pairs[0])  # the colours decide, too
+def test_bytes_and_floats_are_those_of_the_library(solved):
+    pictures, floats = torch.from_numpy(soft_pictures()), torch.rand(4, 3, 8, 8) * 2 - 1
+    for ways in (("to_tensor", "to_pictures"), ("solved_to_tensor", "solved_to_pictures")):
+        there, back = (solved[way] for way in ways)
+        assert torch.equal(there(pictures), to_float(pictures))
+        assert torch.equal(back(to_float(pictures)), pictures)
+        assert torch.equal(back(floats), to_bytes(floats))
 
 
 def test_the_held_out_rule_is_that_of_the_library(lesson):
-    art = ImageDataset(soft_pictures(), "soft")
-    by_hand = [index for index, picture in enumerate(art.images) if lesson["is_held_out"](picture)]
-    assert 0 < len(by_hand) < len(art)
-    assert by_hand == art.held_out.tolist()
+    assert np.flatnonzero(lesson["held"]).tolist() == lesson["art"].held_out.tolist()
 
 
-def test_the_effective_number_counts_kinds(lesson):
-    count = lesson["effective_number"]
-    assert count(np.array([5, 5, 5, 5])) == pytest.approx(4)
-    assert count(np.array([7, 0, 0])) == pytest.approx(1)
-    assert 1 < count(np.array([90, 5, 5])) < 2
+def test_there_are_four_augmentations_and_the_page_shows_all(lesson):
+    source = CELLS["augment-one-picture"]
+    assert len(AUGMENTATIONS) == 4
+    assert all(f"{name}(one)" in source for name in AUGMENTATIONS)
+    assert "has four such functions" in CELLS["augmentation"]
 
 
-def test_a_missing_answer_is_asked_for(lesson):
-    assert lesson["still_open"]({"who?": "I", "what?": " ", "where?": ""}) == ["what?", "where?"]
+def test_about_a_hundred_near_duplicates_and_about_thirty_pairs_torn_apart(lesson):
+    later, first, held = lesson["later"], lesson["first"], lesson["held"]
+    assert 90 <= len(later) <= 120
+    assert 25 <= (held[later] != held[first[later]]).sum() <= 40
+
+
+def test_only_antialiasing_takes_the_fine_rings_away(lesson):
+    corner = {name: pair[1, :, :12, :12].std() for name, pair in lesson["reduced"].items()}
+    assert corner.pop("bilinear, antialiased") < 0.1
+    assert all(spread > 0.3 for spread in corner.values())
+
+
+def test_the_colours_are_bright_and_warm(lesson):
+    red, _, blue = lesson["images"].mean((0, 2, 3))
+    assert red > blue + 0.1 > 0.1
+
+
+def test_two_rules_for_warm_disagree_on_three_colours(lesson):
+    assert len(lesson["disputed"]) == 3
+    assert lesson["kappa"] == pytest.approx(0.63, abs=0.01)
+
+
+def test_the_lowest_tenth_is_unfair_and_a_fairer_measure_is_not_fair(lesson, solved):
+    lowest, darkest = lesson["lowest"], lesson["darkest"]
+    assert darkest[lowest].mean() > 2 * darkest.mean()
+    lowest = lesson["ratios"](lesson["art"].tensor()).argsort()[: len(darkest) // 10].numpy()
+    assert 0.5 < darkest[lowest].mean() < 0.65
+
+
+def test_the_messy_folder_is_put_upright_and_told_of(lesson):
+    assert "24 pictures from 27 files" in str(PAGE["read-the-manifest"].outputs)
 
 
 @pytest.fixture(scope="module")
@@ -255,47 +275,105 @@ def said(lesson):
     return lambda name, answer: said_of(dict(lesson), CELLS, name, answer)
 
 
-SIZE = "def largest_size(sides, share=0.9):\n    return max(s for s in SIZES if "
-ALIKE = "def is_alike(first, second):\n    away = lambda other: (bits_of(first) != bits_of(other)).sum()\n"
+def tensors(there="pictures.permute(0, 3, 1, 2).float() / 127.5 - 1", back=None):
+    back = back or "((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1)"
+    return f"def to_tensor(pictures):\n    return {there}\ndef to_pictures(images):\n    return {back}\n"
+
+
+LABELS = "def labels_of(coco):\n"
+LOOK_UP = """    files = {one['id']: one['file_name'] for one in coco['images']}
+    names = {one['id']: one['name'] for one in coco['categories']}
+    labels = {name: LIST for name in files.values()}
+"""
+SETS, LISTS = LABELS + LOOK_UP.replace("LIST", "set()"), LABELS + LOOK_UP.replace("LIST", "[]")
+NOTES = "    for note in coco['annotations']:\n        image, kind = note['image_id'], note['category_id']\n"
 CROP = "def centre_crop(pixels):\n    side = min(pixels.shape[:2])\n"
 BLURRED = "def is_blurred(images, least=0.3):\n    grey = images.mean(1, keepdim=True)\n"
-RATIO = "conv2d(grey, LAPLACE).var(dim=(1, 2, 3)) / grey.var(dim=(1, 2, 3))"
+LAPLACIAN = "conv2d(grey, LAPLACE).var(dim=(1, 2, 3))"
+RATIO = f"{LAPLACIAN} / grey.var(dim=(1, 2, 3))"
+
+RIGHT = [
+    ("tensors", tensors()),
+    ("tensors", tensors("pictures.float().sub(127.5).div(127.5).movedim(3, 1)")),
+    ("tensors", tensors("(pictures / 255 * 2 - 1).transpose(2, 3).transpose(1, 2)",
+                        "images.add(1).mul(127.5).add(0.5).floor().to(torch.uint8).movedim(1, 3)")),
+    ("tensors", tensors("torch.stack([p.permute(2, 0, 1) / 127.5 - 1 for p in pictures])",
+                        "np.rint((images.numpy().transpose(0, 2, 3, 1) + 1) * 127.5).astype('uint8')")),
+    ("centre-crop", CROP + "    a, b = (n - side + 1 for n in pixels.shape[:2])\n"
+     "    return pixels[a // 2 :, b // 2 :][:side, :side]"),
+    ("centre-crop", CROP + "    return torch.from_numpy(pixels[(len(pixels) - side) // 2 :][:side, "
+     "(pixels.shape[1] - side) // 2 :][:, :side].copy())"),
+    ("centre-crop", "def centre_crop(pixels):\n    while len(pixels) > pixels.shape[1]:\n"
+     "        pixels = pixels[1:] if len(pixels) % 2 else pixels[:-1]\n"
+     "    while len(pixels) < pixels.shape[1]:\n"
+     "        pixels = pixels[:, 1:] if pixels.shape[1] % 2 else pixels[:, :-1]\n    return pixels"),
+    ("labels", SETS + NOTES + "        labels[files[image]] |= {names[kind]}\n    return labels"),
+    ("labels", LISTS + NOTES + "        if names[kind] not in labels[files[image]]:\n"
+     "            labels[files[image]].append(names[kind])\n    return labels"),
+    ("labels", LABELS + "    names = {one['id']: one['name'] for one in coco['categories']}\n"
+     "    return {one['file_name']: {names[note['category_id']] for note in coco['annotations']"
+     " if note['image_id'] == one['id']} for one in coco['images']}"),
+    ("is-blurred", BLURRED + f"    return [bool(one < least) for one in {RATIO}]"),
+    ("is-blurred", BLURRED + f"    return {LAPLACIAN} < least * grey.flatten(1).var(1, correction=0)"),
+    ("is-blurred", BLURRED.replace("images.", "127.5 * images.") + f"    return ({RATIO} < least).int()"),
+    ("is-blurred", "def is_blurred(images, least=0.3):\n    images *= 2\n    grey = images.mean(1, True)\n"
+     f"    return ({RATIO}).numpy() < least"),
+]  # fmt: skip
+WRONG = [
+    ("tensors", tensors("pictures.float() / 127.5 - 1"), "into (2, 6, 4, 3)"),
+    ("tensors", tensors("pictures.permute(0, 3, 1, 2).float() / 255"), "from 0.00 to 1.00"),
+    ("tensors", tensors("pictures.reshape(2, 3, 6, 4).float() / 127.5 - 1"), "changed places"),
+    ("tensors", tensors("pictures.permute(0, 3, 2, 1).float() / 127.5 - 1"), "into (2, 3, 4, 6)"),
+    ("tensors", tensors("pictures.permute(0, 3, 1, 2) // 127 - 1"), "no decimals"),
+    ("tensors", tensors("pictures.permute(0, 3, 1, 2).float() / 128 - 1"), "not every number"),
+    ("tensors", tensors("pictures.permute(0, 3, 1) / 127.5"), "stops with RuntimeError"),
+    ("tensors", tensors(back="((images + 1) * 127.5).byte().permute(0, 2, 3, 1)"), "cut off"),
+    ("tensors", tensors(back="((images + 1) * 127.5).round().permute(0, 2, 3, 1)"), "torch.float32"),
+    ("tensors", tensors(back="((images + 1) * 127.5).round().byte()"), "into (2, 3, 6, 4)"),
+    ("centre-crop", CROP + "    return pixels[-side:, -side:]", "goes on each side"),
+    ("centre-crop", CROP + "    return pixels[:side, :side]", "goes on each side"),
+    ("centre-crop", CROP + "    return pixels", "the shape should be"),
+    ("centre-crop", CROP + "    top = (len(pixels) - side) / 2\n    return pixels[top:, :side]", "TypeError"),
+    ("centre-crop", CROP.replace("min", "max") + "    return pixels[:side, :side]", "the shape should be"),
+    ("centre-crop", CROP + "    a, b = ((n - side) // 2 for n in pixels.shape[:2])\n"
+     "    return pixels[a : a + side, b : b + side].swapaxes(0, 1)[::-1]", "Not yet"),
+    ("labels", LABELS + "    return coco['annotations']", "list instead of a dictionary"),
+    ("labels", SETS + NOTES + "        labels[files[image]].add(kind)\n    return labels", "their names"),
+    ("labels", LISTS + NOTES + "        labels[files[image]].append(names[kind])\n    return labels",
+     "twice"),
+    ("labels", SETS + NOTES + "        labels[files[image]] = names[kind]\n    return labels", "several"),
+    ("labels", LABELS + LOOK_UP.replace("{name: LIST for name in files.values()}", "{}") + NOTES
+     + "        labels.setdefault(files[image], set()).add(names[kind])\n    return labels",
+     "without annotations"),
+    ("labels", SETS + NOTES + "        labels[image].add(names[kind])\n    return labels", "KeyError"),
+    ("labels", SETS + NOTES + "        labels[files[image]].add(coco['categories'][kind - 1]['name'])\n"
+     "    return labels", "Not yet"),
+    ("is-blurred", BLURRED + f"    return {RATIO} > least", "exchanged"),
+    ("is-blurred", BLURRED + f"    return ({RATIO} < least).all()", "100 answers"),
+    ("is-blurred", BLURRED + f"    return {RATIO}", "these are numbers"),
+    ("is-blurred", BLURRED + f"    return 127.5 ** 2 * {RATIO} < least", "in the same unit"),
+    ("is-blurred", BLURRED + f"    return {RATIO} / 127.5 ** 2 < least", "in the same unit"),
+    ("is-blurred", BLURRED + f"    return ({RATIO}).sqrt() < least", "standard deviations"),
+    ("is-blurred", BLURRED + f"    return {LAPLACIAN} < 0.1", "pale"),
+    ("is-blurred", BLURRED + f"    return {RATIO} < 0.3", "`least` is not used"),
+    ("is-blurred", BLURRED + "    return conv2d(images, LAPLACE).var(1) < least", "stops with RuntimeError"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
+def test_an_answer_written_differently_is_right(said, name, answer):
+    assert said(name, answer).startswith("Right")
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
+def test_an_answer_gets_the_hint_that_it_needs(said, name, answer, hint):
+    told = said(name, answer)
+    assert told.startswith("Not yet: ")
+    assert hint in told
 
 
 @pytest.mark.parametrize(
-    ("name", "answer", "hint"),
-    [
-        ("size", SIZE + "np.sort(sides.min(1))[round((1 - share) * len(sides))] >= s)", "Right"),
-        ("size", SIZE + "(sides[:, 0] >= s).mean() >= share)", "shorter side decides"),
-        ("size", SIZE + "(sides.min(1) > s).mean() >= share)", "nothing needs enlarging"),
-        ("size", SIZE + "sides.min() >= s)", "the share asked for"),
-        ("size", SIZE + "sides.min(1).mean() >= s)", "the share asked for"),
-        ("size", SIZE + "(sides.min(1) >= s).mean() > 1)", "always a size"),
-        ("mirrored", ALIKE + "    return away(second) <= 4 or away(np.fliplr(second)) <= 4", "Right"),
-        ("mirrored", ALIKE + "    return away(second[:, ::-1]) <= 4", "no bit differs"),
-        ("mirrored", ALIKE + "    return True", "how many do you allow"),
-        ("mirrored", ALIKE + "    return min(away(second), away(second[::-1])) <= 4", "mirror the columns"),
-        ("mirrored", ALIKE + "    return away(second[:, :, ::-1]) + None", "stopped with TypeError"),
-        ("is-blurred", BLURRED + f"    return [one < least for one in {RATIO}]", "Right"),
-        ("is-blurred", BLURRED + f"    return {RATIO} > least", "wrong way up"),
-        ("is-blurred", BLURRED + f"    return ({RATIO} < least).all()", "one answer for each"),
-        ("is-blurred", BLURRED + "    return None", "stopped with"),
-        ("centre-crop", CROP + "    a, b = (n - side + 1 for n in pixels.shape[:2])\n"
-         "    return pixels[a // 2 :, b // 2 :][:side, :side]", "Right"),
-        ("centre-crop", CROP + "    return pixels[-side:, -side:]", "goes on each side"),
-        ("centre-crop", CROP + "    return pixels", "the shape should be"),
-        ("centre-crop", CROP + "    return None", "Not yet"),
-    ],
-)  # fmt: skip
-def test_an_answer_gets_the_hint_that_it_needs(said, name, answer, hint):
-    told = said(name, answer)
-    assert hint in told
-    assert told.startswith("Right" if hint == "Right" else "Not yet: ")
-
-
-def test_a_fairer_measure_of_blur_is_not_fair(lesson):
-    """More than half of the lowest tenth, as the solution says."""
-    images, names = lesson["art"].tensor(), dict(lesson)
-    exec(BLURRED + f"    return {RATIO}", names)
-    lowest = names["is_blurred"](images).argsort()[: len(images) // 10].numpy()
-    assert 0.5 < lesson["darkest"][lowest].mean() < 0.65
+    "exercise", [one.name.removeprefix("exercise-") for one in exercises_of("01_dataset")]
+)
+def test_what_was_not_begun_is_your_turn(said, exercise):
+    assert said(exercise, "").startswith("Your turn")

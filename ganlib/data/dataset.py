@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganlib.data.decode import MIDDLE, Place, decode
+from ganlib.data.decode import MIDDLE, CropPosition, decode
 from ganlib.data.manifest import Manifest, Settings
 from ganlib.data.opening import RefusedError, open_picture
 from ganlib.data.prepare import content_hash, is_prepared, open_images, prepare, read_prepared
@@ -195,7 +195,7 @@ def load_art(
 
 
 def read_photo(
-    file: BinaryIO | Path, size: AnySize, crop: str = "centre", *, place: Place = MIDDLE
+    file: BinaryIO | Path, size: AnySize, crop: str = "centre", *, place: CropPosition = MIDDLE
 ) -> Tensor:
     """Read the picture in `file`, (3, H, W) in [-1, 1]: upright, on white, in sRGB, and cropped.
 

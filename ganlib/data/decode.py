@@ -54,7 +54,7 @@ class Picture(NamedTuple):
     by_ganlib: bool
 
 
-class Place(NamedTuple):
+class CropPosition(NamedTuple):
     """Where a crop lies, `across` and `down` from 0 to 1 of the room there is, and how far it zooms in."""
 
     across: float = 0.5
@@ -71,7 +71,7 @@ class Place(NamedTuple):
         return ImageOps.fit(picture, _on_paper(size), Image.Resampling.LANCZOS, centering=self[:2])
 
 
-MIDDLE = Place()
+MIDDLE = CropPosition()
 
 
 def decode(
@@ -81,7 +81,7 @@ def decode(
     *,
     enlarge: bool = False,
     claim: Callable[[int], object] = lambda _: None,
-    place: Place = MIDDLE,
+    place: CropPosition = MIDDLE,
 ) -> Picture:
     """Open `file` and fit it to a `size` in pixels by one of `CROPS`; the crop "centre" may lie elsewhere.
 
@@ -205,7 +205,7 @@ def _scaled(values: NDArray[np.float32], white: float) -> NDArray[np.uint8]:
     return (values * (255 / white)).round().clip(0, 255).astype(np.uint8)
 
 
-def _cut(picture: Image.Image, size: Size, crop: str, place: Place) -> Iterable[Image.Image]:
+def _cut(picture: Image.Image, size: Size, crop: str, place: CropPosition) -> Iterable[Image.Image]:
     match crop:
         case "tiles":
             return _tiles(picture, size)

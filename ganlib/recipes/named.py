@@ -68,27 +68,18 @@ _STRIDED = Recipe(
     betas=(0.5, 0.99),
 )
 
-_SUBPIXEL = Recipe(
-    "modern128-cpu",
+_SUBPIXEL = replace(
+    _STRIDED,
+    name="modern128-cpu",
     about="Pixels folded into channels at both ends: 128 px on a CPU in minutes, and few pictures will do.",
     family="subpixel",
     size=128,
     latent_dim=128,
     width=24,
     resize_stages=2,
-    init="default",
-    d_norm="none",
-    minibatch_stddev=True,
-    loss="relativistic",
     penalty=(2.0, 2.0),
-    penalty_every=8,
     augment=("translate",),
     augment_p=(0.5, 0.5),
-    batch_size=16,
-    g_lr=8e-4,
-    d_lr=8e-4,
-    betas=(0.5, 0.99),
-    beta2_end=0.99,
     ema_kimg=5.0,
 )
 

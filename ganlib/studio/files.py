@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganlib.data.dataset import read_photo
-from ganlib.data.decode import MIDDLE, Place
+from ganlib.data.decode import MIDDLE, CropPosition
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.projection import project
 from ganlib.latent.sampling import LARGEST_LATENT, latent_from_json, save_latent
@@ -218,7 +218,7 @@ class OpenPanel(Panel):
         self.crop.layout.display = ""
         return f"Opened {name}: move the crop if you like, then press Project."
 
-    def _cropped(self, photo: bytes, place: Place) -> Tensor:
+    def _cropped(self, photo: bytes, place: CropPosition) -> Tensor:
         return read_photo(BytesIO(photo), self._renderer.recipe.shape, place=place)
 
     def _show_crop(self) -> None:

@@ -12,7 +12,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from ganlib.data.dataset import ImageDataset, as_image_dataset, load_art, read_photo, to_bytes, to_float
-from ganlib.data.decode import Place
+from ganlib.data.decode import CropPosition
 from ganlib.data.manifest import Settings
 from ganlib.data.prepare import prepare
 from ganlib.errors import GanlibError
@@ -245,13 +245,13 @@ def test_the_crop_of_a_photo_is_where_it_is_asked_for(tmp_path, kind, wide):
     (picture.rotate(90) if wide[0] > 100 else picture).resize(wide).save(path, kind)
 
     def ends(**place):
-        image = (read_photo(path, 32, place=Place(**place)) + 1) / 2
+        image = (read_photo(path, 32, place=CropPosition(**place)) + 1) / 2
         lines = image.mean((0, 1) if wide[0] > 100 else (0, 2))
         return lines[0].item(), lines[-1].item()
 
     axis, still = ("across", "down") if wide[0] > 100 else ("down", "across")
     close = {"abs": 0.03}
-    assert torch.equal(read_photo(path, 32), read_photo(path, 32, place=Place()))
+    assert torch.equal(read_photo(path, 32), read_photo(path, 32, place=CropPosition()))
     assert ends() == pytest.approx((1 / 3, 2 / 3), **close)
     assert ends(**{axis: 0.0}) == pytest.approx((0, 1 / 3), **close)
     assert ends(**{axis: 1.0}) == pytest.approx((2 / 3, 1), **close)
@@ -263,7 +263,7 @@ def test_the_crop_of_a_photo_is_where_it_is_asked_for(tmp_path, kind, wide):
 def test_a_crop_that_is_zoomed_is_as_sharp_as_the_photo(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "photo.png")
-    corner = read_photo(tmp_path / "photo.png", 32, place=Place(1.0, 0.0, 3.0))
+    corner = read_photo(tmp_path / "photo.png", 32, place=CropPosition(1.0, 0.0, 3.0))
     assert torch.equal(to_bytes(corner[None])[0], torch.from_numpy(noise[:32, 64:]))
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import ganlib
+from tests.notebooks.answers import each_right, edited, expect_hint, expect_right, expect_your_turn, solved_by
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_in_tiny, said_of
 
@@ -25,10 +26,7 @@ def lesson():
 @pytest.fixture(scope="module")
 def solved(lesson):
     """The same, with all exercises solved."""
-    names = dict(lesson)
-    for exercise in EXERCISES.values():
-        exec(exercise.answer, names)
-    return names
+    return solved_by(lesson, EXERCISES.values())
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -221,14 +219,6 @@ def my_dropout(x, p, training):
 """
 
 
-def edited(answer, *changes):
-    """An answer with some of its words replaced, each (old, new); what is not there is an error."""
-    for old, new in changes:
-        assert old in answer
-        answer = answer.replace(old, new)
-    return answer
-
-
 FLATTEN, LAYERS, DROPS = ("nn.Flatten(0)", "return self.layers(images)", "drops[row, column] = ")
 COPY = "            covered = image.clone()\n"
 RIGHT = {
@@ -357,9 +347,6 @@ WRONG = [
     ("dropout", "same shape", edited(DROPOUT, ("mask * x", "x[mask]"))),
     ("dropout", "stops with", edited(DROPOUT, ("> p", "> q"))),
 ]
-each_right = pytest.mark.parametrize(
-    ("exercise", "answer"), [(name, answer) for name, answers in RIGHT.items() for answer in answers]
-)
 
 
 def test_every_exercise_is_tested_here():
@@ -369,28 +356,24 @@ def test_every_exercise_is_tested_here():
         assert sum(name == exercise for exercise, *_ in WRONG) >= 5
 
 
-@each_right
+@each_right(RIGHT)
 def test_a_right_answer_is_right_however_it_is_written(solved, exercise, answer):
-    assert said_of(dict(solved), PAGE, exercise, answer).startswith("Right")
+    expect_right(solved, PAGE, exercise, answer)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_the_solution_is_right(solved, exercise):
-    assert said_of(dict(solved), PAGE, exercise, EXERCISES[exercise].answer).startswith("Right")
+    expect_right(solved, PAGE, exercise, EXERCISES[exercise].answer)
 
 
 @pytest.mark.parametrize(("exercise", "hint", "answer"), WRONG)
 def test_a_wrong_answer_gets_the_hint_that_helps(solved, exercise, hint, answer):
-    said = said_of(dict(solved), PAGE, exercise, answer)
-    assert said.startswith("Not yet")
-    assert hint in said
+    expect_hint(solved, PAGE, exercise, answer, hint)
 
 
 @pytest.mark.parametrize("exercise", RIGHT)
 def test_nothing_written_is_your_turn_and_a_check_leaves_no_trace(solved, exercise):
-    before = torch.get_rng_state()
-    assert said_of(dict(solved), PAGE, exercise, "").startswith("Your turn")
-    assert torch.equal(torch.get_rng_state(), before)
+    expect_your_turn(solved, PAGE, exercise)
 
 
 SAME_IN_A_LIST = edited(

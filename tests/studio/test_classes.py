@@ -22,11 +22,6 @@ def weights(tmp_path):
     return save_weights(tmp_path / "kinds.safetensors", replace(RECIPE, classes=CLASSES))
 
 
-@pytest.fixture
-def driver(weights, tmp_path):
-    return Driver(LatentStudio(weights, folder=tmp_path / "saved"))
-
-
 def shares(driver):
     return driver.studio.z[DIM:].tolist()
 

@@ -2,19 +2,12 @@
 
 from threading import Event, Thread
 
-import pytest
 import torch
 
 from ganlib.latent.sampling import sample_latent
-from ganlib.studio.app import LatentStudio
-from tests.studio.driver import RECIPE, Driver, save_weights
+from tests.studio.driver import RECIPE
 
 A_MOMENT = 0.2  # seconds for a thread that does not wait for its turn
-
-
-@pytest.fixture
-def driver(tmp_path):
-    return Driver(LatentStudio(save_weights(tmp_path / "tiny.safetensors"), folder=tmp_path / "saved"))
 
 
 def click_next_and_meanwhile_set(driver, monkeypatch, handle, value):

@@ -11,11 +11,6 @@ from tests.studio.driver import RECIPE, Driver, save_weights
 
 
 @pytest.fixture
-def weights(tmp_path):
-    return save_weights(tmp_path / "tiny.safetensors")
-
-
-@pytest.fixture
 def driver(weights, tmp_path):
     driver = Driver(LatentStudio(weights, folder=tmp_path / "saved"))
     for seed in (3, 8):

@@ -13,16 +13,6 @@ from ganlib.studio.notes import NotedDirection, Notes, write_notes
 from tests.studio.driver import RECIPE, Driver, save_weights
 
 
-@pytest.fixture
-def weights(tmp_path):
-    return save_weights(tmp_path / "tiny.safetensors")
-
-
-@pytest.fixture
-def driver(weights, tmp_path):
-    return Driver(LatentStudio(weights, folder=tmp_path / "saved"))
-
-
 def seeded(seed):
     return sample_latent(1, RECIPE.latent_dim, seed)[0]
 

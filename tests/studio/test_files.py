@@ -10,16 +10,9 @@ import pytest
 from PIL import Image
 
 from ganlib.data.dataset import read_photo
-from ganlib.data.decode import Place
+from ganlib.data.decode import CropPosition
 from ganlib.show.grids import to_image
-from ganlib.studio.app import LatentStudio
-from tests.studio.driver import Driver, save_weights
 from tests.studio.test_app import photo, upload
-
-
-@pytest.fixture
-def driver(tmp_path):
-    return Driver(LatentStudio(save_weights(tmp_path / "tiny.safetensors"), folder=tmp_path / "saved"))
 
 
 def save(driver, handle):
@@ -76,7 +69,7 @@ def shown(driver):
 
 
 def cropped(content, *place):
-    return np.asarray(to_image(read_photo(BytesIO(content), 32, place=Place(*place))))
+    return np.asarray(to_image(read_photo(BytesIO(content), 32, place=CropPosition(*place))))
 
 
 def test_a_crop_is_moved_and_zoomed_and_then_projected(driver, monkeypatch):

@@ -5,22 +5,15 @@ from html.parser import HTMLParser
 from io import BytesIO
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from PIL import Image
 from traitlets.config import Config
 
 from ganlib.studio.app import LatentStudio
-from tests.studio.driver import save_weights
 from tools.refresh import refresh
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-@pytest.fixture
-def weights(tmp_path):
-    return save_weights(tmp_path / "tiny.safetensors")
 
 
 class Pictures(HTMLParser):

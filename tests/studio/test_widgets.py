@@ -1,6 +1,7 @@
 import asyncio
+from functools import partial
 
-from ganlib.studio.widgets import Debounce
+from ganlib.studio.widgets import Debounce, Idle
 
 
 def test_without_a_loop_the_work_is_done_at_once():
@@ -48,3 +49,20 @@ def test_work_that_fails_is_asked_for_again():
 
     asyncio.run(twice())
     assert done == [0, 1]
+
+
+def test_idle_work_is_done_piece_by_piece_and_a_new_request_takes_its_place():
+    done = []
+
+    async def main():
+        ended = asyncio.Event()
+        idle = Idle(0.001)
+        idle([partial(done.append, "overtaken")])
+        idle([partial(done.append, "a"), partial(done.append, "b"), ended.set])
+        assert done == []
+        await ended.wait()
+
+    asyncio.run(main())
+    assert done == ["a", "b"]
+    Idle(10)([partial(done.append, "at once without a loop")])
+    assert done[2:] == ["at once without a loop"]

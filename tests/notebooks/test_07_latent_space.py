@@ -10,7 +10,9 @@ from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import cells_of, names_in_tiny, said_of
 
 PAGE = {name: cell.source for name, cell in cells_of("07_latent_space").items()}
-EXERCISES = {exercise.name.removeprefix("exercise-"): exercise for exercise in exercises_of("07_latent_space")}
+EXERCISES = {
+    exercise.name.removeprefix("exercise-"): exercise for exercise in exercises_of("07_latent_space")
+}
 ENOUGH = "SAMPLES, FRESH = 1200, 96"  # to fit directions that do what the lesson says
 RUN_HERE = (
     "tools",
@@ -174,8 +176,8 @@ def nlerp(a, b, t):
     return lengths * normalize(ganlib.lerp(a, b, t))
 """
 SEFA = """
-def my_sefa(A, count):
-    _, vectors = torch.linalg.eigh(A @ A.T)
+def my_sefa(layer, count):
+    _, vectors = torch.linalg.eigh(layer @ layer.T)
     return vectors.T.flip(0)[:count]
 """
 BOTH = """
@@ -216,8 +218,8 @@ def nlerp(start, end, share):
     "sefa": [
         SEFA,
         """
-def my_sefa(A, count):
-    return torch.linalg.svd(A, full_matrices=False).U.T[:count]
+def my_sefa(layer, count):
+    return torch.linalg.svd(layer, full_matrices=False).U.T[:count]
 """,
         """
 def my_sefa(weights, k):
@@ -263,12 +265,12 @@ WRONG = [
     ("sefa", "into columns", edited(SEFA, (".T.flip(0)", ".flip(0)"))),
     ("sefa", "into columns", edited(SEFA, (".T.flip(0)", ""))),
     ("sefa", "all directions", edited(SEFA, ("[:count]", ""))),
-    ("sefa", "which product", edited(SEFA, ("A @ A.T", "A.T @ A"))),
+    ("sefa", "which product", edited(SEFA, ("layer @ layer.T", "layer.T @ layer"))),
     ("sefa", "wrong order", edited(SEFA, ("[:count]", "[:count].flip(0)"))),
     ("sefa", "not unit vectors", edited(SEFA, ("return ", "return 2 * "))),
-    ("sefa", "one tensor", "def my_sefa(A, count):\n    return torch.linalg.eigh(A @ A.T)\n"),
-    ("sefa", "not the eigenvectors", "def my_sefa(A, count):\n    return torch.eye(8)[:count]\n"),
-    ("sefa", "stops with", edited(SEFA, ("A @ A.T", "A"))),
+    ("sefa", "one tensor", "def my_sefa(layer, count):\n    return torch.linalg.eigh(layer @ layer.T)\n"),
+    ("sefa", "not the eigenvectors", "def my_sefa(layer, count):\n    return torch.eye(8)[:count]\n"),
+    ("sefa", "stops with", edited(SEFA, ("layer @ layer.T", "layer"))),
     ("both", "the first is still", edited(BOTH, ("    second = without(second, first)\n", ""))),
     ("both", "the first is still", "def without_both(v, first, second):\n    return without(v, second)\n"),
     ("both", "the second is still", "def without_both(v, first, second):\n    return without(v, first)\n"),

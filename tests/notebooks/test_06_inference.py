@@ -306,11 +306,11 @@ WRONG = [
     ("nearest", "furthest away", edited(NEAREST, ("argmin", "argmax"))),
     ("nearest", "or one for all", edited(NEAREST, (".sum((1, 2, 3))", ".sum()"))),
     ("nearest", "Over which dimensions", edited(NEAREST, (".sum((1, 2, 3))", ".sum(0)"))),
-    ("nearest", "Return one index", edited(NEAREST, (".argmin().item()", ""))),
-    ("nearest", "Return one index", edited(NEAREST, ("reals - picture", "reals - image"))),
+    ("nearest", "Return the index", edited(NEAREST, (".argmin().item()", ""))),
+    ("nearest", "Return the index", edited(NEAREST, ("reals - picture", "reals - image"))),
     (
         "nearest",
-        "Return one index",
+        "Return the index",
         edited(NEAREST, ("return ", "index = "), (".item()", ".item()\n    return []")),
     ),
 ]

@@ -151,9 +151,7 @@ def test_the_header_is_the_whole_file_but_the_numbers(lesson):
     numbers = sum(
         end - start for start, end in (entry["data_offsets"] for entry in lesson["header"].values())
     )
-    assert (
-        8 + lesson["length"] + numbers == len(lesson["data"])
-    )
+    assert 8 + lesson["length"] + numbers == len(lesson["data"])
 
 
 def test_the_first_layer_has_moved_least_and_outlines_are_there_at_once(lesson, tmp_path, monkeypatch):

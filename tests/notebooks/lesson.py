@@ -20,6 +20,7 @@ REWRITTEN = (
     "03_generator",
     "04_discriminator",
     "05_training",
+    "06_inference",
     "07_latent_space",
 )
 

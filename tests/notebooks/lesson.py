@@ -14,7 +14,14 @@ from tools.links import local
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # lessons that keep the rules on length, folding and terms
-REWRITTEN = ("01_dataset", "02_gan_theory", "03_generator", "04_discriminator", "05_training", "09_when_training_fails")
+REWRITTEN = (
+    "01_dataset",
+    "02_gan_theory",
+    "03_generator",
+    "04_discriminator",
+    "05_training",
+    "09_when_training_fails",
+)
 
 
 def page_at(path: Path) -> Any:

@@ -120,7 +120,8 @@ my_diversity = lambda x, y: nearest(x) / nearest(y)
         """
 def collapse_alarm(log):
     known = [row for row in log if row["diversity"] is not None]
-    hits = [known[k]["kimg"] for k in range(2, len(known)) if max(r["diversity"] for r in known[k - 2 : k + 1]) < 0.3]
+    values = [row["diversity"] for row in known]
+    hits = [known[k]["kimg"] for k in range(2, len(known)) if max(values[k - 2 : k + 1]) < 0.3]
     return hits[0] if hits else None
 """,
         """
@@ -161,20 +162,32 @@ def dirac_step(g, d, eta, strength):
 MEDIAN, FILL = ".median()", ".fill_diagonal_(torch.inf)"
 WRONG = [
     ("diversity", "not a finite number", edited(NEAREST, (FILL, ""))),
-    ("diversity", "upside down", edited(NEAREST, ("nearest(samples) / nearest(real)", "nearest(real) / nearest(samples)"))),
+    (
+        "diversity",
+        "upside down",
+        edited(NEAREST, ("nearest(samples) / nearest(real)", "nearest(real) / nearest(samples)")),
+    ),
     ("diversity", "mean distance", edited(NEAREST, (FILL + ".amin(1).median()", ".sum() / (36 * 35)"))),
     ("diversity", "at 16 px", edited(NEAREST, ("small(pictures)", "pictures.flatten(1)"))),
     ("diversity", "over that of the reals", edited(NEAREST, (" / nearest(real)", ""))),
     ("diversity", "stops with", edited(NEAREST, ("small(pictures)", "small(picture)"))),
     ("diversity", "stops with", "my_diversity = lambda samples, real: samples - real"),
     ("alarm", "stops with", edited(ALARM, ("if value is None", "if value == 0"))),
-    ("alarm", "should be skipped", edited(ALARM, ("            continue", "            low = 0\n            continue"))),
+    (
+        "alarm",
+        "should be skipped",
+        edited(ALARM, ("            continue", "            low = 0\n            continue")),
+    ),
     ("alarm", "in a row count", edited(ALARM, (" else 0", " else low"))),
     ("alarm", "not enough", edited(ALARM, ("low == 3", "low == 2"))),
     ("alarm", "below 0.3 is meant", edited(ALARM, ("0.3", "0.35"))),
     ("alarm", "first row", edited(ALARM, ('row["kimg"]\n', 'rows[-1]["kimg"]\n'))),
     ("alarm", "a kimg or None, not True", edited(ALARM, ('row["kimg"]\n', "True\n"))),
-    ("dirac", "old psi", edited(DIRAC, ("    psi = psi", "    new = psi"), ("return theta, psi", "return theta, new"))),
+    (
+        "dirac",
+        "old psi",
+        edited(DIRAC, ("    psi = psi", "    new = psi"), ("return theta, psi", "return theta, new")),
+    ),
     ("dirac", "penalty is missing", edited(DIRAC, (" + gamma * psi", ""))),
     ("dirac", "the penalty itself", edited(DIRAC, ("gamma * psi", "gamma / 2 * psi**2"))),
     ("dirac", "away from 0", edited(DIRAC, ("theta + gamma", "theta - gamma"))),

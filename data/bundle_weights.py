@@ -1,8 +1,8 @@
 """Put a trained generator into `data/weights`, in half precision, with a JSON of how it was trained.
 
-`python data/bundle_weights.py runs/night portraits` writes `portraits.safetensors` and `portraits.json`. If that
-run started from others, `--earlier runs/small runs/middle` names them, so that all their commands are kept. Of
-a run, or one that started from it, `--discriminator` writes `discriminators/portraits.safetensors` beside them.
+`python data/bundle_weights.py runs/night portraits` writes `portraits.safetensors` and `portraits.json`. If
+that run started from others, `--earlier runs/small runs/middle` names them, so that all commands are kept. Of
+that run, or one that started from it, `--discriminator` writes `discriminators/portraits.safetensors`.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def bundle(
 
 
 def bundle_discriminator(run: Run, name: str, art: str, folder: Path = WEIGHTS) -> Path:
-    """Write the discriminator of the run that `name` is from, or of one that started from it; return its path."""
+    """Write the discriminator of the run `name` is from, or of one that started there; return its path."""
     checkpoint = read_checkpoint(run.checkpoint_file)
     path = make_folder(folder / "discriminators") / f"{name}.safetensors"
     save_file({key: tensor.half().contiguous() for key, tensor in checkpoint["discriminator"].items()}, path)
@@ -114,17 +114,8 @@ def command(run: Run, art: str, kimg: float, start: str = "") -> str:
     """What to type to train it again, from `start`: every field that differs from the defaults is named."""
     recipe = run.recipe()
     changed = recipe.differences(get_recipe(recipe.name))
-    words = [
-        "python",
-        "-m",
-        "ganlib",
-        "train",
-        recipe.name,
-        "--data",
-        art,
-        "--run",
-        f"runs/{run.folder.name}",
-    ]
+    folder = f"runs/{run.folder.name}"
+    words = ["python", "-m", "ganlib", "train", recipe.name, "--data", art, "--run", folder]
     words += [*(["--from", start] if start else []), "--kimg", repr(kimg)]
     if changed:
         words += ["--set", *(f"{name}={_as_typed(getattr(recipe, name))}" for name in changed)]
@@ -154,9 +145,8 @@ def main() -> None:
         print(bundle_discriminator(Run(options.run), options.name, options.art))
         return
     earlier = [Run(folder) for folder in options.earlier]
-    print(
-        bundle(Run(options.run), options.name, options.art, options.threads, options.best, WEIGHTS, earlier)
-    )
+    run, threads = Run(options.run), options.threads
+    print(bundle(run, options.name, options.art, threads, options.best, earlier=earlier))
 
 
 if __name__ == "__main__":

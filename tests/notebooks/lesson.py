@@ -23,6 +23,7 @@ REWRITTEN = (
     "06_inference",
     "07_latent_space",
     "09_when_training_fails",
+    "10_large_canvas",
 )
 
 

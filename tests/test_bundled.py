@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.functional import avg_pool2d
 
 import ganlib
 from ganlib.cli import _parser
@@ -31,21 +32,22 @@ def _script(name):
 
 
 def test_there_are_bundled_weights():
-    assert [path.stem for path in WEIGHTS] == ["portraits"]
+    assert [path.stem for path in WEIGHTS] == ["patchwork", "portraits"]
 
 
 @pytest.mark.parametrize("path", WEIGHTS, ids=[path.stem for path in WEIGHTS])
 def test_they_are_small_and_documented(path):
     facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert path.stat().st_size <= 8_000_000
+    assert path.stat().st_size <= 4_000_000
     assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert Recipe.from_json(facts["recipe"]) == load_generator(path.stem)[1]
     assert facts["minutes"] > 0
-    assert facts["quality"]["measured_with"].startswith("lite0 at 96 px: 585 samples of 64 px")
-    assert facts["quality"]["kid_real_against_real"]["half"] < 10 < facts["quality"]["kid"]["half"] < 300
-    typed = _parser().parse_args(shlex.split(facts["command"])[3:])
-    assert override(get_recipe(typed.recipe), typed.settings) == Recipe.from_json(facts["recipe"])
-    assert (typed.kimg, typed.data) == (facts["kimg"], facts["art"])
+    assert facts["quality"]["measured_with"].startswith("lite0 at ")
+    assert facts["quality"]["kid_real_against_real"]["half"] < facts["quality"]["kid"]["half"] < 300
+    typed = [_parser().parse_args(shlex.split(command)[3:]) for command in facts["commands"]]
+    assert [vars(one)["from"] for one in typed] == [None, *(str(one.run) for one in typed[:-1])]
+    assert override(get_recipe(typed[-1].recipe), typed[-1].settings) == Recipe.from_json(facts["recipe"])
+    assert (typed[-1].kimg, typed[-1].data) == (facts["kimg"], facts["art"])
 
 
 def test_they_paint_varied_portraits_with_the_colours_of_the_real_ones():
@@ -80,18 +82,39 @@ def test_its_labelled_directions_change_what_they_are_called_more_than_the_rest(
     assert all(one.vector @ other.vector > 0.999 for one, other in zip(noted, again, strict=True))
 
 
-def test_its_discriminator_is_documented_and_tells_held_out_pictures_from_generated_ones():
-    path = bundled_folder() / "weights" / "discriminators" / "portraits.safetensors"
-    facts = json.loads((bundled_folder() / "weights" / "portraits.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("name", "count"), [("portraits", 128), ("patchwork", 32)])
+def test_a_discriminator_is_documented_and_tells_held_out_pictures_from_generated_ones(name, count):
+    path = bundled_folder() / "weights" / "discriminators" / f"{name}.safetensors"
+    facts = json.loads((bundled_folder() / "weights" / f"{name}.json").read_text(encoding="utf-8"))
     assert facts["discriminator"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    generator, recipe = load_generator("portraits")
+    generator, recipe = load_generator(name)
     discriminator = recipe.discriminator().eval()
     discriminator.load_state_dict(load_file(path))
-    art = load_art("portraits")
+    art = load_art(name, recipe.size)
     with torch.no_grad():
-        real = discriminator(art.tensor(art.held_out[:128]))
-        fake = discriminator(generate(generator, sample_latent(128, recipe.latent_dim)))
+        real = discriminator(art.tensor(art.held_out[:count]))
+        fake = discriminator(generate(generator, sample_latent(count, recipe.latent_dim)))
     assert 0.6 < (real > fake).float().mean() < 0.99
+
+
+def test_the_quilts_have_sharp_edges_flat_colours_and_are_no_copies():
+    generator, recipe = load_generator("patchwork")
+    art = load_art("patchwork")
+    made, real = generate(generator, sample_latent(16, recipe.latent_dim)), art.tensor(art.train)
+
+    def steps(pictures):
+        """How far neighbouring pixels are apart, in levels of 255, sorted."""
+        return (pictures.diff(dim=3).abs().amax(1).flatten(1) * 127.5).sort(1).values
+
+    found, wanted = steps(made), steps(real[:16])
+    assert found[:, : found.shape[1] // 2].mean() < 3
+    assert found[:, -300:].mean() > 0.4 * wanted[:, -300:].mean()
+    small = [avg_pool2d(pictures, 16) for pictures in (made, real)]
+    positions = [turned.rot90(k, (2, 3)) for turned in (small[1], small[1].flip(3)) for k in range(4)]
+    known = torch.cat(positions).flatten(1)
+    to_known = torch.cdist(small[0].flatten(1), known).amin(1)
+    among_real = torch.cdist(small[1][:16].flatten(1), known).sort(1).values[:, 1]
+    assert to_known.median() > 0.5 * among_real.median()
 
 
 @pytest.mark.parametrize("best", [False, True])
@@ -107,7 +130,7 @@ def test_a_run_is_bundled_with_its_age_its_command_and_its_score(tmp_path, best)
     path = bundling.bundle(run, "mine", "portraits", 1, best, tmp_path)
     facts = json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
     assert (facts["kimg"], facts["minutes"]) == ((1234.567, 10.0) if best else (2345.678, 25.0))
-    typed = _parser().parse_args(shlex.split(facts["command"])[3:])
+    typed = _parser().parse_args(shlex.split(facts["commands"][0])[3:])
     assert (typed.kimg, override(get_recipe(typed.recipe), typed.settings)) == (facts["kimg"], recipe)
     assert facts["quality"] == bundling.quality(path, "portraits")
     assert facts["quality"]["measured_with"].startswith("lite0 at 96 px: 40 samples of 32 px")

@@ -38,7 +38,7 @@ def _upscale(usual: str) -> tuple[Option, Option]:
     option("--count", "how many pictures", 16),
     option("--seed --seeds", "the first picture's seed; the next has seed + 1; or a list: 1,5,9-12", "0"),
     option("--class NAME", "one of the classes that it was trained with (all, as often as they were there)"),
-    option("--truncation AMOUNT", "bring z nearer to the mean, such as 0.7: safer pictures, more alike", 1.0),
+    option("--truncation AMOUNT", "scale z, such as by 0.9: pictures more alike, and hardly better", 1.0),
     option("--out PATH", "the PNG, WebP or JPEG (samples.png), or with --files the folder (samples)", Path),
     option("--files", "one file a picture, named by its seed", False),
     option("--format", "of the files", "png", choices=["png", "webp", "jpg"]),

@@ -1,8 +1,9 @@
 """The sub-pixel family: large pictures for little arithmetic, by nets that are at most 128 px large inside.
 
 D begins with one convolution whose stride is its kernel, so that every block of pixels becomes one place of a
-map. G ends the other way round (the sub-pixel convolution of Shi et al. 2016, "Real-time single image and
-video super-resolution"), and one light convolution at full size joins the blocks, so that no seams are left.
+map. G ends by enlarging smooth maps bilinearly and choosing the colour of every pixel from their values: an
+edge lies where a map crosses zero, also between two places, and is as sharp as the layers after it make it
+(as in Green 2007, "Improved alpha-tested magnification for vector textures", with a map of distances).
 A net for a larger size has the layers of one for 128 px inside, and can start from its weights.
 """
 
@@ -21,7 +22,7 @@ from ganlib.sizes import AnySize, Size, as_size
 
 _INSIDE = 128  # px; the longer side of the largest feature map is at most that
 _MOST = 8  # channels are at most this many times `width`
-_DRAWN = 8  # channels of a pixel before the last convolution
+_ENLARGED, _DRAWN = 16, 8  # channels of a pixel, enlarged and before the last convolution
 _LEAK = 0.2
 
 
@@ -37,7 +38,7 @@ def channels_inside(size: Size, width: int) -> list[int]:
 
 
 class SubpixelGenerator(Generator):
-    """Generate maps of at most 128 px, and make a block of pixels of every place.
+    """Generate maps of at most 128 px, enlarge them, and choose a colour for every pixel.
 
     Input: z, (N, latent_dim) or (N, latent_dim, 1, 1). Output: (N, 3, H, W) in [-1, 1]. `resize_stages` is
     as for a `DCGANGenerator`.
@@ -68,41 +69,49 @@ class SubpixelGenerator(Generator):
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),  # twice as high and wide
             ]
-        if side > 1:
-            layers += [
-                to_pixels := nn.ConvTranspose2d(channels[-1], _DRAWN, side, side),
-                nn.LeakyReLU(_LEAK, inplace=True),  # (N, 8, H, W)
-            ]
-            start_blocks_even(to_pixels)
+        layers += _to_pixels(channels[-1], side) if side > 1 else []
         layers += [nn.Conv2d(_DRAWN if side > 1 else channels[-1], 3, 3, 1, 1), nn.Tanh()]  # (N, 3, H, W)
         super().__init__(latent_dim, nn.Sequential(*layers), classes)
         self.apply(initial_weights(init))
 
     @torch.no_grad()
     def begin_from(self, smaller: Mapping[str, Tensor]) -> None:
-        """Paint, at first, what a smaller net without blocks of pixels does, each of its pixels a block.
+        """Generate, at first, what a smaller net without blocks of pixels does, enlarged smoothly.
 
         The other layers have its weights already. Its last convolution is summed up for one place; what it
-        gives passes the activation as a value and its opposite, since x = (leaky(x) - leaky(-x)) / 1.2.
+        gives passes each activation as a value and its opposite, since x = (leaky(x) - leaky(-x)) / 1.2.
         """
         last = max(int(name.split(".")[1]) for name in smaller if name.startswith("main."))
         weight, bias = smaller[f"main.{last}.weight"], smaller[f"main.{last}.bias"]
-        to_pixels, to_colours = self.main[-4], cast(nn.Conv2d, self.main[-2])
-        if not isinstance(to_pixels, nn.ConvTranspose2d) or weight.shape[1] != to_pixels.in_channels:
+        to_maps, to_pixels, to_colours = (cast(nn.Conv2d, self.main[k]) for k in (-7, -4, -2))
+        if not isinstance(to_maps, nn.Conv2d) or weight.shape[1] != to_maps.in_channels:
             return
-        colours = weight.sum((2, 3))  # (3, channels)
-        to_pixels.weight[:, :6] = torch.cat([colours, -colours]).T[:, :, None, None]
-        cast(Tensor, to_pixels.bias)[:6] = torch.cat([bias, -bias])
-        middle = torch.cat([torch.eye(3), -torch.eye(3), torch.zeros(3, _DRAWN - 6)], 1) / (1 + _LEAK)
+        twice = torch.cat([torch.eye(3), -torch.eye(3)])  # a value and its opposite
+        once = twice.T / (1 + _LEAK)
+        _set_first(to_maps, twice @ weight.sum((2, 3)), twice @ bias)
+        _set_first(to_pixels, twice @ once)
         to_colours.weight.zero_()
-        to_colours.weight[:, :, 1, 1] = middle
+        to_colours.weight[:, :6, 1, 1] = once
         cast(Tensor, to_colours.bias).zero_()
 
 
-@torch.no_grad()
-def start_blocks_even(to_pixels: nn.ConvTranspose2d) -> None:
-    """Give all pixels of a block the same weights at first (Aitken et al. 2017), so that no grid shows."""
-    to_pixels.weight.copy_(to_pixels.weight[:, :, :1, :1].expand_as(to_pixels.weight))
+def _to_pixels(channels: int, side: int) -> list[nn.Module]:
+    """Build what makes `_DRAWN` channels of every pixel from maps whose places are `side` pixels wide."""
+    return [
+        nn.Conv2d(channels, _ENLARGED, 1),
+        nn.Upsample(scale_factor=side, mode="bilinear"),
+        nn.LeakyReLU(_LEAK, inplace=True),  # (N, 16, H, W)
+        nn.Conv2d(_ENLARGED, _DRAWN, 1),
+        nn.LeakyReLU(_LEAK, inplace=True),  # (N, 8, H, W)
+    ]
+
+
+def _set_first(layer: nn.Conv2d, weight: Tensor, bias: Tensor | float = 0.0) -> None:
+    """Let the first outputs of a 1x1 convolution come from its first inputs alone."""
+    outputs, inputs = weight.shape
+    layer.weight[:outputs] = 0
+    layer.weight[:outputs, :inputs] = weight[:, :, None, None]
+    cast(Tensor, layer.bias)[:outputs] = bias
 
 
 class SubpixelDiscriminator(Discriminator):

@@ -71,7 +71,7 @@ _STRIDED = Recipe(
 _SUBPIXEL = replace(
     _STRIDED,
     name="modern128-cpu",
-    about="Pixels folded into channels at both ends: 128 px on a CPU in minutes, and few pictures will do.",
+    about="Nets that are at most 128 px inside: recognisable in minutes on a CPU, and few pictures will do.",
     family="subpixel",
     size=128,
     latent_dim=128,

@@ -1,28 +1,36 @@
-"""The sliders of lessons 02 and 03 in JupyterLab, moved by keyboard and mouse, in Chromium."""
+"""The sliders of lessons 02, 03 and 06 in JupyterLab, moved by keyboard and mouse, in Chromium."""
 
 from collections.abc import Iterator
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from playwright.sync_api import Browser
 
 from tests.browser.serving import serve_lab
 from tests.browser.studio_page import LabPage
+from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import NOTEBOOKS, cells_of
 
 NAME = "sliders.ipynb"
 KEPT = {
     "02_gan_theory": ("setup", "sizes", "sliders"),
     "03_generator": ("calculator",),
+    "06_inference": ("load-generator", "lerp-and-slerp", "sliders", "png-of"),
 }
+WRITTEN = next(one.answer for one in exercises_of("06_inference") if one.name == "exercise-sliders")
 
 
 @pytest.fixture(scope="module")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPage]:
-    """The two cells with sliders on one page, run; nothing went wrong when it is over."""
+    """The cells with sliders on one page, run; nothing went wrong when it is over."""
     folder = tmp_path_factory.mktemp("notebooks")
     page = nbformat.read(NOTEBOOKS / "02_gan_theory.ipynb", as_version=4)  # for the kernel it names
-    page.cells = [cells_of(lesson)[name] for lesson, names in KEPT.items() for name in names]
+    kept = [(lesson, name) for lesson, names in KEPT.items() for name in names]
+    page.cells = [cells_of(lesson)[name] for lesson, name in kept]
+    for cell, (lesson, name) in zip(page.cells, kept, strict=True):
+        cell.id = f"{lesson[:2]}-{name}"
+    page.cells.append(new_code_cell(f"{WRITTEN}\nsliders_between(a, b)", id="written"))
     nbformat.write(page, folder / NAME)
     with serve_lab(folder, tmp_path_factory.mktemp("lab")) as server:
         lab = LabPage(browser.new_page(viewport={"width": 1000, "height": 2600}))
@@ -75,6 +83,19 @@ def test_the_calculator_counts_and_draws_anew(lab):
     said = lab.until(lambda: overlap(lab), lambda said: "+ 3 = 7" in said)
     assert "a checkerboard" in said
     lab.until(lambda: picture_beside(lab, "a checkerboard"), lambda now: now != before)
+
+
+def test_the_sliders_that_a_learner_writes_change_the_picture(lab, artefacts):
+    image = lab.page.locator("img.widget-image")
+    written = lab.page.locator(".jp-OutputArea-output", has=image).last
+    picture, knobs = written.locator("img"), written.locator(".noUi-handle")
+    picture.wait_for()
+    assert knobs.count() == 2
+    for number, key in ((0, "ArrowRight"), (1, "ArrowLeft")):
+        before = picture.get_attribute("src")
+        knobs.nth(number).press(key)
+        lab.until(lambda: picture.get_attribute("src"), lambda now, before=before: now != before)
+    lab.page.screenshot(path=artefacts / "written.png")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

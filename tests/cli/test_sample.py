@@ -183,11 +183,11 @@ def test_project_writes_where_it_is_told(weights, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sample", "{w}", "--truncation", "nan", "--out", "{tmp}/a.png"], "such as 0.7"),
+        (["sample", "{w}", "--truncation", "nan", "--out", "{tmp}/a.png"], "such as 0.9"),
         (["sample", "{w}", "--files", "--count", "0", "--out", "{tmp}/many"], "at least 1"),
         (["sample", "{w}", "--files", "--count", "1000000", "--out", "{tmp}/many"], "too many"),
         (["sample", "{w}", "--files", "--seed", "-1", "--out", "{tmp}/many"], "out of range"),
-        (["sample", "{w}", "--files", "--truncation", "-1", "--out", "{tmp}/many"], "such as 0.7"),
+        (["sample", "{w}", "--files", "--truncation", "-1", "--out", "{tmp}/many"], "such as 0.9"),
         (["sample", "{w}", "--files", "--upscale", "0", "--out", "{tmp}/many"], "1 or more"),
         (["sample", "{w}", "--files", "--out", "{tmp}/taken"], "a file stands there"),
         (["interpolate", "{w}", "3", "--out", "{tmp}/a.gif"], "two stops or more"),

@@ -1,4 +1,4 @@
-"""What notebook 10 counts and builds by hand is what ganlib holds, and a hint fits its mistake."""
+"""What notebook 10 counts and builds is what ganlib holds, its claims hold, and its checks are fair."""
 
 from dataclasses import replace
 
@@ -8,28 +8,28 @@ from torch import nn
 
 import ganlib
 from ganlib.costs import cost
-from tests.notebooks.lesson import cells_of, names_of, said_of
+from ganlib.nets.subpixel import SubpixelGenerator
+from tests.notebooks.answers import each_right, edited, expect_hint, expect_right, expect_your_turn, solved_by
+from tests.notebooks.exercises import exercises_of
+from tests.notebooks.lesson import cells_of, names_in_tiny
 
-CELLS = {name: cell.source for name, cell in cells_of("10_large_canvas").items()}
-RUN_HERE = (
-    "setup",
-    "tools",
-    "count",
-    "sizes",
-    "cost",
-    "memory",
-    "accumulate",
-    "field",
-    "checker",
-    "tiles",
-)
+PAGE = {name: cell.source for name, cell in cells_of("10_large_canvas").items()}
+CODE = {name: cell.source for name, cell in cells_of("10_large_canvas").items() if cell.cell_type == "code"}
+EXERCISES = {one.name.removeprefix("exercise-"): one for one in exercises_of("10_large_canvas")}
 GALLERY = ganlib.get_recipe("gallery512")
 
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The names that the notebook's cells define, but for those that draw or train."""
-    return names_of(CELLS[name] for name in RUN_HERE)
+    """The names that the notebook's cells define before it trains, with the exercises still to be done."""
+    names = list(CODE)
+    return names_in_tiny(CODE[name] for name in names[: names.index("train")])
+
+
+@pytest.fixture(scope="module")
+def solved(lesson):
+    """The same, with all exercises solved."""
+    return solved_by(lesson, EXERCISES.values())
 
 
 @pytest.mark.parametrize(
@@ -42,20 +42,16 @@ def lesson():
     ],
     ids=["gallery512", "128 px", "no norm", "portraits64"],
 )
-def test_the_count_is_that_of_the_library(lesson, recipe):
-    g_rows, d_rows = lesson["count_both"](recipe)
+def test_the_layers_are_counted_as_the_library_counts_them(lesson, recipe):
+    with torch.device("meta"):
+        g_rows, fake = lesson["count"](recipe.generator(), torch.randn(2, recipe.latent_dim))
+        d_rows, _ = lesson["count"](recipe.discriminator(), fake)
     theirs = cost(replace(recipe, fakes="shared"))
-    assert sum(row["parameters"] for row in g_rows) == theirs.generator_parameters
-    assert sum(row["parameters"] for row in d_rows) == theirs.discriminator_parameters
-    assert lesson["arithmetic"](g_rows, d_rows) == theirs.flops
-    assert lesson["left_behind"](g_rows, d_rows) == pytest.approx(theirs.activation_bytes, rel=0.01)
-
-
-@pytest.mark.parametrize("mixed", [False, True])
-@pytest.mark.parametrize("batch", [1, 16, 128])
-def test_the_memory_is_that_of_the_library(lesson, batch, mixed):
-    theirs = cost(replace(GALLERY, fakes="shared")).memory(batch, mixed=mixed)
-    assert lesson["memory"](batch, mixed) == pytest.approx(theirs, rel=0.001)
+    g_flop, d_flop = ([flop for _, flop, _ in rows] for rows in (g_rows, d_rows))
+    assert 3 * sum(g_flop) - g_flop[0] + 8 * sum(d_flop) - 2 * d_flop[0] == theirs.flops
+    parameters = sum(count for count, *_ in g_rows + d_rows)
+    norms = theirs.generator_parameters + theirs.discriminator_parameters - parameters
+    assert 0 <= norms < 0.01 * parameters
 
 
 def test_parts_of_a_batch_make_the_whole_only_without_batchnorm(lesson):
@@ -66,95 +62,165 @@ def test_parts_of_a_batch_make_the_whole_only_without_batchnorm(lesson):
         assert torch.allclose(whole, parts, atol=1e-6) is equal
 
 
-@pytest.mark.parametrize(("size", "width"), [(64, 8), (512, 4)])
-def test_every_field_is_as_wide_as_the_gradient_says(lesson, size, width):
-    net = ganlib.DCGANDiscriminator(size, width).eval()
-    ends = [place + 1 for place, layer in enumerate(net.main) if isinstance(layer, nn.Conv2d)]
-    for field, end in zip(lesson["receptive_fields"](net), ends, strict=True):
-        look = lesson["attention"](net.main[:end], size)
-        for direction in (0, 1):
-            assert (look > 0).any(direction).sum() == min(field, size)
-
-
-def test_the_ways_to_enlarge_are_those_of_the_nets(lesson):
-    x = torch.randn(2, 8, 6, 6)
-    weights = torch.randn(8, 8, 4, 4)
-    transposed = next(
-        layer
-        for layer in ganlib.DCGANGenerator(width=8).main
-        if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)
-    )
-    transposed = nn.ConvTranspose2d(8, 8, transposed.kernel_size, 2, transposed.padding, bias=False)
-    upsample, convolution = _enlarging_layers(8)
-    with torch.no_grad():
-        transposed.weight.copy_(weights)
-        convolution.weight.copy_(weights[..., :3, :3].transpose(0, 1))
-        convolution.bias.zero_()
-        assert torch.equal(transposed(x), lesson["kernel_4"](x, weights))
-        assert torch.equal(convolution(upsample(x)), lesson["resize"](x, weights))
-    assert lesson["kernel_3"](x, weights).shape == lesson["kernel_4"](x, weights).shape
-
-
-def _enlarging_layers(channels):
-    """The first enlargement and its convolution in the generator of the family "resize"."""
-    layers = list(replace(GALLERY, family="resize", d_norm_first=False, width=channels // 4).generator().main)
-    place = next(place for place, layer in enumerate(layers) if isinstance(layer, nn.Upsample))
-    return layers[place : place + 2]
-
-
-def test_likeness_finds_a_period(lesson):
+def test_the_correlation_finds_a_period(lesson):
     tile = torch.randn(4, 3, 64, 16)
     pictures = tile.repeat(1, 1, 1, 4)
-    assert lesson["self_likeness"](pictures, 16) == pytest.approx(1, abs=1e-5)
-    assert abs(lesson["self_likeness"](pictures, 7)) < 0.2
+    assert lesson["self_correlation"](pictures, 16) == pytest.approx(1, abs=1e-5)
+    assert abs(lesson["self_correlation"](pictures, 7)) < 0.2
     flipped = torch.cat([tile, -tile, tile, -tile], dim=3)
-    assert lesson["self_likeness"](flipped, 16) == pytest.approx(-1, abs=1e-2)
+    assert lesson["self_correlation"](flipped, 16) == pytest.approx(-1, abs=1e-2)
 
 
-def test_the_recipe_made_for_haste_differs_only_where_the_page_says(lesson):
-    changed = set(GALLERY.differences(lesson["narrow"]))
-    assert changed == {"name", "width", "d_norm", "d_norm_first", "batch_size", "g_lr", "d_lr", "ema_kimg"}
+def test_the_receptive_field_of_five_layers_is_what_the_page_says():
+    field, jump = 1, 1
+    for layer in ganlib.DCGANDiscriminator(64, 2).main:
+        if isinstance(layer, nn.Conv2d):
+            field, jump = field + (layer.kernel_size[0] - 1) * jump, jump * layer.stride[0]
+    assert field == 94
+    assert "sees 94 pixels" in PAGE["field-text"]
 
 
-@pytest.fixture(scope="module")
-def said(lesson):
-    """What the check of an exercise prints about an answer."""
+def test_a_large_picture_is_spared_as_much_as_the_page_says():
+    small, large = (cost(replace(GALLERY, size=size)) for size in (64, 512))
+    assert round(large.activation_bytes / small.activation_bytes) == 65
+    assert round(large.flops / small.flops) == 77
+    assert [round(500 * 261 / (share * 65e12 / cost(GALLERY).flops) / 60) for share in (0.05, 0.2)] == [33, 8]
+    ends = cost(ganlib.get_recipe("modern512-cpu"))
+    assert round(cost(GALLERY).flops / ends.flops) == 15
 
-    return lambda name, answer: said_of(dict(lesson), CELLS, name, answer)
+
+@pytest.mark.parametrize("name", ["PixelEnd", "SolvedPixelEnd"])
+def test_the_end_of_the_generator_is_that_of_the_library_to_the_bit(solved, name):
+    torch.manual_seed(0)
+    library = SubpixelGenerator(512, 10, 24).main[-7:]
+    ours = solved[name](12, 4)
+    ours.load_state_dict(dict(zip(ours.state_dict(), library.state_dict().values(), strict=True)))
+    maps = torch.randn(2, 12, 20, 20)
+    assert torch.equal(ours(maps), library(maps))
 
 
-FITS = "def largest_batch(recipe, usable, mixed):\n    needs, batch = cost(recipe).memory, 0\n"
-COUNTED = "    while needs(batch + 1, mixed={}) <= usable:\n        batch += 1\n    return batch"
+def test_the_eight_positions_are_all_different_and_hold_the_picture(lesson):
+    source = CODE["copies"].split("\n\n\nknown")[0]
+    names = {"torch": torch}
+    exec(source, names)
+    picture = torch.rand(1, 3, 5, 5)
+    eight = names["eight_positions"](picture)
+    assert eight.shape == (8, 3, 5, 5)
+    assert torch.equal(eight[0], picture[0])
+    assert torch.cdist(eight.flatten(1), eight.flatten(1)).add(torch.eye(8)).min() > 0.1
+
+
+COUNT = EXERCISES["count"].answer
+FITS = EXERCISES["fits"].answer
+END = EXERCISES["end"].answer
+DEPTH = EXERCISES["depth"].answer
 DEEP = "def layers_needed(size, kernel):\n    return next(n for n in range(99) if "
+COUNTED = "def largest_batch(recipe, usable, mixed):\n    needs, batch = cost(recipe).memory, 0\n"
+COUNTED += "    while needs(batch + 1, mixed={}) <= usable:\n        batch += 1\n    return batch"
+CALLED = """
+class PixelEnd(nn.Module):
+    def __init__(self, channels, side):
+        super().__init__()
+        self.side = side
+        self.one, self.two = nn.Conv2d(channels, 16, 1), nn.Conv2d(16, 8, 1)
+        self.three = nn.Conv2d(8, 3, 3, padding=1)
+    def forward(self, x):
+        x = interpolate(self.one(x), scale_factor=self.side, mode="bilinear")
+        leaky = nn.functional.leaky_relu
+        return self.three(leaky(self.two(leaky(x, 0.2)), 0.2)).tanh()
+"""
+INHERITED = """
+class PixelEnd(nn.Sequential):
+    def __init__(self, channels, side):
+        super().__init__(
+            nn.Conv2d(channels, 16, kernel_size=1), nn.UpsamplingBilinear2d(scale_factor=side),
+            nn.LeakyReLU(0.2), nn.Conv2d(16, 8, 1), nn.LeakyReLU(0.2),
+            nn.Conv2d(8, 3, 3, padding="same"), nn.Tanh())
+"""
 
-
-def parts_times(share):
-    return CELLS["exercise-uneven-yours"].replace("loss / len(parts)", f"loss * {share}")
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "hint"),
-    [
-        ("fits", FITS + COUNTED.format("mixed"), "Right"),
-        ("fits", FITS + COUNTED.format("True"), "did you pass `mixed` on"),
-        ("fits", FITS + COUNTED.format("mixed") + " - 1", "one more would fit"),
-        ("fits", FITS + COUNTED.format("mixed") + " or 1", "not even one"),
-        ("fits", FITS + COUNTED.format("mixed") + " + 0.5", "a whole number"),
-        ("fits", "largest_batch = None", "stopped with TypeError"),
-        ("uneven", parts_times("len(part) / len(images)"), "Right"),
-        ("uneven", parts_times("len(part)"), "8 times the gradients"),
-        ("uneven", parts_times("1"), "2 times the gradients"),
-        ("uneven", parts_times("most / len(images)"), "How large a share"),
-        ("uneven", "my_gradients = lambda *_: None", "one tensor of all"),
-        ("uneven", "my_gradients = None", "stopped with TypeError"),
-        ("sight", DEEP + "1 + (kernel - 1) * (2**n - 1) >= size)", "Right"),
-        ("sight", DEEP + "1 + (kernel - 1) * (2**n - 1) > size)", "fewer would do"),
-        ("sight", DEEP + "kernel**n >= size)", "jump twice as wide"),
-        ("sight", DEEP + "3 * 2**n - 2 >= size)", "with kernel 3"),
-        ("sight", "layers_needed = None", "stopped with TypeError"),
+RIGHT = {
+    "count": [
+        COUNT,
+        "layer_cost = lambda a, b, k, i, o: [k * k * a * b, 2.0 * k * k * a * b * min(i, o) ** 2, b * o * o]",
+        "def layer_cost(a, b, kernel, x, y):\n    p = torch.tensor(kernel * kernel * a * b)\n"
+        "    return p, p * 2 * (x if x < y else y) ** 2, b * y**2",
     ],
-)
-def test_an_answer_gets_the_hint_that_it_needs(said, name, answer, hint):
-    told = said(name, answer)
-    assert hint in told
-    assert told.startswith("Right" if hint == "Right" else "Not yet: ")
+    "fits": [
+        FITS,
+        COUNTED.format("mixed"),
+        edited(FITS, ("int((usable - state) // picture)", "(usable - state) // picture")),
+    ],
+    "end": [END, CALLED, INHERITED],
+    "depth": [
+        DEPTH,
+        DEEP + "1 + (kernel - 1) * (2**n - 1) >= size)",
+        "from math import *\nlayers_needed = lambda size, k: ceil(log2((size - 1) / (k - 1) + 1))",
+    ],
+}
+
+HINTS = [
+    ("count", edited(COUNT, ("min(side_in, side_out)", "side_out")), "4 times as many FLOP"),
+    ("count", edited(COUNT, ("kernel**2 * ", "")), "0.0625 times as many parameters"),
+    ("count", edited(COUNT, ("2 * parameters", "parameters")), "0.5 times as many FLOP"),
+    ("count", edited(COUNT, (", channels_out * side_out**2", "")), "returns 2 numbers"),
+    ("count", edited(COUNT, ("channels_out * side_out**2", "channels_in * side_in**2")), "kept numbers"),
+    ("count", "layer_cost = lambda *_: 3", "stops with TypeError"),
+    ("fits", COUNTED.format("True"), "did you pass `mixed` on"),
+    ("fits", COUNTED.format("mixed") + " - 1", "one more fits"),
+    ("fits", COUNTED.format("mixed") + " or 1", "0 if not even one"),
+    ("fits", COUNTED.format("mixed") + " + 0.5", "a whole number"),
+    ("fits", edited(COUNTED.format("mixed"), ("+= 1", "+= 8"), ("batch + 1", "batch + 8")), "one more fits"),
+    ("fits", "largest_batch = None", "stops with TypeError"),
+    ("end", edited(END, (', mode="bilinear"', "")), "a block of even colour"),
+    ("end", edited(END, ("            nn.Tanh(),\n", "")), "between -1 and 1"),
+    ("end", edited(END, ("nn.Tanh()", "nn.Sigmoid()")), "between -1 and 1"),
+    ("end", edited(END, ("8, 3, 3, 1, 1", "8, 3, 3")), "not (2, 3, 20, 24)"),
+    ("end", edited(END, ("return self.main(maps)", "self.main(maps)")), "returns nothing"),
+    (
+        "end",
+        edited(
+            END,
+            ('            nn.Upsample(scale_factor=side, mode="bilinear"),\n', ""),
+            (
+                "            nn.Tanh()",
+                '            nn.Upsample(scale_factor=side, mode="bilinear"), nn.Tanh()',
+            ),
+        ),
+        "before the maps are enlarged",
+    ),
+    (
+        "end",
+        edited(
+            END,
+            ('nn.Upsample(scale_factor=side, mode="bilinear")', "nn.ConvTranspose2d(16, 16, side, side)"),
+        ),
+        "even picture",
+    ),
+    (
+        "end",
+        edited(END, ("channels, 16, 1", "channels, 32, 1"), ("16, 8, 1", "32, 8, 1")),
+        "the layers are not",
+    ),
+    ("end", "PixelEnd = None", "stops with TypeError"),
+    ("depth", DEEP + "1 + (kernel - 1) * n >= size)", "fewer would do"),
+    ("depth", DEEP + "2**n >= size)", "fewer would do"),
+    ("depth", DEEP + "1 + (kernel - 1) * (2**n - 1) >= size) + 0.5", "is whole"),
+    ("depth", DEEP + "1 + (kernel - 1) * (2**n - 1) >= size) - 1", "pixels, not"),
+    ("depth", DEEP + "1 + kernel * (2**n - 1) >= size)", "pixels, not"),
+    ("depth", "layers_needed = None", "stops with TypeError"),
+]
+
+
+@each_right(RIGHT)
+def test_a_right_answer_is_accepted(lesson, exercise, answer):
+    expect_right(lesson, PAGE, exercise, answer)
+
+
+@pytest.mark.parametrize(("exercise", "answer", "hint"), HINTS)
+def test_a_wrong_answer_gets_a_hint_that_fits(lesson, exercise, answer, hint):
+    expect_hint(lesson, PAGE, exercise, answer, hint)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_exercise_that_was_not_begun_says_so(lesson, exercise):
+    expect_your_turn(lesson, PAGE, exercise)

@@ -22,6 +22,7 @@ REWRITTEN = (
     "05_training",
     "06_inference",
     "07_latent_space",
+    "08_evaluation",
     "09_when_training_fails",
     "10_large_canvas",
 )

@@ -13,19 +13,6 @@ import torch
 from tools.links import local
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-# lessons that keep the rules on length, folding and terms
-REWRITTEN = (
-    "01_dataset",
-    "02_gan_theory",
-    "03_generator",
-    "04_discriminator",
-    "05_training",
-    "06_inference",
-    "07_latent_space",
-    "08_evaluation",
-    "09_when_training_fails",
-    "10_large_canvas",
-)
 
 
 def page_at(path: Path) -> Any:

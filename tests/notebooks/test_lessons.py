@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from tests.data.kaggle_stand_in import no_network
 from tests.notebooks.exercises import exercises_of
-from tests.notebooks.lesson import NOTEBOOKS, REWRITTEN
+from tests.notebooks.lesson import NOTEBOOKS
 from tests.notebooks.minutes import told
 
 AGAIN = "-again"
@@ -75,8 +75,7 @@ def test_an_unsolved_exercise_says_so_and_stops_nothing_and_a_solution_is_right(
     assert len(exercises) >= 3
     for exercise in exercises:
         before, after = (printed(cells[f"{exercise.name}-check{again}"]) for again in ("", AGAIN))
-        is_rewritten = lesson.metadata.title in REWRITTEN
-        assert before.startswith("Your turn" if is_rewritten else ("Not yet", "Your turn")), before
+        assert before.startswith("Your turn"), before
         assert after.startswith("Right"), f"{exercise.name}: {after}"
 
 

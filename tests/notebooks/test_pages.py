@@ -8,7 +8,7 @@ import pytest
 
 from tests.notebooks import rules
 from tests.notebooks.exercises import exercises_of
-from tests.notebooks.lesson import REWRITTEN, page_at
+from tests.notebooks.lesson import page_at
 from tools.glossary import GLOSSARY, read_glossary
 from tools.minutes import read_ledger
 
@@ -42,7 +42,6 @@ TERMS = {
 }
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-rewritten = pytest.mark.parametrize("name", REWRITTEN)
 
 
 def code_cells(path):
@@ -120,20 +119,20 @@ def test_what_is_folded_is_folded_everywhere_and_says_what_it_does(path):
         assert cell.metadata.get("cellView") == ("form" if folded else None), cell.id
 
 
-@rewritten
-def test_a_lesson_can_be_read_in_the_minutes_that_it_says(name):
-    _pass(rules.amount(page_at(FOLDER / f"{name}.ipynb")))
+@each
+def test_a_lesson_can_be_read_in_the_minutes_that_it_says(path):
+    _pass(rules.amount(page_at(path)))
 
 
-@rewritten
-def test_checks_are_folded(name):
-    _pass(rules.folding(page_at(FOLDER / f"{name}.ipynb")))
+@each
+def test_checks_are_folded(path):
+    _pass(rules.folding(page_at(path)))
 
 
-@rewritten
-def test_the_terms_of_the_field_are_introduced(name):
+@each
+def test_the_terms_of_the_field_are_introduced(path):
     glossary = read_glossary(GLOSSARY.read_text("utf-8"))
-    _pass(rules.terms(page_at(FOLDER / f"{name}.ipynb"), TERMS[name].split(", "), glossary))
+    _pass(rules.terms(page_at(path), TERMS[path.stem].split(", "), glossary))
 
 
 @each

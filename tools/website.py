@@ -35,6 +35,7 @@ _TEXTS = (
     "LICENSE",
     "benchmarks/RESULTS.md",
     "data/README.md",
+    "data/weights/patchwork.json",
     "data/weights/portraits.json",
     "notebooks/glossary.md",
 )

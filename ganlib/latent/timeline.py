@@ -67,7 +67,7 @@ class Timeline:
         if len(self.keyframes) < 2:  # noqa: PLR2004 (from one to another)
             raise GanlibError(f"A timeline needs two keyframes or more, not {len(self.keyframes)}.")
         for keyframe in self.keyframes:
-            check_latent(keyframe.z[None], len(self.keyframes[0].z))
+            check_latent(keyframe.z[None], self.keyframes[0].z.numel())
 
     @property
     def legs(self) -> tuple[Keyframe, ...]:
@@ -104,6 +104,18 @@ class Timeline:
         if count < (fewest := len(self.keyframes)):
             raise GanlibError(f"A film of {fewest} keyframes needs {fewest} frames or more, not {count}.")
         return self.at(torch.linspace(0, self.seconds, count + self.loop, dtype=torch.float64)[:count])
+
+
+def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
+    """Return a path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
+
+    Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
+    goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
+
+    Raises:
+        GanlibError: there are fewer than two stops, or fewer frames than stops.
+    """
+    return Timeline(tuple(Keyframe(stop, 1.0) for stop in stops), closed, straight).frames(frames)
 
 
 class _Stop(TypedDict):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import sample_latent, save_latent, slerp, walk
-from ganlib.latent.timeline import Keyframe, Timeline, is_timeline, read_timeline, write_timeline
+from ganlib.latent.sampling import sample_latent, save_latent, slerp
+from ganlib.latent.timeline import Keyframe, Timeline, is_timeline, read_timeline, walk, write_timeline
 
 A, B, C = sample_latent(3, 8)
 

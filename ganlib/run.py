@@ -14,15 +14,17 @@ from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
 from ganlib.runtime.files import (
     check_place,
+    decode_json,
     disk_errors_explained,
     expand_home,
     is_part,
     locked,
     make_folder,
+    read_bytes,
+    read_json,
     sync,
     write_atomically,
 )
-from ganlib.runtime.reading import decode_json, read_bytes, read_json
 
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
 

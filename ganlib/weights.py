@@ -19,8 +19,7 @@ from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
 from ganlib.run import Amount, Run
-from ganlib.runtime.files import bundled_folder, write_atomically
-from ganlib.runtime.reading import decode_json, read_json
+from ganlib.runtime.files import bundled_folder, decode_json, read_json, write_atomically
 
 SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them
 _OLD_WEIGHTS = "generator.safetensors"  # what version 0.1 shared

@@ -15,8 +15,7 @@ from torch.nn.functional import pad
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, in_eval
 from ganlib.recipes import Recipe
-from ganlib.runtime.files import expand_home, write_atomically
-from ganlib.runtime.reading import decode_json, read_bytes
+from ganlib.runtime.files import decode_json, expand_home, read_bytes, write_atomically
 
 LARGEST_LATENT = 1_000_000  # bytes of a file
 _LARGEST_SEED = 2**63 - 1

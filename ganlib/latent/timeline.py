@@ -22,8 +22,7 @@ from ganlib.latent.sampling import (
     slerp,
 )
 from ganlib.nets.base import Generator
-from ganlib.runtime.files import expand_home, write_atomically
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import expand_home, read_json, write_atomically
 
 EASINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda share: share,

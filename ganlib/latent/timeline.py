@@ -4,10 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError
@@ -30,7 +29,6 @@ EASINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "hold": torch.zeros_like,  # stay, and then jump
 }
 _LONGEST = 600  # seconds
-_Seconds = Annotated[float, Meta(gt=0, le=_LONGEST)]
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one answer to ==
@@ -120,8 +118,8 @@ def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = F
 class _Stop(TypedDict):
     seed: NotRequired[int]
     z: NotRequired[str | list[float]]
-    seconds: NotRequired[_Seconds]
-    easing: NotRequired[Literal["linear", "ease", "hold"]]
+    seconds: NotRequired[float]
+    easing: NotRequired[str]
 
 
 class _File(TypedDict):

@@ -80,8 +80,8 @@ def test_what_was_written_is_read_again_to_the_bit_by_the_same_model_alone(recip
     ("stops", "message"),
     [
         ([{"seed": 1}], "two keyframes or more"),
-        ([{"seed": 1}, {"seed": 2, "seconds": 0}], "is damaged"),
-        ([{"seed": 1}, {"seed": 2, "easing": "bounce"}], "is damaged"),
+        ([{"seed": 1}, {"seed": 2, "seconds": 0}], "more than 0 and at most"),
+        ([{"seed": 1}, {"seed": 2, "easing": "bounce"}], "no easing 'bounce'"),
         ([{"seed": 1}, {"seconds": 2}], "names a seed or a z"),
         ([{"seed": 1}, {"seed": 2, "z": "a.json"}], "names a seed or a z"),
         ([{"seed": 1}, {"z": "none.json"}], "none.json"),

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.foreign import SAFETENSORS, TORCH, check_finite, kind_of, open_dcgan, read_state_dict, refused
 from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
@@ -134,8 +134,9 @@ def _fetch(name: str) -> Path:
     except errors.RemoteEntryNotFoundError as error:
         raise GanlibError(f"'{name}' on the Hub holds no weights: it was not shared by ganlib.") from error
     except Exception as error:  # the client below speaks for itself: each of its versions has other errors
-        why = first_line(error)
-        raise GanlibError(f"There is no folder '{name}', and the Hub cannot be reached ({why}).") from error
+        raise GanlibError(
+            f"There is no folder '{name}', and the Hub cannot be reached ({first_line(error)})."
+        ) from error
 
 
 def _download(name: str) -> Path:
@@ -239,8 +240,3 @@ def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name
     return GanlibError(
         f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for{advice}."
     )
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text that says something, or else its name."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -13,7 +13,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.run import Amount, Count, Finite, Run, Warned
 from ganlib.runtime.files import write_atomically
 from ganlib.runtime.pickles import claimed, damage, read_pickle
@@ -142,10 +142,9 @@ def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnost
         news = _check_pictures(saved["data"], state, path, data_changed)
         state.load_state_dict(saved)
     except _MISFITS as error:
-        reason = str(error).partition("\n")[0]
         raise GanlibError(
-            f"'{path}' does not fit its recipe: {reason}. Put the right one back; a run of nets of your own "
-            "goes on with the same nets."
+            f"'{path}' does not fit its recipe: {first_line(error)}. Put the right one back; a run of "
+            "nets of your own goes on with the same nets."
         ) from error
     state.count_classes()
     return news

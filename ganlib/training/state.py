@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from ganlib.data.loader import Batches
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.nets.projected import ProjectedHeads
 from ganlib.recipes import Recipe
 from ganlib.runtime.distributed import Distributed
@@ -294,7 +294,7 @@ def check_compiler(device: torch.device) -> None:
     try:
         torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.ones(2, device=device))
     except Exception as error:  # each platform and version fails in a way of its own
-        reason = str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+        reason = first_line(error).rstrip(".:")
         wanted = "Triton and a C compiler" if device.type == "cuda" else "a C++ compiler, such as g++"
         raise GanlibError(
             f"torch.compile does not work here ({reason}): leave out --compile, in Python compiled=True, or "

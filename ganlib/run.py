@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict, cast
 
@@ -22,7 +21,6 @@ from ganlib.runtime.files import (
     make_folder,
     read_bytes,
     read_json,
-    sync,
     write_atomically,
 )
 
@@ -180,11 +178,6 @@ class Run:
         samples = (path for path in self.samples_folder.glob("*.png") if path.stem.isdecimal())
         return sorted(samples, key=lambda path: int(path.stem))
 
-    def sync_log(self) -> None:
-        """Wait until all rows of the log are on the disk, so that no checkpoint is ahead of it."""
-        if self.log_file.exists():
-            sync(self.log_file)
-
     def forget_after(self, step: int) -> None:
         """Drop log rows and samples later than `step`: they will be made again.
 
@@ -204,15 +197,13 @@ class Run:
             if int(sample.stem) > step:
                 sample.unlink()
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Lock the run folder against a second training process while entered.
 
         Raises:
             GanlibError: another one does.
         """
-        with locked(self.folder / ".lock", "training", 0):
-            yield
+        return locked(self.folder / ".lock", "training", 0)
 
 
 _NO_NUMBER = re.compile(rb"(?<=: )(?:NaN|-?Infinity)(?=[,}])")  # older logs hold some

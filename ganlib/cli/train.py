@@ -75,16 +75,17 @@ def _recipes(_: argparse.Namespace) -> None:
     The time is foretold for this machine and the bundled pictures, from a short measurement. 'recipes show
     NAME' explains one.
     """
+    from ganlib.costs import cost
     from ganlib.data.dataset import load_art
     from ganlib.recipes import get_recipe, recipe_names
     from ganlib.runtime.device import detect
     from ganlib.show.recipes import recipe_table
-    from ganlib.training.speed import arithmetic_rate, foretold_minutes
+    from ganlib.training.budget import arithmetic_rate
 
     recipes = [get_recipe(name) for name in recipe_names()]
     pictures = {art: len(load_art(art).train) for art in {recipe.art for recipe in recipes}}
-    rate = arithmetic_rate(detect())
-    minutes = {recipe.name: foretold_minutes(recipe, pictures[recipe.art], rate) for recipe in recipes}
+    rate = 60 * arithmetic_rate(detect())  # a minute
+    minutes = {r.name: r.epochs * pictures[r.art] * cost(r).flops / rate for r in recipes}
     say(*recipe_table(recipes, minutes).split("\n"))
 
 

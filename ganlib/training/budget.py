@@ -1,4 +1,4 @@
-"""How long a run may be, what is left of it, and how it is interrupted."""
+"""How long a run takes and may take, and how it is interrupted."""
 
 import math
 import multiprocessing
@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+import torch
+
+from ganlib.costs import cost
 from ganlib.errors import GanlibError
-from ganlib.runtime.device import TINY_STEPS, is_tiny
+from ganlib.recipes import Recipe
+from ganlib.runtime.device import TINY_STEPS, Machine, is_tiny
 from ganlib.training.state import TrainingState
+from ganlib.training.steps import discriminator_step, generator_step
 
 # Ctrl-C; a scheduler or Colab wants the process to end; its terminal is gone. Windows has no SIGHUP.
 _NOTED = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -157,3 +162,28 @@ class Interrupt:
             self._ending = signum
         elif self._processes == 1:
             signal.signal(signum, signal.default_int_handler)
+
+
+_MEASURED = 3  # steps
+
+
+def arithmetic_rate(machine: Machine) -> float:
+    """Measure floating-point operations a second in steps of a small DCGAN.
+
+    Nets of other shapes reach more or less of it: what is foretold from it may be wrong by half.
+    """
+    recipe = Recipe("measure", batch_size=32)
+    device = machine.device
+    generator, discriminator = recipe.generator().to(device), recipe.discriminator().to(device)
+    g_adam, d_adam = (torch.optim.Adam(net.parameters()) for net in (generator, discriminator))
+    loss = recipe.adversarial_loss()
+    real = torch.zeros(recipe.batch_size, 3, *recipe.shape, device=device)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
+    for step in range(_MEASURED + 1):
+        if step <= 1:  # the first warms up
+            began = time.perf_counter()
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            fake = generator(torch.randn(recipe.batch_size, recipe.latent_dim, device=device))
+            discriminator_step(discriminator, d_adam, loss, real, fake)
+            generator_step(discriminator, g_adam, loss, fake).item()  # waits for the device
+    return _MEASURED * recipe.batch_size * cost(recipe).flops / (time.perf_counter() - began)

@@ -131,6 +131,6 @@ class ProgressBar(Callback):
         left = tqdm.format_interval(seconds) if math.isfinite(seconds) else "?"
         self._bar.n = round(trainer.clock.spent() * _FULL)
         self._bar.set_postfix_str(
-            f"{trainer.state.kimg:.1f} kimg, {trainer.speed():.0f} pictures/s, "
+            f"{trainer.state.kimg:.1f} kimg, {trainer.clock.speed():.0f} pictures/s, "
             f"D {d_loss:.2f}, G {g_loss:.2f}, {left} left"
         )

@@ -339,7 +339,7 @@ class Trainer:
     def _log(self, thousands: int) -> None:
         evaluated = self.evaluation is not None and self.evaluation.is_due(thousands)
         row, diagnostics = self._logger.write(
-            self.train_step.measures(), self.speed(), score_is_due(thousands), evaluated
+            self.train_step.measures(), self.clock.speed(), score_is_due(thousands), evaluated
         )
         self._call("on_log", row)
         for diagnostic in diagnostics:
@@ -351,10 +351,6 @@ class Trainer:
             save_checkpoint(self.state, self.run)
             save_generator(self.state.ema.generator, self.recipe, self.state.kimg, self.run.generator_file)
         self._saved = time.monotonic()
-
-    def speed(self) -> float:
-        """Return the pictures a second in this call of `fit`; 0 before its first step."""
-        return self.clock.speed()
 
     def last_losses(self) -> tuple[float, float]:
         """Return the losses of D and G in the last step; asking waits for the device."""

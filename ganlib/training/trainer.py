@@ -36,7 +36,6 @@ from ganlib.training.logger import (
     divergence,
     rolled_back,
     sample_is_due,
-    score_is_due,
 )
 from ganlib.training.state import MAX_ROLLBACKS, TrainingState, check_compiler, compile_nets
 from ganlib.training.steps import TrainStep
@@ -101,7 +100,6 @@ class Trainer:
         own = [ProgressBar()] if callbacks is None else list(callbacks)
         self.callbacks: list[Callback] = [*own] if self.distributed.is_main else []
         self.save_minutes = save_minutes
-        self.evaluation = evaluation
         self._has_own_nets = generator is not None or discriminator is not None
         self.interrupted = self._stopped = self._saves = False
         with self.distributed.one_by_one():
@@ -337,10 +335,7 @@ class Trainer:
         self._call("on_warning", diagnostic)
 
     def _log(self, thousands: int) -> None:
-        evaluated = self.evaluation is not None and self.evaluation.is_due(thousands)
-        row, diagnostics = self._logger.write(
-            self.train_step.measures(), self.clock.speed(), score_is_due(thousands), evaluated
-        )
+        row, diagnostics = self._logger.write(self.train_step.measures(), self.clock.speed(), thousands)
         self._call("on_log", row)
         for diagnostic in diagnostics:
             self._call("on_warning", diagnostic)

@@ -239,7 +239,7 @@ def test_scoring_and_samples_draw_nothing_from_the_run_s_streams(recipe, art, tm
     recipe = replace(recipe, width=2)
     plain = open_run(recipe, art, tmp_path / "plain")
     plain.fit(kimg=5)
-    monkeypatch.setattr("ganlib.training.trainer.score_is_due", lambda thousands: True)
+    monkeypatch.setattr("ganlib.training.logger.score_is_due", lambda thousands: True)
     scored = open_run(recipe, art, tmp_path / "scored")
     scored.fit(kimg=5)
     assert torch.equal(plain.state.generator.main[0].weight, scored.state.generator.main[0].weight)

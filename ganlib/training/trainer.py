@@ -323,7 +323,7 @@ class Trainer:
         if rollbacks >= MAX_ROLLBACKS:
             raise divergence(self.state, self._logger.told())
         self._load()
-        self.state.slow_down(rollbacks + 1)
+        self.state.rollbacks = rollbacks + 1
         self._logger.open()
         self.train_step.forget()
         self._warn(rolled_back(self.state, step, kimg))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,7 @@ class RunLogger:
         self._diversity = None
         new = [found for found in diagnose([*self._rows, row]) if found.name not in state.told]
         state.told += [found.name for found in new]
-        row["warnings"] = [found.to_json() for found in (*state.pending, *new)]
+        row["warnings"] = [asdict(found) for found in (*state.pending, *new)]
         state.pending = []
         self.run.append_log(row)
         self._rows.append(row)

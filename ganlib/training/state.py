@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from typing import Any, NamedTuple, cast
 
@@ -194,7 +194,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "best": list(self.best) if self.best else None,
             "told": list(self.told),
-            "pending": [diagnostic.to_json() for diagnostic in self.pending],
+            "pending": [asdict(diagnostic) for diagnostic in self.pending],
             "last_look": self.last_look,
         }
 

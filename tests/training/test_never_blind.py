@@ -1,6 +1,6 @@
 """A run that diverges, and what is kept, scored and said."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -123,7 +123,7 @@ def test_what_the_diagnostics_see_is_told_once(recipe, art, tmp_path, monkeypatc
     trainer = open_run(recipe, art, tmp_path / "run", spoil)
     trainer.fit(kimg=5)
     assert spoil.heard == [seen]
-    assert [row["warnings"] for row in trainer.run.log()] == [[], [seen.to_json()], [], [], []]
+    assert [row["warnings"] for row in trainer.run.log()] == [[], [asdict(seen)], [], [], []]
 
 
 def test_the_diagnostics_are_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):

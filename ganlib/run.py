@@ -78,7 +78,6 @@ class Run:
         check_place(self.previous_checkpoint_file)
 
     def __repr__(self) -> str:
-        """Name the folder."""
         return f"Run('{self.folder}')"
 
     @property

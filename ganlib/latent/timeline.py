@@ -40,7 +40,6 @@ class Keyframe:
     easing: str = "linear"
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if the seconds are not above 0, or there is no such easing."""
         if not 0 < self.seconds <= _LONGEST:
             raise GanlibError(f"A keyframe lasts more than 0 and at most {_LONGEST} s, not {self.seconds}.")
         if self.easing not in EASINGS:
@@ -60,7 +59,6 @@ class Timeline:
     straight: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if there are fewer than two keyframes, or they are not of one length."""
         if len(self.keyframes) < 2:  # noqa: PLR2004 (from one to another)
             raise GanlibError(f"A timeline needs two keyframes or more, not {len(self.keyframes)}.")
         for keyframe in self.keyframes:

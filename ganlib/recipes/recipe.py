@@ -198,7 +198,6 @@ class Recipe:
     )
 
     def __post_init__(self) -> None:
-        """Bring every value to the type of its field and check it; raise `GanlibError` otherwise."""
         object.__setattr__(self, "size", as_size(self.size).to_json())
         for one in fields(self):
             object.__setattr__(self, one.name, _checked(getattr(self, one.name), one))

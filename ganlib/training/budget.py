@@ -32,7 +32,6 @@ class Budget:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if a limit is not a number above zero."""
         for name in ("epochs", "kimg", "minutes"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -46,7 +45,6 @@ class Clock:
     """
 
     def __init__(self, budget: Budget, state: TrainingState, real_share: float = 1.0) -> None:
-        """Start at the present state."""
         self.budget = budget
         self.steps = 0
         self._state = state
@@ -131,7 +129,6 @@ class Interrupt:
     """
 
     def __init__(self, processes: int = 1) -> None:
-        """Nothing noted yet; so many processes train together."""
         self._processes = processes
         self.requested = False
         self._ending: int | None = None
@@ -146,7 +143,6 @@ class Interrupt:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        """Leave signals to whoever had them before."""
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)  # type: ignore[arg-type]
         if error is not None:

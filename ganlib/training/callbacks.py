@@ -57,7 +57,6 @@ class ProgressBar(Callback):
     """Show a bar with kimg, pictures a second, losses and the time left."""
 
     def __init__(self) -> None:
-        """Show nothing yet."""
         self._last = 0.0
         self._bar = tqdm(disable=True)
 

@@ -19,7 +19,6 @@ class Diagnostic:
     advice: str
 
     def __str__(self) -> str:
-        """One line."""
         return f"{self.name}: {self.seen} {self.advice}"
 
 

@@ -46,7 +46,6 @@ class Evaluation:
     extractor: str = ""
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if `kimg` is below 1."""
         if not self.kimg >= 1:
             raise GanlibError(f"KID is measured every 1 kimg at the most often, not every {self.kimg}.")
 

@@ -32,7 +32,6 @@ class RunRng:
     """
 
     def __init__(self, device: torch.device, seed: int) -> None:
-        """Begin all streams at `seed`."""
         self.device = device
         self._in_use = False
         outside = _read(device)

@@ -84,10 +84,7 @@ def locate(source: str | Path) -> str | Path:
 
 
 def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
-    """Load a generator from a run folder, a shared folder, a weights file, or the name of bundled weights.
-
-    One that was trained as a net of your own is loaded into `generator`, a net of the same class. Returns the
-    generator in eval mode, on the CPU, in fp32, and its recipe.
+    """Load a generator as `load` does, from this machine alone.
 
     Raises:
         GanlibError: there is no such thing, it is damaged or not a generator of ganlib, or `generator` has

@@ -60,7 +60,7 @@ _HOMES = {
     "ToySettings": "ganlib.course.toy",
     "Trainer": "ganlib.training.trainer",
     "truncate": "ganlib.latent.sampling",
-    "walk": "ganlib.latent.sampling",
+    "walk": "ganlib.latent.timeline",
     "workspace": "ganlib.runtime.files",
 }
 

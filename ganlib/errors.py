@@ -56,6 +56,11 @@ def markdown(text: object, longest: int = _LONGEST) -> str:
     return _MARKDOWN.sub(r"\\\1", plain(text, longest)).replace("\\<", "&lt;").replace("\\&", "&amp;")
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text that says something, or else its name."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def _printable(letter: str) -> str:
     match unicodedata.category(letter):
         case "Cc" | "Zl" | "Zp":

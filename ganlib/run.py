@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict, cast
 
@@ -14,15 +13,16 @@ from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
 from ganlib.runtime.files import (
     check_place,
+    decode_json,
     disk_errors_explained,
     expand_home,
     is_part,
     locked,
     make_folder,
-    sync,
+    read_bytes,
+    read_json,
     write_atomically,
 )
-from ganlib.runtime.reading import decode_json, read_bytes, read_json
 
 _NOT_COMPUTED = {"name", "about", "project", "pictures", "art", "epochs"}  # they change no result
 
@@ -78,7 +78,6 @@ class Run:
         check_place(self.previous_checkpoint_file)
 
     def __repr__(self) -> str:
-        """Name the folder."""
         return f"Run('{self.folder}')"
 
     @property
@@ -178,11 +177,6 @@ class Run:
         samples = (path for path in self.samples_folder.glob("*.png") if path.stem.isdecimal())
         return sorted(samples, key=lambda path: int(path.stem))
 
-    def sync_log(self) -> None:
-        """Wait until all rows of the log are on the disk, so that no checkpoint is ahead of it."""
-        if self.log_file.exists():
-            sync(self.log_file)
-
     def forget_after(self, step: int) -> None:
         """Drop log rows and samples later than `step`: they will be made again.
 
@@ -202,15 +196,13 @@ class Run:
             if int(sample.stem) > step:
                 sample.unlink()
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Lock the run folder against a second training process while entered.
 
         Raises:
             GanlibError: another one does.
         """
-        with locked(self.folder / ".lock", "training", 0):
-            yield
+        return locked(self.folder / ".lock", "training", 0)
 
 
 _NO_NUMBER = re.compile(rb"(?<=: )(?:NaN|-?Infinity)(?=[,}])")  # older logs hold some

@@ -13,14 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.foreign import SAFETENSORS, TORCH, check_finite, kind_of, open_dcgan, read_state_dict, refused
 from ganlib.nets.base import Generator, check_generator
 from ganlib.recipes import Recipe
 from ganlib.recipes.recipe import RecipeValues
 from ganlib.run import Amount, Run
-from ganlib.runtime.files import bundled_folder, write_atomically
-from ganlib.runtime.reading import decode_json, read_json
+from ganlib.runtime.files import bundled_folder, decode_json, read_json, write_atomically
 
 SHARED_WEIGHTS, SHARED_CONFIG = "model.safetensors", "config.json"  # as huggingface_hub calls them
 _OLD_WEIGHTS = "generator.safetensors"  # what version 0.1 shared
@@ -85,10 +84,7 @@ def locate(source: str | Path) -> str | Path:
 
 
 def load_generator(source: str | Path, generator: nn.Module | None = None) -> tuple[Generator, Recipe]:
-    """Load a generator from a run folder, a shared folder, a weights file, or the name of bundled weights.
-
-    One that was trained as a net of your own is loaded into `generator`, a net of the same class. Returns the
-    generator in eval mode, on the CPU, in fp32, and its recipe.
+    """Load a generator as `load` does, from this machine alone.
 
     Raises:
         GanlibError: there is no such thing, it is damaged or not a generator of ganlib, or `generator` has
@@ -135,8 +131,9 @@ def _fetch(name: str) -> Path:
     except errors.RemoteEntryNotFoundError as error:
         raise GanlibError(f"'{name}' on the Hub holds no weights: it was not shared by ganlib.") from error
     except Exception as error:  # the client below speaks for itself: each of its versions has other errors
-        why = first_line(error)
-        raise GanlibError(f"There is no folder '{name}', and the Hub cannot be reached ({why}).") from error
+        raise GanlibError(
+            f"There is no folder '{name}', and the Hub cannot be reached ({first_line(error)})."
+        ) from error
 
 
 def _download(name: str) -> Path:
@@ -240,8 +237,3 @@ def _other_weights(path: Path, recipe: Recipe, generator: nn.Module | None, name
     return GanlibError(
         f"'{path}' does not hold the weights that its recipe '{recipe.name}' asks for{advice}."
     )
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text that says something, or else its name."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -129,12 +129,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     folder = options.out or (run.folder if run.recipe_file.is_file() else Path())
     out = make_folder(folder) / ("quality-best" if options.best else "quality")  # before the work is done
-    settings = {
-        "count": options.count,
-        "seed": options.seed,
-        "extractor": recipe.extractor(options.extractor),
-    }
-    quality = measure_quality(generator.to(detect().device), images, **settings)
+    extractor, net = recipe.extractor(options.extractor), generator.to(detect().device)
+    quality = measure_quality(net, images, count=options.count, seed=options.seed, extractor=extractor)
     text = json.dumps(quality.to_json(), indent=2) + "\n"
     write_atomically(out.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
     figure = quality_figure(quality, generator, images, recipe.name).save(out.with_suffix(".png"))

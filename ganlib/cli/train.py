@@ -6,13 +6,9 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ganlib.cli.parts import EXTRACTOR, SOURCE, option, say, verb
 from ganlib.errors import GanlibError
-
-if TYPE_CHECKING:
-    from ganlib.recipes import Recipe
 
 
 @verb(
@@ -75,16 +71,17 @@ def _recipes(_: argparse.Namespace) -> None:
     The time is foretold for this machine and the bundled pictures, from a short measurement. 'recipes show
     NAME' explains one.
     """
+    from ganlib.costs import cost
     from ganlib.data.dataset import load_art
     from ganlib.recipes import get_recipe, recipe_names
     from ganlib.runtime.device import detect
     from ganlib.show.recipes import recipe_table
-    from ganlib.training.speed import arithmetic_rate, foretold_minutes
+    from ganlib.training.budget import arithmetic_rate
 
     recipes = [get_recipe(name) for name in recipe_names()]
     pictures = {art: len(load_art(art).train) for art in {recipe.art for recipe in recipes}}
-    rate = arithmetic_rate(detect())
-    minutes = {recipe.name: foretold_minutes(recipe, pictures[recipe.art], rate) for recipe in recipes}
+    rate = 60 * arithmetic_rate(detect())  # a minute
+    minutes = {r.name: r.epochs * pictures[r.art] * cost(r).flops / rate for r in recipes}
     say(*recipe_table(recipes, minutes).split("\n"))
 
 
@@ -113,22 +110,27 @@ def _train(options: argparse.Namespace) -> None:
     Epochs and kimg count from the start of the run, minutes from now. Several GPUs share the work if it is
     started by 'accelerate launch -m ganlib train' or torchrun.
     """
+    from ganlib.recipes import override
+    from ganlib.run import Run
     from ganlib.runtime.device import detect
     from ganlib.runtime.distributed import Distributed
     from ganlib.show.runs import show_run
     from ganlib.show.tensorboard import TensorBoard
     from ganlib.training.callbacks import ProgressBar
     from ganlib.training.logger import Evaluation
-    from ganlib.training.trainer import Trainer
+    from ganlib.training.trainer import Trainer, choose_recipe
 
     distributed = Distributed.join(detect(options.device, options.precision))
-    recipe = distributed.broadcast(_chosen_recipe(options))  # one machine alone may see the run folder
-    every = options.evaluate_kimg
+    model, every = getattr(options, "from"), options.evaluate_kimg
+    chosen = override(
+        choose_recipe(options.recipe, Run(options.run), model, options.device), options.settings
+    )
+    recipe = distributed.broadcast(chosen)  # one machine alone may see the run folder
     trainer = Trainer(
         recipe,
         options.data or recipe.art,
         options.run,
-        start_from=getattr(options, "from"),
+        start_from=model,
         classes=options.classes,
         data_changed=options.data_changed,
         device=options.device,
@@ -142,22 +144,6 @@ def _train(options: argparse.Namespace) -> None:
     if distributed.is_main:
         for what, path in show_run(run):
             say(f"{what:<12} {path}")
-
-
-def _chosen_recipe(options: argparse.Namespace) -> "Recipe":
-    from ganlib.recipes import default_recipe, get_recipe, override
-    from ganlib.run import Run
-    from ganlib.weights import load
-
-    if options.recipe != "auto":
-        recipe = get_recipe(options.recipe)
-    elif Run(options.run).recipe_file.exists():
-        recipe = Run(options.run).recipe()
-    elif source := getattr(options, "from"):
-        recipe = load(source)[1]
-    else:
-        recipe = default_recipe(options.device)
-    return override(recipe, options.settings)
 
 
 @verb(

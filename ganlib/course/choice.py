@@ -8,8 +8,7 @@ from ganlib.data.dataset import ImageDataset, load_art
 from ganlib.data.sources import PORTRAITS
 from ganlib.errors import GanlibError
 from ganlib.runtime.device import is_tiny
-from ganlib.runtime.files import expand_home, workspace, write_atomically
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import expand_home, read_json, workspace, write_atomically
 from ganlib.sizes import AnySize
 
 

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from ganlib.errors import GanlibError, without_secrets
-from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import cache_folder, expand_home, is_kaggle, make_folder, read_json
 
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
 HOW_TO_GET_A_TOKEN = (

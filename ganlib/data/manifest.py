@@ -12,8 +12,7 @@ from typing import Annotated
 import msgspec
 
 from ganlib.errors import GanlibError
-from ganlib.runtime.files import write_atomically
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import read_json, write_atomically
 
 _FEW = 8  # folders that a summary names
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=2**48)]

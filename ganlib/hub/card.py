@@ -14,8 +14,7 @@ from ganlib.errors import GanlibError, markdown, plain
 from ganlib.evaluation.quality import Quality
 from ganlib.recipes import Recipe
 from ganlib.run import Run
-from ganlib.runtime.files import bundled_folder
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import bundled_folder, read_json
 from ganlib.show.figure import render
 from ganlib.training.checkpoint import trained_on
 from ganlib.weights import kimg_of

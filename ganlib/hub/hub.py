@@ -11,13 +11,13 @@ from safetensors.torch import save_model
 from torch import nn
 
 from ganlib.data.opening import save_picture
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.hub.card import Facts, card, facts_of
 from ganlib.latent.sampling import generate, sample_latent
 from ganlib.run import Run
 from ganlib.runtime.files import expand_home, is_part, make_folder, write_atomically
 from ganlib.show.grids import grid_image
-from ganlib.weights import SHARED_CONFIG, SHARED_WEIGHTS, first_line, is_hub_name, load_generator
+from ganlib.weights import SHARED_CONFIG, SHARED_WEIGHTS, is_hub_name, load_generator
 
 _LARGEST_SIZE_OF_MANY = 128
 _SAMPLES, _CARD = "samples.png", "README.md"

@@ -29,7 +29,6 @@ class Directions:
     shares: Tensor
 
     def __len__(self) -> int:
-        """Count them."""
         return len(self.vectors)
 
 

@@ -40,7 +40,6 @@ class Projection:
     typical: float
 
     def __str__(self) -> str:
-        """Say it in one sentence."""
         return (
             f"A pixel is off by {self.error:.1f} steps of 255; of {_CANDIDATES} pictures drawn by chance the "
             f"nearest is off by {self.nearest_drawn:.1f}, a typical one by {self.typical:.1f}."

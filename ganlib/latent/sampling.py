@@ -15,8 +15,7 @@ from torch.nn.functional import pad
 from ganlib.errors import GanlibError
 from ganlib.nets.base import Generator, in_eval
 from ganlib.recipes import Recipe
-from ganlib.runtime.files import expand_home, write_atomically
-from ganlib.runtime.reading import decode_json, read_bytes
+from ganlib.runtime.files import decode_json, expand_home, read_bytes, write_atomically
 
 LARGEST_LATENT = 1_000_000  # bytes of a file
 _LARGEST_SEED = 2**63 - 1
@@ -122,26 +121,6 @@ def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
     weights = torch.stack([torch.sin((1 - places) * angle), torch.sin(places * angle)], 1) / torch.sin(angle)
     directions = weights @ torch.stack([one, other])  # (N, latent_dim), of length 1
     return (lengths * directions).to(start)
-
-
-def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
-    """Return a path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
-
-    Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
-    goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
-
-    Raises:
-        GanlibError: there are fewer than two stops, or fewer frames than stops.
-    """
-    if stops.ndim != 2 or len(stops) < 2:  # noqa: PLR2004 (rows and columns; two ends)
-        raise GanlibError(f"A walk needs two stops or more, (N, latent_dim), not {tuple(stops.shape)}.")
-    if frames < len(stops):
-        raise GanlibError(f"A walk past {len(stops)} stops needs {len(stops)} frames or more, not {frames}.")
-    ends = torch.cat([stops[1:], stops[:1]]) if closed else stops[1:]
-    places = torch.linspace(0, len(ends), frames + closed, dtype=torch.float64)[:frames]
-    legs = places.long().clamp(max=len(ends) - 1)
-    between = lerp if straight else slerp
-    return torch.cat([between(stops[k], ends[k], places[legs == k] - k) for k in range(len(ends))])
 
 
 def mix(plus: Sequence[Tensor], minus: Sequence[Tensor] = ()) -> Tensor:

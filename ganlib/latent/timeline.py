@@ -4,10 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError
@@ -22,8 +21,7 @@ from ganlib.latent.sampling import (
     slerp,
 )
 from ganlib.nets.base import Generator
-from ganlib.runtime.files import expand_home, write_atomically
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import expand_home, read_json, write_atomically
 
 EASINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda share: share,
@@ -31,7 +29,6 @@ EASINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "hold": torch.zeros_like,  # stay, and then jump
 }
 _LONGEST = 600  # seconds
-_Seconds = Annotated[float, Meta(gt=0, le=_LONGEST)]
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no one answer to ==
@@ -43,7 +40,6 @@ class Keyframe:
     easing: str = "linear"
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if the seconds are not above 0, or there is no such easing."""
         if not 0 < self.seconds <= _LONGEST:
             raise GanlibError(f"A keyframe lasts more than 0 and at most {_LONGEST} s, not {self.seconds}.")
         if self.easing not in EASINGS:
@@ -63,11 +59,10 @@ class Timeline:
     straight: bool = False
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if there are fewer than two keyframes, or they are not of one length."""
         if len(self.keyframes) < 2:  # noqa: PLR2004 (from one to another)
             raise GanlibError(f"A timeline needs two keyframes or more, not {len(self.keyframes)}.")
         for keyframe in self.keyframes:
-            check_latent(keyframe.z[None], len(self.keyframes[0].z))
+            check_latent(keyframe.z[None], self.keyframes[0].z.numel())
 
     @property
     def legs(self) -> tuple[Keyframe, ...]:
@@ -106,11 +101,23 @@ class Timeline:
         return self.at(torch.linspace(0, self.seconds, count + self.loop, dtype=torch.float64)[:count])
 
 
+def walk(stops: Tensor, frames: int, *, closed: bool = False, straight: bool = False) -> Tensor:
+    """Return a path (frames, latent_dim) that visits the stops (N, latent_dim) in turn.
+
+    Each leg takes as long as the others, along an arc, or a line if it is to be `straight`. A `closed` walk
+    goes on from the last stop towards the first and ends one step before it, so that a film can be looped.
+
+    Raises:
+        GanlibError: there are fewer than two stops, or fewer frames than stops.
+    """
+    return Timeline(tuple(Keyframe(stop, 1.0) for stop in stops), closed, straight).frames(frames)
+
+
 class _Stop(TypedDict):
     seed: NotRequired[int]
     z: NotRequired[str | list[float]]
-    seconds: NotRequired[_Seconds]
-    easing: NotRequired[Literal["linear", "ease", "hold"]]
+    seconds: NotRequired[float]
+    easing: NotRequired[str]
 
 
 class _File(TypedDict):

@@ -10,8 +10,7 @@ from typing import Any
 from ganlib.errors import GanlibError
 from ganlib.recipes.recipe import Recipe, RecipeValues
 from ganlib.runtime.device import detect
-from ganlib.runtime.files import expand_home
-from ganlib.runtime.reading import read_json
+from ganlib.runtime.files import expand_home, read_json
 
 _PORTRAITS = 64  # px
 

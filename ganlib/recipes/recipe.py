@@ -1,10 +1,13 @@
 """A recipe: everything that decides what a training run computes, each field declared once."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from ganlib.augment import AUGMENTATIONS, Augment
+import msgspec
+from msgspec import Meta
+
+from ganlib.augment import Augment
 from ganlib.errors import GanlibError
 from ganlib.losses import AdversarialLoss, Labels, adversarial_loss
 from ganlib.nets.base import Discriminator, Generator
@@ -17,37 +20,13 @@ RecipeValues = dict[str, str | bool | int | float | list[str | int | float] | No
 # What fields were called in version 0.1: its run folders and weights still open.
 _OLD_NAMES = {"d_spread": "minibatch_stddev", "augment_chance": "augment_p", "mirror": "hflip"}
 
-
 _WIDTH_TIMES_SIZE = 2**16  # half a billion weights at most, whatever a recipe of a few bytes asks for
-_MOST = 1e12  # no number of a recipe comes near it
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers from `low` to `high`, without an end that is `open`."""
-
-    low: float
-    high: float = _MOST
-    open: str = ""
-
-    def __contains__(self, value: float) -> bool:
-        """Tell whether the value lies within; a NaN never does."""
-        above = value > self.low if "low" in self.open else value >= self.low
-        below = value < self.high if "high" in self.open else value <= self.high
-        return above and below
-
-    def __str__(self) -> str:
-        """Return the range as the words that follow "must be"."""
-        if self.high == _MOST:
-            low = f"above {self.low:g}" if "low" in self.open else f"{self.low:g} or more"
-            return f"{low}, and at most {self.high:g}"
-        return f"from {self.low:g} to {self.high:g}" + (", which is left out" if "high" in self.open else "")
-
-
-_POSITIVE = Range(0, open="low")
-_NOT_NEGATIVE = Range(0)
-_SHARE = Range(0, 1)
-_BELOW_ONE = Range(0, 1, open="high")
+_MOST = 10**12  # no number of a recipe comes near it
+_Count = Annotated[int, Meta(ge=1, le=_MOST)]
+_Positive = Annotated[float, Meta(gt=0, le=_MOST)]
+_NotNegative = Annotated[float, Meta(ge=0, le=_MOST)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 _SOFT = "Soft labels from this range keep {} from being too sure (Salimans et al. 2016)."
 
 
@@ -60,12 +39,12 @@ def _switch(default: bool, on: str, off: str) -> Any:
     return field(default=default, metadata={"choices": {True: on, False: off}})
 
 
-def _number(default: object, within: Range | None, sentence: str, usual: str = "") -> Any:
-    """Declare a number, a pair of numbers or a list of names, with a range and a sentence.
+def _number(default: object, sentence: str, usual: str = "") -> Any:
+    """Declare a number, a pair of numbers or a list of names, with a sentence.
 
     A sentence may name fields of the recipe, as `{r.size}`; `usual` takes its place at the default.
     """
-    return field(default=default, metadata={"within": within, "sentence": sentence, "usual": usual})
+    return field(default=default, metadata={"sentence": sentence, "usual": usual})
 
 
 @dataclass(frozen=True)
@@ -88,10 +67,14 @@ class Recipe:
         default=64, metadata={"sentence": "Pictures of {r.shape.width} x {r.shape.height} pixels."}
     )
     classes: tuple[str, ...] = _number(
-        (), None, "A class of pictures for each of these folders.", "All pictures are of one kind."
+        (), "A class of pictures for each of these folders.", "All pictures are of one kind."
     )
-    latent_dim: int = _number(100, Range(1, 1024), "G starts from so many numbers, each drawn from N(0, 1).")
-    width: int = _number(64, Range(1, 256), "Channels grow with it: half of it is a quarter of the work.")
+    latent_dim: Annotated[int, Meta(ge=1, le=1024)] = _number(
+        100, "G starts from so many numbers, each drawn from N(0, 1)."
+    )
+    width: Annotated[int, Meta(ge=1, le=256)] = _number(
+        64, "Channels grow with it: half of it is a quarter of the work."
+    )
     init: str = _choice(
         "normal",
         normal="N(0, 0.02), as in the DCGAN paper.",
@@ -100,9 +83,8 @@ class Recipe:
     g_norm: str = _choice(
         "batch", batch="BatchNorm in G, except in the last layer.", none="G normalises nothing."
     )
-    resize_stages: int = _number(
+    resize_stages: Annotated[int, Meta(ge=0, le=8)] = _number(
         0,
-        Range(0, 8),
         "The last {r.resize_stages} stages of G enlarge and convolve: no checkerboard (Odena et al. 2016).",
         "All stages of G enlarge in the way of their family.",
     )
@@ -113,17 +95,16 @@ class Recipe:
         none="D normalises nothing.",
     )
     d_norm_first: bool = _switch(False, "BatchNorm in D's first layer, too.", "None in D's first layer.")
-    d_dropout: float = _number(
-        0.0, _BELOW_ONE, "This share of D's features is dropped at random, which slows D down.", "No dropout."
+    d_dropout: _BelowOne = _number(
+        0.0, "This share of D's features is dropped at random, which slows D down.", "No dropout."
     )
     minibatch_stddev: bool = _switch(
         False,
         "D's last layer is told how much the pictures of a batch differ (Karras et al. 2018).",
         "D looks at each picture by itself.",
     )
-    freeze_d: int = _number(
+    freeze_d: Annotated[int, Meta(ge=0, le=8)] = _number(
         0,
-        Range(0, 8),
         "The first {r.freeze_d} layers of a trained D are frozen (FreezeD, Mo et al. 2020).",
         "All of D learns.",
     )
@@ -138,46 +119,41 @@ class Recipe:
         hinge="Hinge: D stops caring about what it is sure of (Lim & Ye 2017).",
         relativistic="Each fake is compared with a real picture (Jolicoeur-Martineau 2019).",
     )
-    real_labels: tuple[float, float] = _number((1.0, 1.0), _SHARE, _SOFT.format("D"), "A hard label.")
-    fake_labels: tuple[float, float] = _number((0.0, 0.0), _SHARE, _SOFT.format("D"), "A hard label.")
-    generator_labels: tuple[float, float] = _number((1.0, 1.0), _SHARE, _SOFT.format("G"), "A hard label.")
-    label_noise: float = _number(0.0, _NOT_NEGATIVE, "U(0, this) is added to every label.", "No noise.")
-    logit_noise: float = _number(
-        0.0, _NOT_NEGATIVE, "N(0, this) is added to D's output while D learns, to slow it down.", "No noise."
+    real_labels: tuple[_Share, _Share] = _number((1.0, 1.0), _SOFT.format("D"), "A hard label.")
+    fake_labels: tuple[_Share, _Share] = _number((0.0, 0.0), _SOFT.format("D"), "A hard label.")
+    generator_labels: tuple[_Share, _Share] = _number((1.0, 1.0), _SOFT.format("G"), "A hard label.")
+    label_noise: _NotNegative = _number(0.0, "U(0, this) is added to every label.", "No noise.")
+    logit_noise: _NotNegative = _number(
+        0.0, "N(0, this) is added to D's output while D learns, to slow it down.", "No noise."
     )
-    logit_noise_kimg: float = _number(
-        0.0, _NOT_NEGATIVE, "The noise on D's output falls to zero by then.", "Only matters with logit_noise."
+    logit_noise_kimg: _NotNegative = _number(
+        0.0, "The noise on D's output falls to zero by then.", "Only matters with logit_noise."
     )
-    penalty: tuple[float, float] = _number(
+    penalty: tuple[_NotNegative, _NotNegative] = _number(
         (0.0, 0.0),
-        _NOT_NEGATIVE,
         "R1 + R2 keep D's gradient short; gamma at first and after ramp_kimg.",
         "No penalty on D's gradient.",
     )
-    penalty_every: int = _number(
+    penalty_every: _Count = _number(
         1,
-        _POSITIVE,
         "In one of {r.penalty_every} steps of D, that many times as strong (Karras et al. 2020).",
         "A penalty, if there is one, is taken in every step of D.",
     )
-    projected: float = _number(
+    projected: _NotNegative = _number(
         0.0,
-        _NOT_NEGATIVE,
         "D also looks through a frozen EfficientNet-Lite0; weight {r.projected:g} (Sauer et al. 2021).",
         "D looks at pixels alone.",
     )
-    projected_every: int = _number(
+    projected_every: _Count = _number(
         1,
-        _POSITIVE,
         "It looks through that net, if at all, in one of {r.projected_every} steps.",
         "It looks through that net, if at all, in every step.",
     )
     augment: tuple[str, ...] = _number(
-        (), None, "D sees reals and fakes changed so (Zhao et al. 2020).", "D sees pictures as they are."
+        (), "D sees reals and fakes changed so (Zhao et al. 2020).", "D sees pictures as they are."
     )
-    augment_p: tuple[float, float] = _number(
+    augment_p: tuple[_Share, _Share] = _number(
         (1.0, 1.0),
-        _SHARE,
         "The probability of each augmentation, at first and after ramp_kimg.",
         "Each augmentation changes every picture.",
     )
@@ -185,52 +161,46 @@ class Recipe:
     quarter_turns: bool = _switch(
         False, "Pictures are turned by none to three quarters, at random.", "No picture is turned."
     )
-    batch_size: int = _number(64, _POSITIVE, "So many real pictures a step, and as many fakes.")
+    batch_size: _Count = _number(64, "So many real pictures a step, and as many fakes.")
     fakes: str = _choice(
         "shared",
         shared="G learns from the fakes that D has just seen.",
         fresh="G generates new fakes for its own step.",
     )
-    d_steps: int = _number(1, _POSITIVE, "D takes {r.d_steps} in a row.", "D takes one step at a time.")
-    g_steps: int = _number(1, _POSITIVE, "G takes {r.g_steps} in a row.", "G takes one step at a time.")
+    d_steps: _Count = _number(1, "D takes {r.d_steps} in a row.", "D takes one step at a time.")
+    g_steps: _Count = _number(1, "G takes {r.g_steps} in a row.", "G takes one step at a time.")
     steps_in: str = _choice(
         "batches", batches="Steps are counted in batches.", epochs="Steps are counted in epochs."
     )
-    g_lr: float = _number(2e-4, _POSITIVE, "Adam's learning rate for G.")
-    d_lr: float = _number(2e-4, _POSITIVE, "Adam's learning rate for D.")
-    betas: tuple[float, float] = _number(
-        (0.5, 0.999), _BELOW_ONE, "Adam's memory: short for the direction, long for the size of a step."
+    g_lr: _Positive = _number(2e-4, "Adam's learning rate for G.")
+    d_lr: _Positive = _number(2e-4, "Adam's learning rate for D.")
+    betas: tuple[_BelowOne, _BelowOne] = _number(
+        (0.5, 0.999), "Adam's memory: short for the direction, long for the size of a step."
     )
-    lr_end: float = _number(
-        1.0, _POSITIVE, "This share of both rates is left after ramp_kimg.", "Both rates stay as they are."
+    lr_end: _Positive = _number(
+        1.0, "This share of both rates is left after ramp_kimg.", "Both rates stay as they are."
     )
-    beta2_end: float = _number(0.999, _BELOW_ONE, "Adam's second beta after ramp_kimg, if that is not 0.")
-    ramp_kimg: float = _number(
+    beta2_end: _BelowOne = _number(0.999, "Adam's second beta after ramp_kimg, if that is not 0.")
+    ramp_kimg: _NotNegative = _number(
         0.0,
-        _NOT_NEGATIVE,
         "By then everything that changes has come to its end, along a cosine.",
         "Nothing changes in the course of a run.",
     )
-    ema_kimg: float = _number(5.0, _NOT_NEGATIVE, "Half-life of the average of G that makes the samples.")
-    ema_start: float = _number(
+    ema_kimg: _NotNegative = _number(5.0, "Half-life of the average of G that makes the samples.")
+    ema_start: _Share = _number(
         1.0,
-        _SHARE,
         "The share of that half-life at first; it grows until ramp_kimg.",
         "That half-life stays as it is, except in the first twentieth of a run.",
     )
-    epochs: float = _number(100.0, _POSITIVE, "Passes over the pictures, unless told otherwise.")
-    seed: int = _number(0, Range(0, 2**40), "The same seed gives the same run, on a CPU to the bit.")
+    epochs: _Positive = _number(100.0, "Passes over the pictures, unless told otherwise.")
+    seed: Annotated[int, Meta(ge=0, le=2**40)] = _number(
+        0, "The same seed gives the same run, on a CPU to the bit."
+    )
 
     def __post_init__(self) -> None:
-        """Bring every value to the type of its field and check it; raise `GanlibError` otherwise."""
+        object.__setattr__(self, "size", as_size(self.size).to_json())
         for one in fields(self):
-            default = "" if one.name == "name" else one.default
-            if one.name == "size":
-                object.__setattr__(self, "size", as_size(self.size).to_json())
-                continue
-            value = _as_type_of(default, getattr(self, one.name), one.name)
-            _check_value(one.name, value, default, one.metadata)
-            object.__setattr__(self, one.name, value)
+            object.__setattr__(self, one.name, _checked(getattr(self, one.name), one))
         Augment(self.augment)
         check_options(self.family, vars(self))
         self._check_together()
@@ -365,35 +335,19 @@ class Ramped(NamedTuple):
     logit_noise: float
 
 
-def _as_type_of(default: object, value: Any, name: str) -> Any:
-    """Bring `value` to the type of `default`: a whole number becomes a float, a list a tuple."""
-    if isinstance(default, tuple):
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            example = list(default) or list(AUGMENTATIONS)[:2]
-            raise GanlibError(f"{name} takes a list, such as {example}, not {value!r}.")
-        kind = float if default else str
-        try:
-            return tuple(kind(part) for part in value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise GanlibError(f"{name} takes a list of numbers, not {value!r}.") from error
-    if isinstance(default, float) and type(value) is int and abs(value) <= _MOST:
-        return float(value)
-    if type(value) is not type(default):
-        raise GanlibError(f"{name} takes a value such as {default!r}, not {value!r}.")
+_TYPES = get_type_hints(Recipe, include_extras=True)
+
+
+def _checked(value: Any, declared: Field[Any]) -> Any:
+    """Bring a value to the type of its field: a whole number becomes a float, a list a tuple."""
+    try:
+        value = msgspec.convert(value, _TYPES[declared.name])
+    except msgspec.ValidationError as error:
+        raise GanlibError(f"{declared.name} cannot be {value!r}: {error}.") from error
+    if value not in (choices := declared.metadata.get("choices", {value: ""})):
+        known = ", ".join(map(str, choices))
+        raise GanlibError(f"There is no {declared.name} '{value}': choose one of {known}.")
     return value
-
-
-def _check_value(name: str, value: Any, default: object, declared: Mapping[str, Any]) -> None:
-    """Raise `GanlibError` if the value is none that its field was declared to take."""
-    if value not in (choices := declared.get("choices", {value: ""})):
-        raise GanlibError(f"There is no {name} '{value}': choose one of {', '.join(map(str, choices))}.")
-    if (within := declared.get("within")) is None:
-        return
-    if isinstance(default, tuple) and len(value) != len(default):
-        raise GanlibError(f"{name} takes two numbers, not {value}.")
-    for number in value if isinstance(value, tuple) else (value,):
-        if number not in within:
-            raise GanlibError(f"{name} must be {within}, not {number}.")
 
 
 def _sentence(recipe: Recipe, default: object, declared: Mapping[str, Any], name: str) -> str:

@@ -40,7 +40,6 @@ class Machine:
     memory_gib: float
 
     def __str__(self) -> str:
-        """Return one line for a log or a notebook."""
         arithmetic = "fp32" if self.precision == "no" else self.precision
         return f"{self.device.type}: {self.name}, {self.memory_gib:.0f} GiB, {arithmetic}"
 

@@ -12,7 +12,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.runtime.device import Machine
 from ganlib.runtime.files import cache_folder, locked
 
@@ -57,8 +57,7 @@ class Distributed:
         try:
             state = PartialState(cpu=kind == "cpu")
         except (RuntimeError, ValueError) as error:
-            reason = str(error).partition("\n")[0]
-            raise GanlibError(f"The processes of this run did not meet: {reason}") from error
+            raise GanlibError(f"The processes of this run did not meet: {first_line(error)}") from error
         started = int(os.environ.get("WORLD_SIZE", "1"))
         if state.num_processes != started:
             raise GanlibError(

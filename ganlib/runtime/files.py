@@ -1,13 +1,16 @@
-"""Where files lie, and how they are written: whole or not at all."""
+"""Where files lie, how they are written, whole or not at all, and how those of strangers are read."""
 
 import errno
 import os
+import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -18,6 +21,8 @@ _WITHOUT_A_WORD = 2  # seconds
 _MOVE_THE_CACHE = "set the environment variable XDG_CACHE_HOME to a folder that can be written"
 _DRIVE = "content/drive/MyDrive"
 _KAGGLE = "kaggle/working"
+_LARGEST_JSON = 256 * 2**20
+T = TypeVar("T")
 
 
 def expand_home(path: str | Path) -> Path:
@@ -44,6 +49,49 @@ def check_place(path: Path) -> None:
 def unreadable(path: Path, error: Exception) -> GanlibError:
     """Make the error for a file or folder that cannot be read."""
     return GanlibError(f"'{plain(path)}' cannot be read ({getattr(error, 'strerror', None) or error}).")
+
+
+def read_bytes(path: Path, largest: int = _LARGEST_JSON) -> bytes:
+    """Read a plain file of at most `largest` bytes.
+
+    Raises:
+        GanlibError: it is missing, larger, or no file but a folder, a pipe or a device.
+    """
+    named = plain(path)
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise GanlibError(f"'{named}' is no file but a folder, a pipe or a device.")
+        if found.st_size > largest:
+            raise GanlibError(f"'{named}' is too large: it may have {largest / 2**20:,.0f} MiB at most.")
+        with path.open("rb") as file:
+            return file.read(largest)
+    except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
+        raise unreadable(path, error) from error
+
+
+def decode_json(text: bytes, shape: type[T]) -> T:
+    """Decode JSON as a value of type `shape`, such as a dataclass or `list[float]`.
+
+    Raises:
+        ValueError: it is not JSON, nested too deeply, or has another shape; the text says where.
+    """
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def read_json(path: Path, shape: type[T]) -> T:
+    """Read a JSON file as a value of type `shape`.
+
+    Raises:
+        GanlibError: it cannot be read, or has another shape; the text says where.
+    """
+    try:
+        return decode_json(read_bytes(path), shape)
+    except ValueError as error:
+        raise GanlibError(f"'{path}' is damaged: {error}.") from error
 
 
 def bundled_folder() -> Path:

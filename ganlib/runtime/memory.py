@@ -33,7 +33,6 @@ class Memory:
     """Bytes for many threads, given out in the order of their work: the first never waits for a later one."""
 
     def __init__(self, most: int) -> None:
-        """Begin with `most` bytes, and with turn 0."""
         self._free: float = most
         self._turn = 0
         self._changed = threading.Condition()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 
 _LARGEST_LIST = 4 * 2**20
 _PLAIN = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
@@ -46,8 +46,7 @@ def read_pickle(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     try:
         values = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # torch's reader may raise nearly anything at a file made to confuse it
-        reason = str(error).partition("\n")[0]
-        raise GanlibError(f"'{path}' is no checkpoint, or a damaged one: {reason}.") from error
+        raise GanlibError(f"'{path}' is no checkpoint, or a damaged one: {first_line(error)}.") from error
     if not isinstance(values, dict):
         raise GanlibError(f"'{path}' is no checkpoint of ganlib: it holds a {type(values).__name__}.")
     return values

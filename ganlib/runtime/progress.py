@@ -40,7 +40,6 @@ class NotebookLine:
     encoding = "utf-8"
 
     def __init__(self) -> None:
-        """Show an empty line."""
         from IPython.display import display
 
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)

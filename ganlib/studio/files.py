@@ -17,8 +17,7 @@ from ganlib.data.decode import MIDDLE, CropPosition
 from ganlib.errors import GanlibError, plain
 from ganlib.latent.projection import project
 from ganlib.latent.sampling import LARGEST_LATENT, latent_from_json, save_latent
-from ganlib.runtime.files import expand_home, make_folder
-from ganlib.runtime.reading import read_bytes
+from ganlib.runtime.files import expand_home, make_folder, read_bytes
 from ganlib.show.figure import Figure
 from ganlib.show.film import check_film
 from ganlib.show.grids import grid, square, to_image

@@ -11,8 +11,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from ganlib.errors import GanlibError, plain
-from ganlib.runtime.files import write_atomically
-from ganlib.runtime.reading import decode_json, read_bytes
+from ganlib.runtime.files import decode_json, read_bytes, write_atomically
 from ganlib.studio.state import LONGEST_NAME, MOST_NOTED
 
 _LARGEST = 16 * 2**20  # bytes

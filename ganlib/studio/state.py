@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ganlib.errors import GanlibError, plain
-from ganlib.latent.sampling import check_latent, complete, sample_latent, slerp, truncate, walk
-from ganlib.latent.timeline import Keyframe, Timeline
+from ganlib.latent.sampling import check_latent, complete, sample_latent, slerp, truncate
+from ganlib.latent.timeline import Keyframe, Timeline, walk
 
 _LONGEST_HISTORY = 50
 LONGEST_NAME, _LONGEST_PLACE = 20, 60  # letters

@@ -1,4 +1,4 @@
-"""How long a run may be, what is left of it, and how it is interrupted."""
+"""How long a run takes and may take, and how it is interrupted."""
 
 import math
 import multiprocessing
@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+import torch
+
+from ganlib.costs import cost
 from ganlib.errors import GanlibError
-from ganlib.runtime.device import TINY_STEPS, is_tiny
+from ganlib.recipes import Recipe
+from ganlib.runtime.device import TINY_STEPS, Machine, is_tiny
 from ganlib.training.state import TrainingState
+from ganlib.training.steps import discriminator_step, generator_step
 
 # Ctrl-C; a scheduler or Colab wants the process to end; its terminal is gone. Windows has no SIGHUP.
 _NOTED = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -27,7 +32,6 @@ class Budget:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if a limit is not a number above zero."""
         for name in ("epochs", "kimg", "minutes"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -41,7 +45,6 @@ class Clock:
     """
 
     def __init__(self, budget: Budget, state: TrainingState, real_share: float = 1.0) -> None:
-        """Start at the present state."""
         self.budget = budget
         self.steps = 0
         self._state = state
@@ -126,7 +129,6 @@ class Interrupt:
     """
 
     def __init__(self, processes: int = 1) -> None:
-        """Nothing noted yet; so many processes train together."""
         self._processes = processes
         self.requested = False
         self._ending: int | None = None
@@ -141,7 +143,6 @@ class Interrupt:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        """Leave signals to whoever had them before."""
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)  # type: ignore[arg-type]
         if error is not None:
@@ -157,3 +158,28 @@ class Interrupt:
             self._ending = signum
         elif self._processes == 1:
             signal.signal(signum, signal.default_int_handler)
+
+
+_MEASURED = 3  # steps
+
+
+def arithmetic_rate(machine: Machine) -> float:
+    """Measure floating-point operations a second in steps of a small DCGAN.
+
+    Nets of other shapes reach more or less of it: what is foretold from it may be wrong by half.
+    """
+    recipe = Recipe("measure", batch_size=32)
+    device = machine.device
+    generator, discriminator = recipe.generator().to(device), recipe.discriminator().to(device)
+    g_adam, d_adam = (torch.optim.Adam(net.parameters()) for net in (generator, discriminator))
+    loss = recipe.adversarial_loss()
+    real = torch.zeros(recipe.batch_size, 3, *recipe.shape, device=device)
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
+    for step in range(_MEASURED + 1):
+        if step <= 1:  # the first warms up
+            began = time.perf_counter()
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            fake = generator(torch.randn(recipe.batch_size, recipe.latent_dim, device=device))
+            discriminator_step(discriminator, d_adam, loss, real, fake)
+            generator_step(discriminator, g_adam, loss, fake).item()  # waits for the device
+    return _MEASURED * recipe.batch_size * cost(recipe).flops / (time.perf_counter() - began)

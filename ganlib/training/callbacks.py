@@ -2,42 +2,22 @@
 
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
 from ganlib.errors import plain
-from ganlib.recipes import Recipe
-from ganlib.run import Run
-from ganlib.runtime.device import Machine
-from ganlib.runtime.distributed import Distributed, division
+from ganlib.runtime.distributed import division
 from ganlib.runtime.progress import NotebookLine, in_notebook
-from ganlib.training.budget import Clock
 from ganlib.training.diagnostics import Diagnostic
-from ganlib.training.state import TrainingState
 
 _STEPS_TO_MEASURE = 5
 _SECONDS_BETWEEN_UPDATES = 0.5
 _FULL = 1000
 
 
-class Training(Protocol):
-    """What a callback may use of the trainer that calls it; each is explained at `Trainer`."""
-
-    recipe: Recipe
-    run: Run
-    machine: Machine
-    distributed: Distributed
-    state: TrainingState
-    interrupted: bool
-    started_from: str
-    clock: Clock
-    stop: Callable[[], None]
-    last_losses: Callable[[], tuple[float, float]]
-    speed: Callable[[], float]
-    forecast: Callable[[], str]
+Training: TypeAlias = Any  # the `Trainer` that calls, whose file imports this one
 
 
 class Callback:
@@ -77,7 +57,6 @@ class ProgressBar(Callback):
     """Show a bar with kimg, pictures a second, losses and the time left."""
 
     def __init__(self) -> None:
-        """Show nothing yet."""
         self._last = 0.0
         self._bar = tqdm(disable=True)
 
@@ -131,6 +110,6 @@ class ProgressBar(Callback):
         left = tqdm.format_interval(seconds) if math.isfinite(seconds) else "?"
         self._bar.n = round(trainer.clock.spent() * _FULL)
         self._bar.set_postfix_str(
-            f"{trainer.state.kimg:.1f} kimg, {trainer.speed():.0f} pictures/s, "
+            f"{trainer.state.kimg:.1f} kimg, {trainer.clock.speed():.0f} pictures/s, "
             f"D {d_loss:.2f}, G {g_loss:.2f}, {left} left"
         )

@@ -13,9 +13,9 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.run import Amount, Count, Finite, Run, Warned
-from ganlib.runtime.files import write_atomically
+from ganlib.runtime.files import sync, write_atomically
 from ganlib.runtime.pickles import claimed, damage, read_pickle
 from ganlib.training.diagnostics import Diagnostic
 from ganlib.training.rng import Streams
@@ -70,7 +70,8 @@ def save_checkpoint(state: TrainingState, run: Run) -> None:
     """
     buffer = BytesIO()  # in memory, as torch hides an error of the disk behind one of its own
     torch.save({"schema": _SCHEMA, **state.state_dict()}, buffer)
-    run.sync_log()
+    if run.log_file.exists():
+        sync(run.log_file)  # so that no checkpoint is ahead of it
     keep = run.previous_checkpoint_file if damage(run.checkpoint_file) is None else None
     write_atomically(run.checkpoint_file, lambda part: part.write_bytes(buffer.getbuffer()), keep)
 
@@ -142,10 +143,9 @@ def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnost
         news = _check_pictures(saved["data"], state, path, data_changed)
         state.load_state_dict(saved)
     except _MISFITS as error:
-        reason = str(error).partition("\n")[0]
         raise GanlibError(
-            f"'{path}' does not fit its recipe: {reason}. Put the right one back; a run of nets of your own "
-            "goes on with the same nets."
+            f"'{path}' does not fit its recipe: {first_line(error)}. Put the right one back; a run of "
+            "nets of your own goes on with the same nets."
         ) from error
     state.count_classes()
     return news

@@ -1,7 +1,7 @@
 """What goes wrong in a run, told from the rows of its log in plain words, with what to try."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -18,12 +18,7 @@ class Diagnostic:
     seen: str
     advice: str
 
-    def to_json(self) -> dict[str, str]:
-        """Return it as the log and a checkpoint hold it."""
-        return asdict(self)
-
     def __str__(self) -> str:
-        """One line."""
         return f"{self.name}: {self.seen} {self.advice}"
 
 

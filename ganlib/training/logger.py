@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,6 @@ class Evaluation:
     extractor: str = ""
 
     def __post_init__(self) -> None:
-        """Raise `GanlibError` if `kimg` is below 1."""
         if not self.kimg >= 1:
             raise GanlibError(f"KID is measured every 1 kimg at the most often, not every {self.kimg}.")
 
@@ -110,6 +109,7 @@ class RunLogger:
         self.run = run
         self.state = state
         self._images = images
+        self._evaluation = evaluation
         self._reference = evaluation and Reference.of(
             images, state.recipe.extractor(evaluation.extractor), budget(_COMPARED, 20)
         )
@@ -152,9 +152,9 @@ class RunLogger:
         return self.sample()
 
     def write(
-        self, measures: dict[str, float | None], speed: float, scored: bool, evaluated: bool
+        self, measures: dict[str, float | None], speed: float, thousands: int
     ) -> tuple[dict[str, Any], list[Diagnostic]]:
-        """Add a row to the log; returns it, and the diagnostics that are given for the first time."""
+        """Add a row after so many thousand pictures; returns it, and the diagnostics that are new."""
         state = self.state
         row: dict[str, Any] = {
             "step": state.step,
@@ -164,15 +164,16 @@ class RunLogger:
             "images_per_second": speed,
             **measures,
             "diversity": self._diversity,
-            "score": self._score() if scored else None,
+            "score": self._score() if score_is_due(thousands) else None,
         }
-        if self._reference:
-            row["kid"] = self._kid(self._reference) if evaluated else None
-            row["kid_with"] = self._reference.told(_HALF) if evaluated else None
+        if self._evaluation and self._reference:
+            due = self._evaluation.is_due(thousands)
+            row["kid"] = self._kid(self._reference) if due else None
+            row["kid_with"] = self._reference.told(_HALF) if due else None
         self._diversity = None
         new = [found for found in diagnose([*self._rows, row]) if found.name not in state.told]
         state.told += [found.name for found in new]
-        row["warnings"] = [found.to_json() for found in (*state.pending, *new)]
+        row["warnings"] = [asdict(found) for found in (*state.pending, *new)]
         state.pending = []
         self.run.append_log(row)
         self._rows.append(row)

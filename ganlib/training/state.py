@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from typing import Any, NamedTuple, cast
 
@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from ganlib.data.loader import Batches
-from ganlib.errors import GanlibError
+from ganlib.errors import GanlibError, first_line
 from ganlib.nets.projected import ProjectedHeads
 from ganlib.recipes import Recipe
 from ganlib.runtime.distributed import Distributed
@@ -194,7 +194,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "best": list(self.best) if self.best else None,
             "told": list(self.told),
-            "pending": [diagnostic.to_json() for diagnostic in self.pending],
+            "pending": [asdict(diagnostic) for diagnostic in self.pending],
             "last_look": self.last_look,
         }
 
@@ -223,7 +223,8 @@ class TrainingState:
         self.told = list(state["told"])
         self.pending = [Diagnostic(**diagnostic) for diagnostic in state["pending"]]
         self.last_look = state["last_look"]
-        self.slow_down(state["rollbacks"])
+        self.rollbacks = state["rollbacks"]
+        self.set_adam()
 
     def follow_main(self, distributed: Distributed) -> None:
         """Go to the place where the main process is."""
@@ -235,13 +236,8 @@ class TrainingState:
         if not distributed.is_main:
             self.load_state_dict(torch.load(led, map_location="cpu", weights_only=True))
 
-    def slow_down(self, rollbacks: int) -> None:
-        """Set the learning rates to those after so many rollbacks: half the recipe's after each."""
-        self.rollbacks = rollbacks
-        self.set_adam()
-
     def set_adam(self) -> None:
-        """Set learning rates and second betas to what the recipe has them be by now."""
+        """Set second betas and learning rates to what they are by now; each rollback has halved the rates."""
         now = self.recipe.at(self.kimg)
         for optimizer, rate in ((self.g_optimizer, self.recipe.g_lr), (self.d_optimizer, self.recipe.d_lr)):
             for group in optimizer.param_groups:
@@ -267,10 +263,8 @@ class TrainingState:
 def _prepared(net: nn.Module, recipe: Recipe, accelerator: Accelerator) -> nn.Module:
     """Give the net the accelerator's precision, and BatchNorm over whole batches where that is wanted.
 
-    Processes on a CPU keep the statistics of their own parts: torch synchronises GPUs only. Nothing else of
-    the net knows of other processes, since DistributedDataParallel does not take to a net that is called
-    twice in a step and frozen in the next. Its tensors stay where they are, on the device already: several
-    processes call their CPU "cpu:0", for which they would be copied, and the average would watch others.
+    Torch synchronises GPUs only. DistributedDataParallel does not take to a net that is called twice in a
+    step and frozen in the next. Tensors stay where they are, or the average would watch others.
     """
     if recipe.sync_norm and accelerator.use_distributed and accelerator.device.type == "cuda":
         net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
@@ -294,7 +288,7 @@ def check_compiler(device: torch.device) -> None:
     try:
         torch.compile(lambda x: x.sin() + 1, dynamic=False)(torch.ones(2, device=device))
     except Exception as error:  # each platform and version fails in a way of its own
-        reason = str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+        reason = first_line(error).rstrip(".:")
         wanted = "Triton and a C compiler" if device.type == "cuda" else "a C++ compiler, such as g++"
         raise GanlibError(
             f"torch.compile does not work here ({reason}): leave out --compile, in Python compiled=True, or "

@@ -83,7 +83,6 @@ class TrainStep:
     """
 
     def __init__(self, recipe: Recipe, state: TrainingState, distributed: Distributed) -> None:
-        """Take no step yet."""
         self.recipe = recipe
         self.state = state
         self.distributed = distributed

@@ -36,11 +36,10 @@ from ganlib.training.logger import (
     divergence,
     rolled_back,
     sample_is_due,
-    score_is_due,
 )
 from ganlib.training.state import MAX_ROLLBACKS, TrainingState, check_compiler, compile_nets
 from ganlib.training.steps import TrainStep
-from ganlib.weights import save_generator
+from ganlib.weights import load, save_generator
 
 _THOUSAND = 1000
 
@@ -48,7 +47,8 @@ _THOUSAND = 1000
 class Trainer:
     """Train a recipe on pictures, in a run folder in which it starts or goes on.
 
-    `recipe` is a recipe, a name, a JSON file, or "auto", which is the run's own or the best for the device;
+    `recipe` is a recipe, a name, a JSON file, or "auto", which is the run's own, that of the model to start
+    from, or the best for the device;
     `data` whatever `load_art` takes, or a Dataset of pictures.
     `generator` turns z, (N, latent_dim), into pictures (N, 3, size, size), `discriminator` pictures into
     logits (N,): nets of your own, in place of those that the recipe builds. `callbacks` are a progress bar
@@ -93,14 +93,13 @@ class Trainer:
         """
         self.run = Run(expand_home(run))
         self.machine = detect(device, precision)
-        self.recipe = recipe if isinstance(recipe, Recipe) else self._named(recipe)
+        self.recipe = choose_recipe(recipe, self.run, start_from, device)
         self.distributed = Distributed.join(self.machine)
         if compiled:
             check_compiler(self.machine.device)
         own = [ProgressBar()] if callbacks is None else list(callbacks)
         self.callbacks: list[Callback] = [*own] if self.distributed.is_main else []
         self.save_minutes = save_minutes
-        self.evaluation = evaluation
         self._has_own_nets = generator is not None or discriminator is not None
         self.interrupted = self._stopped = self._saves = False
         with self.distributed.one_by_one():
@@ -127,12 +126,6 @@ class Trainer:
         self._saved = time.monotonic()
         logger = RunLogger if self.distributed.is_main else NullLogger
         self._logger = logger(self.run, self.state, images, evaluation if self.distributed.is_main else None)
-
-    def _named(self, name: str | Path) -> Recipe:
-        if name != "auto":
-            return get_recipe(name)
-        begun = self.run.recipe_file.exists()
-        return self.run.recipe() if begun else default_recipe(self.machine.device.type)
 
     def _with_classes(self, images: ImageDataset) -> Recipe:
         if not images.classes:
@@ -330,7 +323,7 @@ class Trainer:
         if rollbacks >= MAX_ROLLBACKS:
             raise divergence(self.state, self._logger.told())
         self._load()
-        self.state.slow_down(rollbacks + 1)
+        self.state.rollbacks = rollbacks + 1
         self._logger.open()
         self.train_step.forget()
         self._warn(rolled_back(self.state, step, kimg))
@@ -342,10 +335,7 @@ class Trainer:
         self._call("on_warning", diagnostic)
 
     def _log(self, thousands: int) -> None:
-        evaluated = self.evaluation is not None and self.evaluation.is_due(thousands)
-        row, diagnostics = self._logger.write(
-            self.train_step.measures(), self.speed(), score_is_due(thousands), evaluated
-        )
+        row, diagnostics = self._logger.write(self.train_step.measures(), self.clock.speed(), thousands)
         self._call("on_log", row)
         for diagnostic in diagnostics:
             self._call("on_warning", diagnostic)
@@ -357,10 +347,6 @@ class Trainer:
             save_generator(self.state.ema.generator, self.recipe, self.state.kimg, self.run.generator_file)
         self._saved = time.monotonic()
 
-    def speed(self) -> float:
-        """Return the pictures a second in this call of `fit`; 0 before its first step."""
-        return self.clock.speed()
-
     def last_losses(self) -> tuple[float, float]:
         """Return the losses of D and G in the last step; asking waits for the device."""
         return self.train_step.last_losses()
@@ -369,6 +355,21 @@ class Trainer:
         """Say in a sentence how long this call of `fit` will take and how far it will come."""
         self.last_losses()
         return self.clock.forecast()
+
+
+def choose_recipe(
+    recipe: str | Path | Recipe, run: Run, start_from: str | Path | None, device: str | None
+) -> Recipe:
+    """Return the recipe that a `Trainer` is given; "auto" depends on the run, the model and the device.
+
+    Raises:
+        GanlibError: there is no such recipe, run, model or device, or one cannot be read.
+    """
+    if recipe != "auto":
+        return recipe if isinstance(recipe, Recipe) else get_recipe(recipe)
+    if run.recipe_file.exists():
+        return run.recipe()
+    return default_recipe(device) if start_from is None else load(start_from)[1]
 
 
 def _accelerator(machine: Machine) -> Accelerator:

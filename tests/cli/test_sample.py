@@ -11,7 +11,8 @@ from PIL import Image
 from ganlib.cli import main
 from ganlib.data.dataset import to_bytes
 from ganlib.latent.audio import read_sound
-from ganlib.latent.sampling import generate, sample_latent, save_latent, walk
+from ganlib.latent.sampling import generate, sample_latent, save_latent
+from ganlib.latent.timeline import walk
 from ganlib.show.grids import enlarge
 from ganlib.weights import load_generator, save_generator
 from tests.latent.sounds import clicks

@@ -14,8 +14,8 @@ from ganlib.latent.sampling import (
     sample_latent,
     slerp,
     truncate,
-    walk,
 )
+from ganlib.latent.timeline import walk
 from ganlib.nets.dcgan import DCGANGenerator
 
 WAYS = pytest.mark.parametrize("way", [lerp, slerp])
@@ -183,7 +183,7 @@ def test_no_stop_is_missed_by_rounding(legs):
 
 @pytest.mark.parametrize(("shape", "frames"), [((1, 8), 5), ((3, 8), 2), ((8,), 9), ((2, 8), 0)])
 def test_a_walk_that_goes_nowhere_is_refused(shape, frames):
-    with pytest.raises(GanlibError, match="A walk "):
+    with pytest.raises(GanlibError, match=r"two keyframes or more|frames or more|of shape"):
         walk(torch.zeros(shape), frames)
 
 

@@ -8,7 +8,8 @@ from PIL import Image, ImageSequence
 
 from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
-from ganlib.latent.sampling import generate, sample_latent, walk
+from ganlib.latent.sampling import generate, sample_latent
+from ganlib.latent.timeline import walk
 from ganlib.run import Run
 from ganlib.show.film import animate, check_film, film, film_of_path
 

@@ -175,7 +175,8 @@ def test_all_that_changes_follows_the_ramp_and_stays_at_its_end(tmp_path):
 
 def test_a_rollback_halves_the_rates_wherever_they_are(tmp_path):
     trainer, _, _, _ = play(MODERN, tmp_path / "run")
-    trainer.state.slow_down(2)
+    trainer.state.rollbacks = 2
+    trainer.state.set_adam()
     assert trainer.state.g_optimizer.param_groups[0]["lr"] == pytest.approx(2e-3 * 0.25 / 4)
     trainer.state.images = 0
     trainer.state.set_adam()

@@ -1,6 +1,6 @@
 """A run that diverges, and what is kept, scored and said."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -123,7 +123,7 @@ def test_what_the_diagnostics_see_is_told_once(recipe, art, tmp_path, monkeypatc
     trainer = open_run(recipe, art, tmp_path / "run", spoil)
     trainer.fit(kimg=5)
     assert spoil.heard == [seen]
-    assert [row["warnings"] for row in trainer.run.log()] == [[], [seen.to_json()], [], [], []]
+    assert [row["warnings"] for row in trainer.run.log()] == [[], [asdict(seen)], [], [], []]
 
 
 def test_the_diagnostics_are_shown_all_rows_with_what_was_measured(recipe, art, tmp_path, monkeypatch):
@@ -239,7 +239,7 @@ def test_scoring_and_samples_draw_nothing_from_the_run_s_streams(recipe, art, tm
     recipe = replace(recipe, width=2)
     plain = open_run(recipe, art, tmp_path / "plain")
     plain.fit(kimg=5)
-    monkeypatch.setattr("ganlib.training.trainer.score_is_due", lambda thousands: True)
+    monkeypatch.setattr("ganlib.training.logger.score_is_due", lambda thousands: True)
     scored = open_run(recipe, art, tmp_path / "scored")
     scored.fit(kimg=5)
     assert torch.equal(plain.state.generator.main[0].weight, scored.state.generator.main[0].weight)

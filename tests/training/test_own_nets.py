@@ -175,7 +175,7 @@ def test_a_callback_stops_training_and_the_run_goes_on_later(art, tmp_path):
                 trainer.stop()
 
     trainer = Trainer(RECIPE, art, tmp_path / "run", device="cpu", callbacks=[Stop()])
-    assert (trainer.speed(), trainer.clock.spent(), trainer.clock.steps) == (0.0, 0.0, 0)
+    assert (trainer.clock.speed(), trainer.clock.spent(), trainer.clock.steps) == (0.0, 0.0, 0)
     trainer.fit(kimg=1)
     assert (trainer.state.step, trainer.interrupted) == (3, False)
     trainer.fit(kimg=1)

@@ -1,10 +1,11 @@
 import random
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
-from ganlib.training.rng import RunRng
+from ganlib.training.rng import RunRng, Streams
 
 CPU = torch.device("cpu")
 
@@ -89,5 +90,5 @@ def test_a_broken_state_is_refused_before_it_is_used(change):
     state = streams.state_dict()
     before = draw()
     with pytest.raises((ValueError, TypeError, LookupError, RuntimeError)):
-        streams.check({**state, **change(state)})
+        streams.check(msgspec.convert({**state, **change(state)}, Streams))
     assert before != draw()  # nobody else's stream was set back

@@ -100,6 +100,9 @@ def test_auto_from_a_model_takes_its_recipe(trained, tmp_path, monkeypatch, caps
     assert main([*words, "--kimg", "0.05", "--device", "cpu"]) == 0
     assert json.loads((tmp_path / "next" / "recipe.json").read_text())["name"] == trained.recipe.name
     assert "100% of G, 100% of D" in capsys.readouterr().out
+    there = trained.run.folder
+    same = Trainer("auto", trained._logger._images, tmp_path / "third", device="cpu", start_from=there)
+    assert same.recipe.name == trained.recipe.name
 
 
 @pytest.mark.parametrize("norm", ["none", "spectral", "batch"])

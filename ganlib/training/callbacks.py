@@ -2,22 +2,42 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
 from ganlib.errors import plain
-from ganlib.runtime.distributed import division
+from ganlib.recipes import Recipe
+from ganlib.run import Run
+from ganlib.runtime.device import Machine
+from ganlib.runtime.distributed import Distributed, division
 from ganlib.runtime.progress import NotebookLine, in_notebook
+from ganlib.training.budget import Clock
 from ganlib.training.diagnostics import Diagnostic
+from ganlib.training.state import TrainingState
 
 _STEPS_TO_MEASURE = 5
 _SECONDS_BETWEEN_UPDATES = 0.5
 _FULL = 1000
 
 
-Training: TypeAlias = Any  # the `Trainer` that calls, whose file imports this one
+class Training(Protocol):
+    """What a callback may use of the trainer that calls it; each is explained at `Trainer`."""
+
+    recipe: Recipe
+    run: Run
+    machine: Machine
+    distributed: Distributed
+    state: TrainingState
+    interrupted: bool
+    started_from: str
+    clock: Clock
+    stop: Callable[[], None]
+    last_losses: Callable[[], tuple[float, float]]
+    speed: Callable[[], float]
+    forecast: Callable[[], str]
 
 
 class Callback:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 64
 _MOST_FILES = 100_000
+_DOUBLED = 128  # px; a grid of larger pictures shows them as they are
 _SEEDS = re.compile(r"(-?\d{1,19})(?:-(\d{1,18}))?")
 
 
@@ -42,7 +43,7 @@ def _upscale(usual: str) -> tuple[Option, Option]:
     option("--out PATH", "the PNG, WebP or JPEG (samples.png), or with --files the folder (samples)", Path),
     option("--files", "one file a picture, named by its seed", False),
     option("--format", "of the files", "png", choices=["png", "webp", "jpg"]),
-    *_upscale("2 in a grid, 1 in files"),
+    *_upscale("2 in a grid of pictures of up to 128 px, otherwise 1"),
 )
 def _sample(options: argparse.Namespace) -> None:
     """Generate pictures with a trained generator.
@@ -64,7 +65,8 @@ def _sample(options: argparse.Namespace) -> None:
     count = sum(map(len, seeds))
     if options.files and count > _MOST_FILES:
         raise GanlibError(f"{count} files are too many: ask for at most {_MOST_FILES}.")
-    together, usual = (1, 1) if options.files else (count, 2)
+    together = 1 if options.files else count
+    usual = 2 if not options.files and max(recipe.shape) <= _DOUBLED else 1
     scale = usual if options.upscale is None else options.upscale
     check_grid(together, recipe.shape, square(max(together, 1)), scale)
     drawn = torch.cat([sample_latent(len(part), recipe.latent_dim, part.start) for part in seeds])

@@ -36,7 +36,6 @@ class Training(Protocol):
     clock: Clock
     stop: Callable[[], None]
     last_losses: Callable[[], tuple[float, float]]
-    speed: Callable[[], float]
     forecast: Callable[[], str]
 
 

@@ -70,6 +70,11 @@ def test_sample_truncates(weights, tmp_path):
     assert variety("0") < 1 < variety("0.5") < variety("1")
 
 
+def test_a_grid_of_large_pictures_shows_them_as_they_are(tmp_path):
+    assert main(["sample", "patchwork", "--count", "2", "--out", str(tmp_path / "quilts.webp")]) == 0
+    assert Image.open(tmp_path / "quilts.webp").size == (2 * 512 + 3 * 2, 512 + 2 * 2)
+
+
 @pytest.mark.parametrize("option", ["--upscale", "--scale"])
 def test_a_grid_is_enlarged_by_either_name(option, weights, tmp_path):
     command = ["sample", str(weights), "--count", "4", option, "3", "--out", str(tmp_path / "grid.webp")]

@@ -13,10 +13,23 @@ from ganlib.nets.lite import WEIGHTS, load_lite, read_weights
 from ganlib.runtime.device import detect
 
 EXTRACTORS = ("lite0", "lite2", "inception")
-_MIDDLE, _RANGE = (127.0,), (128.0,)  # of the bytes that the Lite nets were trained on
+_MIDDLE, _RANGE = 127.0, 128.0  # of the bytes that the Lite nets were trained on
 _MOST_AT_ONCE_ON_A_CPU = 16  # more do not fit its cache, and half of the speed is lost
 _MOST_AT_ONCE = 256
 _INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+
+class Lite(nn.Module):
+    """Compute features (N, 1280) of pictures (N, 3, 96, 96) that hold the values of bytes, from 0 to 255."""
+
+    def __init__(self, name: str) -> None:
+        """Read the weights of the net called `name`; raise `GanlibError` if they are missing or damaged."""
+        super().__init__()
+        self._net = load_lite(name)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Compute the features."""
+        return self._net((pictures - _MIDDLE) / _RANGE)
 
 
 class Extractor:
@@ -76,9 +89,7 @@ def get_extractor(name: str = "lite0", device: str | torch.device | None = None)
     """
     place = detect(device).device if device is None or isinstance(device, str) else device
     if name in WEIGHTS:
-        from torchvision.transforms import Normalize
-
-        return Extractor(name, 96, nn.Sequential(Normalize(_MIDDLE, _RANGE), load_lite(name)), place)
+        return Extractor(name, 96, Lite(name), place)
     if name == "inception":
         return Extractor(name, 299, _inception(), place, resizes=True)
     raise GanlibError(f"There is no extractor '{name}': choose one of {', '.join(EXTRACTORS)}.")

@@ -175,7 +175,7 @@ OTHERS = {
         lambda path: write_torch(path, NetG(10, (8, 4)).state_dict()),
         "size of 16 px does not fit",
     ),
-    "wide": (lambda path: write_torch(path, NetG(2000, (16, 8, 4)).state_dict()), "latent_dim must be"),
+    "wide": (lambda path: write_torch(path, NetG(2000, (16, 8, 4)).state_dict()), "latent_dim cannot be"),
     "broken down": (
         lambda path: write_torch(path, {k: v * float("nan") for k, v in NetG().state_dict().items()}),
         "of another library or net|no numbers",

@@ -111,7 +111,7 @@ def test_weights_that_do_not_fit_their_recipe_are_refused(tmp_path, recipe):
 def test_a_missing_generator_is_a_sentence(run, tmp_path):
     with pytest.raises(GanlibError, match="train there first"):
         load_generator(run.folder)
-    with pytest.raises(GanlibError, match="bundled ones are: portraits"):
+    with pytest.raises(GanlibError, match="bundled ones are: patchwork, portraits"):
         load_generator("no-such-model")
     with pytest.raises(GanlibError, match="no run folder"):
         Run(tmp_path).recipe()

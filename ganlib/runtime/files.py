@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -76,6 +75,8 @@ def decode_json(text: bytes, shape: type[T]) -> T:
     Raises:
         ValueError: it is not JSON, nested too deeply, or has another shape; the text says where.
     """
+    import msgspec  # in Colab it is installed only after this file was imported
+
     try:
         return msgspec.json.decode(text, type=shape)
     except RecursionError as error:

@@ -389,7 +389,8 @@ def test_another_model_is_opened_in_the_same_studio(server, folder, browser, art
     studio.command("application:toggle-left-area")
     studio.run_all()
     models = studio.page.get_by_label("Model")
-    listed = ["mine: latest", "mine: best", "mine: generator-000100", "other: latest", "portraits (bundled)"]
+    bundled = [f"{name} (bundled)" for name in ("patchwork", "portraits")]
+    listed = ["mine: latest", "mine: best", "mine: generator-000100", "other: latest", *bundled]
     assert [text.replace("\xa0", " ") for text in models.locator("option").all_inner_texts()] == listed
     before = studio.pixels()
     for label, words in ((listed[3], "other, 32 px: seed 0"), (listed[1], "tiny, 32 px: seed 0")):

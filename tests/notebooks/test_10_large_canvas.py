@@ -47,9 +47,9 @@ def test_the_layers_are_counted_as_the_library_counts_them(lesson, recipe):
         g_rows, fake = lesson["count"](recipe.generator(), torch.randn(2, recipe.latent_dim))
         d_rows, _ = lesson["count"](recipe.discriminator(), fake)
     theirs = cost(replace(recipe, fakes="shared"))
-    g_flop, d_flop = ([flop for _, flop, _ in rows] for rows in (g_rows, d_rows))
+    g_flop, d_flop = ([flop for *_, flop, _ in rows] for rows in (g_rows, d_rows))
     assert 3 * sum(g_flop) - g_flop[0] + 8 * sum(d_flop) - 2 * d_flop[0] == theirs.flops
-    parameters = sum(count for count, *_ in g_rows + d_rows)
+    parameters = sum(count for _, count, *_ in g_rows + d_rows)
     norms = theirs.generator_parameters + theirs.discriminator_parameters - parameters
     assert 0 <= norms < 0.01 * parameters
 

@@ -50,7 +50,7 @@ def switch(driver, label):
 
 def test_all_that_can_be_opened_is_listed_and_the_studio_shows_its_own(driver):
     mine = ["mine: latest", "mine: best", "mine: generator-000120"]
-    assert labels(driver) == [*mine, "other: latest", "portraits (bundled)"]
+    assert labels(driver) == [*mine, "other: latest", "patchwork (bundled)", "portraits (bundled)"]
     assert driver["model"].label == "mine: latest"
 
 

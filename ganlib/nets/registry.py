@@ -70,7 +70,7 @@ FAMILIES = {
     "subpixel": Family(
         SubpixelGenerator,
         SubpixelDiscriminator,
-        "Inside both are at most 128 px: blocks of pixels become channels (Shi et al. 2016).",
+        "Both are at most 128 px inside; G enlarges its maps, then chooses each pixel's colour (Green 2007).",
         {"g_norm": "batch"},
     ),
 }

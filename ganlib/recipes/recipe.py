@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
+from functools import reduce
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -336,6 +337,14 @@ class Ramped(NamedTuple):
 
 
 _TYPES = get_type_hints(Recipe, include_extras=True)
+_WORDS = {  # of msgspec, and in plain English
+    "Expected": "it takes",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`array`": "a list",
+    "`str`": "a name",
+    "`bool`": "True or False",
+}
 
 
 def _checked(value: Any, declared: Field[Any]) -> Any:
@@ -343,7 +352,10 @@ def _checked(value: Any, declared: Field[Any]) -> Any:
     try:
         value = msgspec.convert(value, _TYPES[declared.name])
     except msgspec.ValidationError as error:
-        raise GanlibError(f"{declared.name} cannot be {value!r}: {error}.") from error
+        words = reduce(
+            lambda text, pair: text.replace(*pair), _WORDS.items(), str(error).partition(" - at ")[0]
+        )
+        raise GanlibError(f"{declared.name} cannot be {value!r}: {words}.") from error
     if value not in (choices := declared.metadata.get("choices", {value: ""})):
         known = ", ".join(map(str, choices))
         raise GanlibError(f"There is no {declared.name} '{value}': choose one of {known}.")

@@ -70,7 +70,7 @@ FAMILIES = {
     "subpixel": Family(
         SubpixelGenerator,
         SubpixelDiscriminator,
-        "Both are at most 128 px inside; G enlarges its maps, then chooses each pixel's colour (Green 2007).",
+        "At most 128 px inside; G enlarges its maps, then gives each pixel a colour (Green 2007).",
         {"g_norm": "batch"},
     ),
 }

@@ -29,8 +29,8 @@ _BADGE = re.compile(
 _NO_BADGE = "**Colab:** not published yet. Clone the project, type `make lab`, and open this notebook there."
 _NO_BADGE_IN_TABLE = "not yet"
 _NO_CLONE = "Clone this project"
-_NO_BADGES = "No badge opens a notebook in Colab so far, as the project is not published under an address."
-_BADGES = "A badge opens the notebook in Colab, where its first cell brings all that it needs."
+_NO_BADGES = "There are no badges for Colab yet, because the project has no public address."
+_BADGES = "A badge opens the notebook in Colab, where its first cell fetches everything it needs."
 _SETUP_LINE = re.compile(r"^ADDRESS, TAG = .*$", re.MULTILINE)
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(?<!\.git)")
 

@@ -65,6 +65,7 @@ def test_the_address_gets_everywhere(project, capsys):
     assert readme.count("colab-badge.svg") == 10
     assert "git clone https://github.com/somebody/gan-art" in readme
     assert "not yet" not in readme
+    assert "no public address" not in readme
     assert "not published" not in "".join(texts(project).values())
 
 

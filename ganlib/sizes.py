@@ -31,7 +31,7 @@ class Size(NamedTuple):
         found = _WRITTEN.fullmatch(str(written).strip())
         if found is None:
             raise GanlibError(
-                f"'{written}' is no image size: write pixels, such as 64, or width x height, 64x96."
+                f"'{written}' is not an image size: write pixels, such as 64, or width x height, 64x96."
             )
         width = int(found[1])
         return cls(int(found[2] or width), width)

@@ -45,7 +45,7 @@ def trainer(art, tmp_path_factory):
     recipe = Recipe("test", size=32, latent_dim=4, width=1, batch_size=16)
     trainer = Trainer(recipe, art, tmp_path_factory.mktemp("strangers") / "run", device="cpu", callbacks=[])
     run = trainer.fit(kimg=0.06)
-    told = [{"name": "oscillation", "seen": "D and G win in turn.", "advice": "Wait."}]
+    told = [{"name": "oscillation", "seen": "D and G take turns winning.", "advice": "Wait."}]
     losses = {"d_loss": 1.5, "g_loss": 0.5, "real_probability": 0.6, "fake_probability": None, "score": 0.25}
     for step in (1, 2, 3, 4):
         run.append_log({"step": step, "kimg": step / 100, "seconds": 3.5, **losses, "warnings": told})

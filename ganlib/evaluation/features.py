@@ -103,8 +103,8 @@ def check_pictures(pictures: Tensor) -> None:
     broken = int((~pictures.isfinite()).flatten(1).any(1).sum())
     if broken:
         raise GanlibError(
-            f"{broken} of {len(pictures)} pictures hold a NaN or an infinity: what generated them has broken "
-            "down, so take an earlier generator."
+            f"{broken} of {len(pictures)} pictures contain a NaN or an infinity: the generator has "
+            "diverged, so use an earlier generator."
         )
 
 
@@ -130,7 +130,7 @@ def _fetched(url: str) -> Path:
             torch.hub.download_url_to_file(url, str(path), _INCEPTION_SHA256)
     except (OSError, RuntimeError) as error:
         raise GanlibError(
-            f"The weights of inception could not be fetched ({error}): connect to the internet and try "
+            f"The weights of inception could not be downloaded ({error}): connect to the internet and try "
             "again, or use the extractor lite0, which needs no network."
         ) from error
     return path

@@ -195,8 +195,8 @@ def _check(real: Tensor, fake: Tensor, fewest: int) -> None:
     for which, features in (("real", real), ("generated", fake)):
         if len(features) < fewest:
             raise GanlibError(
-                f"This takes {fewest:,} {which} pictures or more, and there are {len(features):,}: "
-                "give it more of them."
+                f"This takes at least {fewest:,} {which} pictures, and there are {len(features):,}: "
+                "give it more."
             )
         if not features.isfinite().all():
-            raise GanlibError(f"Features of {which} pictures hold a NaN: look at these pictures.")
+            raise GanlibError(f"Features of {which} pictures contain a NaN: check these pictures.")

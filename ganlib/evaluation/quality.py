@@ -109,7 +109,7 @@ class Quality(Figures):
             values["closest"] = [[pair[name] for name in Pair._fields] for pair in values["closest"]]
             return msgspec.convert(values, cls)
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise GanlibError(f"These are no figures of this version of ganlib ({error}).") from error
+            raise GanlibError(f"These figures are not from this version of ganlib ({error}).") from error
 
 
 _COPIES = 0.8  # of the distance at which held-out pictures lie
@@ -204,8 +204,8 @@ class Reference:
         there = len(images.train) + len(images.held_out)
         if min(there, usual) < 2 * FEWEST or not len(images.held_out):
             raise GanlibError(
-                f"Quality is measured with {2 * FEWEST} pictures or more, of which some are held out: "
-                f"'{images.name}' holds {there}, {len(images.held_out)} of them held out, and you ask for "
+                f"Measuring quality takes at least {2 * FEWEST} pictures, some of them held out: "
+                f"'{images.name}' has {there}, {len(images.held_out)} of them held out, and you ask for "
                 f"{usual}. Give it more."
             )
         return cls(images, get_extractor(extractor) if isinstance(extractor, str) else extractor, usual)

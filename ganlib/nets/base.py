@@ -57,7 +57,7 @@ class Generator(
         both = self.latent_dim + self.classes
         if z.shape[1:] not in {(self.latent_dim,), (self.latent_dim, 1, 1), (both,)}:
             raise GanlibError(
-                f"This generator wants z of shape (N, {self.latent_dim}) or (N, {self.latent_dim}, 1, 1), "
+                f"This generator takes z of shape (N, {self.latent_dim}) or (N, {self.latent_dim}, 1, 1), "
                 f"not {tuple(z.shape)}."
             )
         z = z.flatten(1)
@@ -110,7 +110,7 @@ class Discriminator(nn.Module):
         """
         if images.shape[1:] != (3, *self.size):
             raise GanlibError(
-                f"This discriminator wants images of shape (N, 3, {self.size.height}, {self.size.width}), "
+                f"This discriminator takes images of shape (N, 3, {self.size.height}, {self.size.width}), "
                 f"not {tuple(images.shape)}."
             )
         logits = self.main(images).flatten(1)  # (N, 1 + classes)
@@ -131,7 +131,7 @@ def check_generator(generator: nn.Module, latent_dim: int, size: Size) -> None:
     z, wanted = torch.zeros(2, latent_dim), (2, 3, *size)
     if (found := _shape_of(generator, z, "generator")) != wanted:
         raise GanlibError(
-            f"Your generator makes {found} of z {tuple(z.shape)}: a recipe of {size} px wants {wanted}."
+            f"Your generator turns z {tuple(z.shape)} into {found}: a recipe of {size} px needs {wanted}."
         )
     if not hasattr(generator, "latent_dim"):
         generator.latent_dim = latent_dim  # type: ignore[assignment]
@@ -142,8 +142,8 @@ def check_discriminator(discriminator: nn.Module, size: Size) -> None:
     images = torch.zeros(2, 3, *size)
     if (found := _shape_of(discriminator, images, "discriminator")) != (2,):
         raise GanlibError(
-            f"Your discriminator makes {found} of pictures {tuple(images.shape)}: let it return one logit a "
-            "picture, (N,), for instance by `.flatten()` at its end."
+            f"Your discriminator turns pictures {tuple(images.shape)} into {found}: it must return one logit "
+            "for each picture, (N,), for instance with `.flatten()` at its end."
         )
 
 

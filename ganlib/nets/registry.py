@@ -95,7 +95,7 @@ def check_options(family: str, values: Mapping[str, Any]) -> None:
         only = chosen.fixed.get(name, usual)
         if name not in taken and values[name] != only:
             raise GanlibError(
-                f"The family '{family}' leaves no choice of {name}: set it to {only!r}, not {values[name]!r}."
+                f"The family '{family}' takes only one {name}: set it to {only!r}, not {values[name]!r}."
             )
 
 

@@ -215,7 +215,7 @@ def _parse(setting: str) -> tuple[str, Any]:
     defaults = {field.name: field.default for field in fields(Recipe)}
     if not equals or name not in defaults:
         known = ", ".join(defaults)
-        raise GanlibError(f"'{setting}' sets nothing: write FIELD=VALUE with a FIELD of {known}.")
+        raise GanlibError(f"'{setting}' is not a setting: write FIELD=VALUE, where FIELD is one of {known}.")
     if isinstance(defaults[name], tuple):
         parts = text.strip("()[] ").split(",")
         return name, tuple(_value(part.strip()) for part in parts if part.strip())

@@ -227,16 +227,16 @@ class Recipe:
             )
         if self.quarter_turns and self.shape.height != self.shape.width:
             raise GanlibError(
-                f"quarter_turns takes square pictures, and {self.size} px is none: set it to False."
+                f"quarter_turns needs square pictures, and {self.size} px is not: set it to False."
             )
         if any(self.penalty) and self.d_norm == "batch":
             raise GanlibError(
-                "The penalty is taken at each picture alone, and BatchNorm in D mixes them: choose "
-                "d_norm='none' or 'spectral'."
+                "The penalty needs D's gradient at each picture alone, and BatchNorm in D mixes pictures: "
+                "choose d_norm='none' or 'spectral'."
             )
         if self.loss != "bce" and self.labels() != Labels():
             raise GanlibError(
-                f"The loss '{self.loss}' has no labels: leave them and label_noise as they are."
+                f"The loss '{self.loss}' has no labels: leave labels and label_noise at their defaults."
             )
 
     @classmethod
@@ -275,8 +275,8 @@ class Recipe:
         """
         if self.projected and asked == "lite0":
             raise GanlibError(
-                "D has looked through lite0, so its figures would flatter these pictures: measure them with "
-                "lite2 or inception."
+                "D was trained through lite0, so lite0 would flatter these pictures: measure them with lite2 "
+                "or inception."
             )
         return asked or ("lite2" if self.projected else "lite0")
 

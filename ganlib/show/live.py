@@ -39,7 +39,7 @@ class _Page(Callback):
     def on_start(self, trainer: Training) -> None:
         from IPython.display import display
 
-        place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
+        place = f"continues at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self.place, self.forecast = f"{place} on {trainer.machine}", ""
         self.warnings: list[Diagnostic] = []
         self.grid: Figure | None = None
@@ -80,8 +80,8 @@ class _Page(Callback):
         self._draw_curves(trainer)
         state, how = "Done", "call fit again with a longer budget to go on"
         if trainer.interrupted:
-            state, how = "Interrupted", "run this cell again and it goes on at the same step"
-        ending = f"{state} at {trainer.state.kimg:.1f} kimg, all is saved: {how}."
+            state, how = "Interrupted", "run this cell again to continue at the same step"
+        ending = f"{state} at {trainer.state.kimg:.1f} kimg. Everything is saved: {how}."
         self._handle.update(self._bundle(trainer, ending), raw=True)
 
     def _draw_curves(self, trainer: Training) -> None:

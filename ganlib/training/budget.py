@@ -108,7 +108,7 @@ class Clock:
         epochs = 1000 * kimg / len(self._state.batches)
         minutes = f"about {seconds / 60:.1f} minutes" if seconds >= _MINUTE else "less than a minute"
         return (
-            f"{self.speed():.0f} pictures a second: {minutes}, to {_brief(kimg)} kimg "
+            f"{self.speed():.0f} pictures a second: {minutes} to reach {_brief(kimg)} kimg "
             f"({_brief(epochs)} epochs)."
         )
 

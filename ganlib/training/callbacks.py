@@ -86,7 +86,7 @@ class ProgressBar(Callback):
         self._bar = tqdm(
             total=_FULL, desc=plain(trainer.recipe.name, 60), bar_format=layout, dynamic_ncols=True, file=file
         )
-        place = f"goes on at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
+        place = f"continues at {trainer.state.kimg:.1f} kimg" if trainer.state.step else "starts"
         self._bar.write(f"{plain(trainer.recipe.name)} {place} on {trainer.machine}")
         self._bar.write(f"{trainer.state.batches.storage.where}.")
         if (count := len(trainer.state.batches)) < _FEW:
@@ -119,7 +119,7 @@ class ProgressBar(Callback):
         self._draw(trainer)
         if trainer.interrupted:
             self._bar.write(
-                f"Interrupted at {trainer.state.kimg:.1f} kimg, all is saved: start again to go on."
+                f"Interrupted at {trainer.state.kimg:.1f} kimg. Everything is saved: start again to continue."
             )
         self._bar.close()
 

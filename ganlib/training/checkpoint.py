@@ -99,7 +99,7 @@ def load_checkpoint(state: TrainingState, run: Run, data_changed: bool = False) 
     raise GanlibError(
         f"No checkpoint of '{run.folder}' can be read ("
         + "; ".join(f"{name} {what}" for name, what in damages.items())
-        + "): the run cannot go on. Its generators are safe; start anew in another folder."
+        + "): the run cannot continue. Its generators are safe; start again in another folder."
     )
 
 
@@ -115,7 +115,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(schema, int) or schema != _SCHEMA:
         raise GanlibError(
             f"'{path}' was written by another version of ganlib (schema {reprlib.repr(schema):.40}, not "
-            f"{_SCHEMA}): go on with that version, or start anew in another folder. The generators of the "
+            f"{_SCHEMA}): continue with that version, or start again in another folder. Generators of the "
             "run still open."
         )
     try:
@@ -123,7 +123,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if claimed(_tensors(saved).values()) > path.stat().st_size:
             raise ValueError("its tensors claim more memory than the file has bytes")
     except _MISFITS as error:
-        raise GanlibError(f"'{path}' is no checkpoint of ganlib, or a damaged one: {error}.") from error
+        raise GanlibError(f"'{path}' is not a checkpoint of ganlib, or it is damaged: {error}.") from error
     return saved
 
 
@@ -144,8 +144,8 @@ def _load(state: TrainingState, path: Path, data_changed: bool) -> list[Diagnost
         state.load_state_dict(saved)
     except _MISFITS as error:
         raise GanlibError(
-            f"'{path}' does not fit its recipe: {first_line(error)}. Put the right one back; a run of "
-            "nets of your own goes on with the same nets."
+            f"'{path}' does not fit its recipe: {first_line(error)}. Put the right one back; a run "
+            "with nets of your own needs the same nets."
         ) from error
     state.count_classes()
     return news
@@ -159,7 +159,7 @@ def _check_pictures(data: Data, state: TrainingState, path: Path, data_changed: 
     if not data_changed:
         raise GanlibError(
             f"The run '{path.parent}' was trained on other pictures than those of this set ({changes}): "
-            "name the same ones, or go on with these by --data-changed, in Python data_changed=True."
+            "name the same ones, or continue with these: --data-changed, in Python data_changed=True."
         )
     data["epoch"], data["position"] = data["epoch"] + 1, 0
     seen = f"The training pictures are no longer the same: {changes}."

@@ -73,10 +73,10 @@ def _discriminator_wins(rows: Sequence[_Row]) -> Diagnostic | None:
     real, fake = (fmean(_known(recent, name)) for name in ("real_probability", "fake_probability"))
     return Diagnostic(
         "discriminator wins",
-        f"D takes real pictures for real with a probability of {real:.2f}, generated ones with {fake:.2f}"
-        f"{_gradients(recent)}: G hears that all is wrong, but not what.",
-        "Hold D back: --set d_norm=spectral, or a lower rate such as d_lr=1e-4, or d_steps=1 if D plays more "
-        'often than G; in Python replace(recipe, d_norm="spectral").',
+        f"D gives real pictures a probability of {real:.2f} of being real, and generated ones {fake:.2f}"
+        f"{_gradients(recent)}: G learns that its pictures are wrong, but not how to improve them.",
+        "Slow D down: --set d_norm=spectral, or a lower rate such as d_lr=1e-4, or d_steps=1 if D takes more "
+        'steps than G; in Python replace(recipe, d_norm="spectral").',
     )
 
 
@@ -96,9 +96,9 @@ def _generator_collapses(rows: Sequence[_Row]) -> Diagnostic | None:
         return None
     return Diagnostic(
         "generator collapses",
-        f"The samples are few distinct pictures: their diversity is {known[-1]:.2f}, and {best:.2f} at best, "
-        "where that of real pictures is 1.",
-        "Keep G from running after what D likes best just now: --set g_steps=1 if G plays more often than D, "
+        f"The samples are nearly alike: their diversity is {known[-1]:.2f}, and was {best:.2f} at best; that "
+        "of real pictures is 1.",
+        "Keep G from chasing what D likes at the moment: --set g_steps=1 if G takes more steps than D, "
         'or g_lr=1e-4, or d_norm=spectral; in Python replace(recipe, g_steps=1, d_norm="spectral").',
     )
 
@@ -118,10 +118,10 @@ def _oscillation(rows: Sequence[_Row]) -> Diagnostic | None:
         return None
     return Diagnostic(
         "oscillation",
-        f"D and G win in turn: D(x) - D(G(z)) changed its direction {len(turns)} times within "
+        f"D and G take turns winning: D(x) - D(G(z)) changed direction {len(turns)} times within "
         f"{len(rows[-_WINDOW:])} thousand pictures, between {max(turns):.2f} and {min(turns):.2f}.",
-        "Let each answer the other sooner: --set steps_in=batches d_steps=1 g_steps=1 if the turns are long, "
-        "else lower g_lr and d_lr, or betas=(0.5,0.999); in Python "
+        "Let D and G alternate more often: --set steps_in=batches d_steps=1 g_steps=1 if each takes many "
+        "steps in a row, otherwise lower g_lr and d_lr, or betas=(0.5,0.999); in Python "
         'replace(recipe, steps_in="batches", d_steps=1, g_steps=1).',
     )
 
@@ -136,10 +136,10 @@ def _past_its_best(rows: Sequence[_Row]) -> Diagnostic | None:
         return None
     return Diagnostic(
         "past its best",
-        f"The score (lower is better) was {best['score']:.3f} at {best['kimg']:.0f} kimg, and at "
-        f"{last['kimg']:.0f} kimg it is {last['score']:.3f}.",
-        "The best generator is kept beside the last, as best.safetensors. To get further: more pictures, or "
-        "more made of them by --set augment=flip,translate,colour, or lower g_lr and d_lr; in Python "
+        f"The score (lower is better) was {best['score']:.3f} at {best['kimg']:.0f} kimg, and is "
+        f"{last['score']:.3f} at {last['kimg']:.0f} kimg.",
+        "The best generator is kept beside the last one, as best.safetensors. To get further, use more "
+        "pictures, augment them with --set augment=flip,translate,colour, or lower g_lr and d_lr; in Python "
         'replace(recipe, augment=("flip", "translate", "colour")).',
     )
 
@@ -150,16 +150,16 @@ def _nothing_learnt(rows: Sequence[_Row]) -> Diagnostic | None:
     is_flat = bool(scores) and min(scores) > max(_LIKE_GREY, _FLAT * scores[0])  # bad, and little better
     if _no_gradient(rows):
         rate = "2e-4"
-        why = "stands still: its weights have grown until nothing that D says moves them"
+        why = "has stopped learning: its weights have grown so much that no gradient reaches them"
     elif _is_old(rows) and is_flat and abs(_mean_lead(rows)) < _AHEAD:
         rate = "4e-4"
-        why = f"is where it began: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
+        why = f"has made no progress: its score was {scores[0]:.2f} and is {scores[-1]:.2f}"
     else:
         return None
     return Diagnostic(
         "nothing learnt",
         f"After {rows[-1]['step']} steps G {why}{_gradients(rows[-_RECENT:])}.",
-        f"Begin anew with other rates, --set g_lr={rate} d_lr={rate}, and look at the pictures themselves; "
+        f"Start again with other rates, --set g_lr={rate} d_lr={rate}, and look at the pictures themselves; "
         f"in Python replace(recipe, g_lr={rate}, d_lr={rate}).",
     )
 
@@ -230,8 +230,8 @@ def uneven_classes(names: Sequence[str], counts: Sequence[int]) -> list[Diagnost
         Diagnostic(
             "uneven classes",
             f"The training pictures are {seen}.",
-            "A class of few is soon learnt by heart: add pictures to it, put it together with another, or "
-            "train without classes.",
+            "A small class is soon memorised: add pictures to it, merge it with another, or train without "
+            "classes.",
         )
     ]
 

@@ -47,7 +47,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if not self.kimg >= 1:
-            raise GanlibError(f"KID is measured every 1 kimg at the most often, not every {self.kimg}.")
+            raise GanlibError(f"KID can be measured every 1 kimg or more, not every {self.kimg}.")
 
     def is_due(self, number: int) -> bool:
         """Tell whether KID is due after so many thousand pictures."""
@@ -66,7 +66,7 @@ def rolled_back(state: TrainingState, step: int, kimg: float) -> Diagnostic:
     return Diagnostic(
         _DIVERGED,
         f"In step {step}, at {kimg:.1f} kimg, a loss or a weight was no longer a number.",
-        f"The run went back to {state.kimg:.1f} kimg and goes on with half the learning rates, "
+        f"The run went back to {state.kimg:.1f} kimg and continues with half the learning rates, "
         f"{_rates(state)} (rollback {state.rollbacks} of {MAX_ROLLBACKS} at most).",
     )
 
@@ -76,11 +76,11 @@ def divergence(state: TrainingState, told: Sequence[Diagnostic]) -> GanlibError:
     before = [f"{found.name} ({found.seen.rstrip('.')})" for found in told if found.name != _DIVERGED]
     seen = f" Seen before: {'; '.join(before)}." if before else ""
     return GanlibError(
-        f"Training diverged once more, in step {state.step}, at {state.kimg:.1f} kimg: a loss or a weight "
+        f"Training diverged again, in step {state.step}, at {state.kimg:.1f} kimg: a loss or a weight "
         f"was no longer a number, although the learning rates had been halved {state.rollbacks} times, to "
-        f"{_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start in another "
-        f"folder with lower rates, such as --set g_lr={state.recipe.g_lr / 10:g} "
-        f"d_lr={state.recipe.d_lr / 10:g}, or with a D that cannot run away: d_norm=spectral."
+        f"{_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start again in "
+        f"another folder with lower rates, such as --set g_lr={state.recipe.g_lr / 10:g} "
+        f"d_lr={state.recipe.d_lr / 10:g}, or slow D down with d_norm=spectral."
     )
 
 

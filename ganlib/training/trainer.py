@@ -115,7 +115,7 @@ class Trainer:
             self.started_from = transfer.start_from(self.state, start_from)
         elif self.recipe.freeze_d and self.distributed.is_main and not self.run.checkpoints:
             raise GanlibError(
-                "freeze_d freezes the first layers of a trained discriminator: name a model to start from by "
+                "freeze_d freezes the first layers of a trained discriminator: name a model to start from, "
                 "--from, in Python start_from."
             )
         self._news = self._load(data_changed)
@@ -221,8 +221,8 @@ class Trainer:
         less = f"batch_size={size // 2}" if size > 1 else f"width={max(1, self.recipe.width // 2)}"
         return GanlibError(
             f"Memory ran out on {self.machine}, with batches of {size}. What was saved in '{where}' is safe. "
-            f"Begin a new folder with {less} from there (--from {where} --set {less}, in Python start_from), "
-            "or close what else uses the memory, restart the kernel if this is a notebook, and go on here."
+            f"Start a new run from it with {less} (--from {where} --set {less}, in Python start_from), or "
+            "close other programs that use memory, restart the kernel if this is a notebook, and continue."
         )
 
     def _train(self, interrupt: Interrupt) -> None:
@@ -379,6 +379,6 @@ def _accelerator(machine: Machine) -> Accelerator:
             return accelerator
     raise GanlibError(
         f"This Python process cannot train on {machine}: it has trained on another device or in another "
-        "precision, or its environment asks for that (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). Start it "
-        "anew (in a notebook: restart the kernel), without these."
+        "precision, or environment variables ask for that (ACCELERATE_USE_CPU, ACCELERATE_TORCH_DEVICE). "
+        "Start a new process (in a notebook, restart the kernel) without these."
     )

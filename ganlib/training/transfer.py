@@ -51,7 +51,7 @@ def start_from(state: TrainingState, source: str | Path) -> str:
         raise GanlibError(
             f"'{name}' has no discriminator that fits, so there are no layers to freeze: set freeze_d=0."
         )
-    d_text = f"{d_share:.0%} of D" if d_share >= _LEAST else "D begins anew"
+    d_text = f"{d_share:.0%} of D" if d_share >= _LEAST else "D starts from random weights"
     return f"Started from '{name}': {share:.0%} of G, {d_text}."
 
 

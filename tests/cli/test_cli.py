@@ -31,7 +31,7 @@ def test_train_says_where_the_pictures_are(tmp_path, capsys):
 def test_train_goes_on_where_it_stood(run, capsys):
     command = ["train", "auto", "--run", str(run.folder), "--device", "cpu", "--kimg", "0.05"]
     assert main(command) == 0
-    assert "goes on at 0.0 kimg" in capsys.readouterr().out
+    assert "continues at 0.0 kimg" in capsys.readouterr().out
     assert [int(path.stem) for path in run.samples()] == [0, 7]  # the one where it had paused is gone
 
 
@@ -148,7 +148,7 @@ def broken_weights(tmp_path):
         (["train", "portraits64", "--run", "{tmp}/r", "--set", "size=100"], "power of two"),
         (
             ["train", "portraits64", "--run", "{tmp}/r", "--evaluate-kimg", "0"],
-            "every 1 kimg at the most often",
+            "every 1 kimg or more",
         ),
         (["train", "portraits64", "--run", "{tmp}/taken"], "a file stands there"),
         (["train", "portraits64", "--run", "{tmp}/r", "--minutes", "-1"], "above zero"),

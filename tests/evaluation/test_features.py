@@ -105,7 +105,9 @@ def test_whoever_watches_is_told_of_every_picture(look, portraits):
 def test_a_nan_is_named(look, portraits, value):
     broken = portraits.clone()
     broken[3, 1, 5, 5] = broken[7] = value
-    with pytest.raises(GanlibError, match=r"2 of 20 pictures hold a NaN or an infinity.*earlier generator"):
+    with pytest.raises(
+        GanlibError, match=r"2 of 20 pictures contain a NaN or an infinity.*earlier generator"
+    ):
         look(broken)
 
 
@@ -159,7 +161,9 @@ def test_no_code_is_fetched_from_a_hub(monkeypatch):
 
 
 def test_without_a_network_a_sentence_says_what_to_do(no_network):
-    with pytest.raises(GanlibError, match=r"inception could not be fetched .*lite0, which needs no network"):
+    with pytest.raises(
+        GanlibError, match=r"inception could not be downloaded .*lite0, which needs no network"
+    ):
         get_extractor("inception", "cpu")
 
 
@@ -216,7 +220,7 @@ def test_a_download_is_checked_by_all_of_its_sha256(inception, monkeypatch):
         raise RuntimeError("invalid hash value")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    with pytest.raises(GanlibError, match=r"could not be fetched \(invalid hash value\)"):
+    with pytest.raises(GanlibError, match=r"could not be downloaded \(invalid hash value\)"):
         get_extractor("inception", "cpu")
     assert asked == [(URL_INCEPTION_V3, inception, features._INCEPTION_SHA256)]
     assert len(features._INCEPTION_SHA256) == 64

@@ -187,7 +187,7 @@ def test_figures_of_version_0_1_still_open():
     ],
 )
 def test_a_damaged_json_is_refused(found, change):
-    with pytest.raises(GanlibError, match="These are no figures of this version of ganlib"):
+    with pytest.raises(GanlibError, match="These figures are not from this version of ganlib"):
         Quality.from_json(found["noise"].to_json() | change)
 
 
@@ -283,7 +283,7 @@ def test_a_generator_is_measured_and_left_as_it_was(generator, full_length, caps
 def test_a_broken_generator_is_named(generator):
     with torch.no_grad():
         next(generator.parameters()).fill_(math.nan)
-    with pytest.raises(GanlibError, match=r"pictures hold a NaN or an infinity.*earlier generator"):
+    with pytest.raises(GanlibError, match=r"pictures contain a NaN or an infinity.*earlier generator"):
         measure_quality(generator, random_art(400, 70), extractor=get_extractor("lite0", "cpu"))
 
 
@@ -306,9 +306,9 @@ def test_too_few_pictures_are_named(generator, art, count, message):
 def test_samples_of_another_size_too_few_or_with_a_nan_are_named(reference):
     with pytest.raises(GanlibError, match="samples are 32 px wide and the pictures of 'portraits' 64: load"):
         reference.kid(torch.zeros(20, 3, 32, 32))
-    with pytest.raises(GanlibError, match="takes 10 generated pictures or more, and there are 9"):
+    with pytest.raises(GanlibError, match="takes at least 10 generated pictures, and there are 9"):
         reference.quality(torch.zeros(9, 3, 64, 64))
-    with pytest.raises(GanlibError, match="1 of 20 pictures hold a NaN"):
+    with pytest.raises(GanlibError, match="1 of 20 pictures contain a NaN"):
         reference.kid(torch.zeros(20, 3, 64, 64).index_fill(0, torch.tensor([3]), math.nan))
 
 

@@ -307,4 +307,4 @@ def test_a_rate_without_its_minus_is_halved_three_times(lab, capsys):
     trained(lab, "rates-high")
     told = " ".join(capsys.readouterr().out.split())
     assert told.count("training diverged: In step") == 3
-    assert "Stopped: Training diverged once more" in told
+    assert "Stopped: Training diverged again" in told

@@ -100,7 +100,7 @@ def test_settings_are_put_in_with_the_type_of_their_field():
             "With projected, .* fakes='shared', d_steps=1 and g_steps=1",
         ),
         (["projected=1.0", "d_steps=2"], "With projected, D and G learn from the same fakes"),
-        (["quarter_turns=True", "size=64x96"], "quarter_turns takes square pictures, and 64x96 px is none"),
+        (["quarter_turns=True", "size=64x96"], "quarter_turns needs square pictures, and 64x96 px is not"),
         ("family=style", "no family 'style': choose one of dcgan, excited, residual, resize, subpixel"),
         ("fakes=old", "shared, fresh"),
         ("steps_in=kimg", "batches, epochs"),
@@ -124,7 +124,7 @@ def test_a_bad_setting_is_a_sentence(setting, message):
     "changes", [{"d_norm": "spectral"}, {"d_norm": "none"}, {"d_norm_first": True}, {"g_norm": "none"}]
 )
 def test_the_resize_family_has_no_other_norm(changes):
-    with pytest.raises(GanlibError, match=r"The family 'resize' leaves no choice of [gd]_norm"):
+    with pytest.raises(GanlibError, match=r"The family 'resize' takes only one [gd]_norm"):
         replace(get_recipe("artgan64"), **changes)
 
 
@@ -204,5 +204,5 @@ def test_nothing_is_evaluated_by_the_net_through_which_d_looks():
     plain, projected = Recipe("plain"), Recipe("projected", projected=0.5)
     assert [plain.extractor(asked) for asked in ("", "lite0", "lite2")] == ["lite0", "lite0", "lite2"]
     assert [projected.extractor(asked) for asked in ("", "inception")] == ["lite2", "inception"]
-    with pytest.raises(GanlibError, match=r"looked through lite0.*measure them with lite2 or inception"):
+    with pytest.raises(GanlibError, match=r"trained through lite0.*measure them with lite2 or inception"):
         projected.extractor("lite0")

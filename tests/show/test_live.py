@@ -120,7 +120,7 @@ def test_the_last_page_shows_how_far_it_came_with_curves_and_samples(recipe, art
     assert curves["alt"].startswith("Two line plots over 3 kimg, loss of D")
     assert float(last.progress["value"]) == 1
     assert "100% · 3.0 kimg · " in last.text
-    assert "Done at 3.0 kimg, all is saved" in last.text
+    assert "Done at 3.0 kimg. Everything is saved" in last.text
     assert " left" not in last.text
     assert "Done at 3.0 kimg" in shown[-1]["text/plain"]
     assert "<" not in shown[-1]["text/plain"]
@@ -130,7 +130,7 @@ def test_the_last_page_shows_how_far_it_came_with_curves_and_samples(recipe, art
 def test_on_the_way_it_says_how_long_it_will_take(recipe, art, tmp_path, clock, shown):
     train(recipe, art, tmp_path / "run", 0.5, LiveView(), Tick(clock, 1.0))
     middle = pages(shown)[len(shown) // 2]
-    assert "pictures a second: less than a minute, to " in middle.text
+    assert "pictures a second: less than a minute to reach " in middle.text
     assert "left" in middle.text
     assert "loss of D " in middle.text
     assert 0 < float(middle.progress["value"]) < 1
@@ -174,13 +174,13 @@ def test_after_the_stop_button_it_says_how_to_go_on_and_goes_on_at_the_same_step
 ):
     stop = Tick(clock, 1.0, 20, lambda _: signal.raise_signal(signal.SIGINT))
     stopped = train(recipe, art, tmp_path / "run", 1.2, LiveView(), stop)
-    assert "Interrupted at 0.3 kimg, all is saved: run this cell again" in pages(shown)[-1].text
+    assert "Interrupted at 0.3 kimg. Everything is saved: run this cell again" in pages(shown)[-1].text
     count = len(shown)
     again = Trainer(recipe, art, tmp_path / "run", device="cpu", callbacks=[LiveView()])
     assert again.state.step == stopped.state.step == 20
     again.fit(kimg=1.2)
     page = pages(shown)[count]
-    assert "test goes on at 0.3 kimg" in page.text
+    assert "test continues at 0.3 kimg" in page.text
 
 
 @pytest.mark.usefixtures("full_length")

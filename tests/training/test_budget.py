@@ -75,7 +75,7 @@ def test_speed_and_the_time_left_follow_from_the_steps_after_the_first(now):
     assert clock.seconds_left() == pytest.approx(1000 / 50)
     assert state.seconds == pytest.approx(7 + 70)
     assert Clock(Budget(epochs=6), State(1500)).seconds_left() == math.inf
-    assert clock.forecast() == "50 pictures a second: less than a minute, to 3 kimg (6 epochs)."
+    assert clock.forecast() == "50 pictures a second: less than a minute to reach 3 kimg (6 epochs)."
 
 
 def test_where_g_has_steps_of_its_own_real_pictures_come_more_slowly(now):

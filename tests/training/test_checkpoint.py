@@ -206,7 +206,7 @@ def test_a_best_kid_below_zero_which_chance_may_bring_is_read(run, recipe, art):
 
 def test_a_checkpoint_of_a_newer_ganlib_says_what_to_do(run, recipe, art):
     change(run.checkpoint_file, put("schema", 99))
-    with pytest.raises(GanlibError, match="go on with that version"):
+    with pytest.raises(GanlibError, match="continue with that version"):
         open_run(recipe, art, run.folder)
 
 
@@ -247,7 +247,7 @@ def test_a_run_of_version_0_1_opens_and_says_why_it_cannot_go_on(art, tmp_path):
     z = load_latent(run.folder / "z.json", generator)
     picture = torch.load(run.folder / "picture.pt", weights_only=True)
     assert torch.allclose(generate(generator, z[None]), picture, atol=1e-5)
-    with pytest.raises(GanlibError, match=r"another version .*The generators of the run still open"):
+    with pytest.raises(GanlibError, match=r"another version .*Generators of the run still open"):
         open_run(recipe, art, run.folder)
 
 

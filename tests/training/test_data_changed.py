@@ -92,6 +92,6 @@ def test_a_file_added_removed_and_changed_on_the_command_line(tmp_path, capsys, 
         (folder / f"{n}.png").unlink()
     capsys.readouterr()
     assert main(words) == 2
-    assert "(1 added, 2 removed, 1 changed): name the same ones, or go on" in capsys.readouterr().err
+    assert "(1 added, 2 removed, 1 changed): name the same ones, or continue" in capsys.readouterr().err
     assert main([*words, "--data-changed"]) == 0
     assert "pictures changed: The training pictures are no longer the same" in capsys.readouterr().out

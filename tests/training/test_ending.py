@@ -58,5 +58,5 @@ def test_a_command_that_is_asked_to_end_saves_first(tmp_path):
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate()
     assert process.returncode == -signal.SIGTERM
-    assert "all is saved: start again to go on" in output
+    assert "Everything is saved: start again to continue" in output
     check_that_all_was_saved(run)

@@ -221,7 +221,7 @@ def test_what_was_the_best_by_its_score_is_not_compared_with_a_kid(recipe, art, 
 
 @pytest.mark.parametrize("kimg", [0, 0.5, -3, float("nan")])
 def test_an_evaluation_is_not_more_often_than_every_kimg(kimg):
-    with pytest.raises(GanlibError, match="every 1 kimg at the most often"):
+    with pytest.raises(GanlibError, match="every 1 kimg or more"):
         Evaluation(kimg)
 
 

@@ -106,20 +106,20 @@ def test_without_the_nets_a_sentence_names_their_class(art, tmp_path):
         ganlib.load_generator(run.folder)
     with pytest.raises(GanlibError, match="other weights than those of your OwnGenerator"):
         ganlib.load_generator(run.folder, generator=OwnGenerator(side=4))
-    with pytest.raises(GanlibError, match="a run of nets of your own goes on with the same nets"):
+    with pytest.raises(GanlibError, match="a run with nets of your own needs the same nets"):
         Trainer(RECIPE, art, run.folder, device="cpu", callbacks=[])
 
 
 @pytest.mark.parametrize(
     ("nets", "message"),
     [
-        ({"generator": OwnGenerator(side=16)}, r"makes \(2, 3, 64, 64\) of z \(2, 6\): a recipe of 32 px"),
+        ({"generator": OwnGenerator(side=16)}, r"turns z \(2, 6\) into \(2, 3, 64, 64\): a recipe of 32 px"),
         (
             {"generator": OwnGenerator(latent_dim=5)},
             r"Your generator does not take a tensor of shape \(2, 6\)",
         ),
-        ({"generator": nn.Flatten()}, r"makes \(2, 6\)"),
-        ({"discriminator": nn.Conv2d(3, 1, 32)}, r"makes \(2, 1, 1, 1\).*one logit a picture"),
+        ({"generator": nn.Flatten()}, r"into \(2, 6\)"),
+        ({"discriminator": nn.Conv2d(3, 1, 32)}, r"into \(2, 1, 1, 1\).*one logit for each picture"),
         ({"discriminator": nn.Linear(4, 1)}, "Your discriminator does not take"),
     ],
 )

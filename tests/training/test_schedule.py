@@ -271,8 +271,8 @@ class Forecast(Callback):
 @pytest.mark.parametrize(
     ("changes", "left", "text"),
     [
-        ({}, 25, "10 pictures a second: less than a minute, to 0.3 kimg (6 epochs)."),
-        ({"g_steps": 3}, 84, "10 pictures a second: about 1.4 minutes, to 0.3 kimg (6 epochs)."),
+        ({}, 25, "10 pictures a second: less than a minute to reach 0.3 kimg (6 epochs)."),
+        ({"g_steps": 3}, 84, "10 pictures a second: about 1.4 minutes to reach 0.3 kimg (6 epochs)."),
     ],
 )
 def test_the_forecast_knows_how_often_d_plays(recipe, tmp_path, monkeypatch, changes, left, text):

@@ -212,7 +212,7 @@ def test_killing_one_process_ends_the_other_and_what_is_left_goes_on(tmp_path):
     wait_for(lambda: saved_step(run) > step, process)
     process.send_signal(signal.SIGTERM)
     said = finish(process, seconds=30)
-    assert said.count("all is saved: start again to go on") == 1
+    assert said.count("Everything is saved: start again to continue") == 1
     assert process.returncode != 0
     step = saved_step(run)
 

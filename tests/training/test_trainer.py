@@ -269,7 +269,7 @@ def test_the_progress_bar_says_what_is_asked_of_it(recipe, art, tmp_path, capsys
     assert "test starts on cpu" in shown.out
     assert "pictures a second: " in shown.out
     Trainer(recipe, art, tmp_path / "run", device="cpu").fit(kimg=0.3)
-    assert "goes on at 0.2 kimg" in capsys.readouterr().out
+    assert "continues at 0.2 kimg" in capsys.readouterr().out
 
 
 def test_pictures_of_another_size_are_a_sentence(art, tmp_path):

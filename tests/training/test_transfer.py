@@ -44,7 +44,7 @@ def test_a_run_gives_all_its_weights_to_the_next(trained, recipe, art, tmp_path)
 def test_a_generator_alone_lets_d_begin_anew(trained, recipe, art, tmp_path):
     fresh = Trainer(replace(recipe, seed=1), art, tmp_path / "fresh", device="cpu")
     trainer = begun(recipe, art, tmp_path / "next", trained.run.generator_file)
-    assert trainer.started_from.endswith("100% of G, D begins anew.")
+    assert trainer.started_from.endswith("100% of G, D starts from random weights.")
     assert same(trainer.state.nets()["discriminator"], fresh.state.nets()["discriminator"].state_dict())
 
 
@@ -125,7 +125,7 @@ def test_the_first_layers_of_d_stay_as_they_are_where_asked(recipe, art, tmp_pat
 
 def test_nothing_is_frozen_without_a_trained_d(trained, recipe, art, tmp_path):
     frozen = replace(recipe, freeze_d=1)
-    with pytest.raises(GanlibError, match="name a model to start from by --from"):
+    with pytest.raises(GanlibError, match="name a model to start from, --from"):
         begun(frozen, art, tmp_path / "next", None)
     with pytest.raises(GanlibError, match=r"no discriminator that fits.*freeze_d=0"):
         begun(frozen, art, tmp_path / "next", trained.run.generator_file)

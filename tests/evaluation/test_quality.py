@@ -290,10 +290,10 @@ def test_a_broken_generator_is_named(generator):
 @pytest.mark.parametrize(
     ("art", "count", "message"),
     [
-        (random_art(1, 0), None, "with 20 pictures or more.*'art' holds 1, 0 of them held out"),
-        (random_art(1, 1), None, "'art' holds 1, 1 of them held out"),
-        (random_art(19, 3), None, "'art' holds 19, 3 of them held out"),
-        (random_art(40, 0), None, "'art' holds 40, 0 of them held out"),
+        (random_art(1, 0), None, "takes at least 20 pictures.*'art' has 1, 0 of them held out"),
+        (random_art(1, 1), None, "'art' has 1, 1 of them held out"),
+        (random_art(19, 3), None, "'art' has 19, 3 of them held out"),
+        (random_art(40, 0), None, "'art' has 40, 0 of them held out"),
         (random_art(400, 70), 19, "and you ask for 19. Give it more"),
         (random_art(400, 70), -1, "and you ask for -1"),
     ],

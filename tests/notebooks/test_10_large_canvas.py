@@ -85,8 +85,12 @@ def test_a_large_picture_is_spared_as_much_as_the_page_says():
     assert round(large.activation_bytes / small.activation_bytes) == 65
     assert round(large.flops / small.flops) == 77
     assert [round(500 * 261 / (share * 65e12 / cost(GALLERY).flops) / 60) for share in (0.05, 0.2)] == [33, 8]
-    ends = cost(ganlib.get_recipe("modern512-cpu"))
-    assert round(cost(GALLERY).flops / ends.flops) == 15
+    whole, ends, inside = (
+        cost(ganlib.get_recipe(name)) for name in ("gallery512", "modern512-cpu", "modern128-cpu")
+    )
+    assert round(whole.flops / ends.flops) == 15
+    assert ends.activation_bytes + ends.penalty_bytes < whole.activation_bytes / 2
+    assert 1 - inside.flops / ends.flops == pytest.approx(1 / 5, abs=0.03)
 
 
 @pytest.mark.parametrize("name", ["PixelEnd", "SolvedPixelEnd"])
@@ -138,6 +142,22 @@ class PixelEnd(nn.Sequential):
             nn.Conv2d(8, 3, 3, padding="same"), nn.Tanh())
 """
 
+ENLARGED_FIRST = """
+class PixelEnd(nn.Module):
+    def __init__(self, channels, side):
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Upsample(scale_factor=side, mode="bilinear"), nn.Conv2d(channels, 16, 1), nn.LeakyReLU(0.2),
+            nn.Conv2d(16, 8, 1), nn.LeakyReLU(0.2),
+            nn.Conv2d(8, 3, 3, 1, 1, padding_mode="reflect"), nn.Tanh())
+    def forward(self, maps):
+        return self.main(maps)
+"""
+FIRST_LEAKY = """            nn.LeakyReLU(0.2),
+            nn.Conv2d(16, 8, 1),
+"""
+UPSAMPLE = '            nn.Upsample(scale_factor=side, mode="bilinear"),\n'
+
 RIGHT = {
     "count": [
         COUNT,
@@ -150,7 +170,7 @@ RIGHT = {
         COUNTED.format("mixed"),
         edited(FITS, ("int((usable - state) // picture)", "(usable - state) // picture")),
     ],
-    "end": [END, CALLED, INHERITED],
+    "end": [END, CALLED, INHERITED, ENLARGED_FIRST],
     "depth": [
         DEPTH,
         DEEP + "1 + (kernel - 1) * (2**n - 1) >= size)",
@@ -164,12 +184,20 @@ HINTS = [
     ("count", edited(COUNT, ("2 * parameters", "parameters")), "0.5 times as many FLOP"),
     ("count", edited(COUNT, (", channels_out * side_out**2", "")), "returns 2 numbers"),
     ("count", edited(COUNT, ("channels_out * side_out**2", "channels_in * side_in**2")), "kept numbers"),
+    ("count", edited(COUNT, ("channels_in * channels_out", "channels_in")), "a kernel for every pair"),
+    ("count", "layer_cost = lambda *_: (0, 0, 0)", "0 times as many parameters"),
     ("count", "layer_cost = lambda *_: 3", "stops with TypeError"),
     ("fits", COUNTED.format("True"), "did you pass `mixed` on"),
     ("fits", COUNTED.format("mixed") + " - 1", "one more fits"),
     ("fits", COUNTED.format("mixed") + " or 1", "0 if not even one"),
     ("fits", COUNTED.format("mixed") + " + 0.5", "a whole number"),
     ("fits", edited(COUNTED.format("mixed"), ("+= 1", "+= 8"), ("batch + 1", "batch + 8")), "one more fits"),
+    ("fits", COUNTED.format("mixed").replace("<= usable", "< usable"), "just what seven pictures need"),
+    (
+        "fits",
+        edited(FITS, ("max(0, int((usable - state) // picture))", "(usable - state) // picture")),
+        "but it is 0",
+    ),
     ("fits", "largest_batch = None", "stops with TypeError"),
     ("end", edited(END, (', mode="bilinear"', "")), "a block of even colour"),
     ("end", edited(END, ("            nn.Tanh(),\n", "")), "between -1 and 1"),
@@ -201,12 +229,28 @@ HINTS = [
         edited(END, ("channels, 16, 1", "channels, 32, 1"), ("16, 8, 1", "32, 8, 1")),
         "the layers are not",
     ),
+    ("end", edited(END, ("8, 3, 3, 1, 1", "8, 3, 3, 1, 1, bias=False")), "with bias"),
+    ("end", edited(END, ("nn.LeakyReLU(0.2)", "nn.LeakyReLU()")), "Compare the order, the slopes"),
+    ("end", edited(END, ("nn.LeakyReLU(0.2)", "nn.ReLU()")), "Compare the order, the slopes"),
+    (
+        "end",
+        edited(END, (FIRST_LEAKY, "            nn.Conv2d(16, 8, 1),\n")),
+        "Compare the order, the slopes",
+    ),
+    ("end", edited(END, ("bilinear", "bicubic")), "the way of enlarging"),
+    (
+        "end",
+        edited(END, (UPSAMPLE, ""), (FIRST_LEAKY, FIRST_LEAKY.replace("2),\n", "2),\n" + UPSAMPLE, 1))),
+        "Compare the order, the slopes",
+    ),
     ("end", "PixelEnd = None", "stops with TypeError"),
-    ("depth", DEEP + "1 + (kernel - 1) * n >= size)", "fewer would do"),
-    ("depth", DEEP + "2**n >= size)", "fewer would do"),
+    ("depth", DEEP + "1 + (kernel - 1) * n >= size)", "is deeper than"),
+    ("depth", DEEP + "2**n >= size)", "is deeper than"),
     ("depth", DEEP + "1 + (kernel - 1) * (2**n - 1) >= size) + 0.5", "is whole"),
     ("depth", DEEP + "1 + (kernel - 1) * (2**n - 1) >= size) - 1", "pixels, not"),
     ("depth", DEEP + "1 + kernel * (2**n - 1) >= size)", "pixels, not"),
+    ("depth", "layers_needed = lambda size, kernel: 10**9", "is deeper than"),
+    ("depth", DEPTH.replace("field < size", "field <= size"), "is deeper than"),
     ("depth", "layers_needed = None", "stops with TypeError"),
 ]
 

@@ -54,6 +54,19 @@ def test_the_layers_are_counted_as_the_library_counts_them(lesson, recipe):
     assert 0 <= norms < 0.01 * parameters
 
 
+def test_a_step_costs_what_the_page_says_of_its_layers(lesson):
+    g_rows, d_rows = lesson["g_rows"], lesson["d_rows"]
+    whole = cost(GALLERY)
+    for rows in (g_rows, d_rows):
+        assert round(sum(flop for _, _, flop, _ in rows) / 1e9, 2) == 4.13
+    assert round(12 * 4.13) == 50
+    assert whole.flops == pytest.approx(12 * 4.13e9, rel=0.01)
+    kept = 4 * (sum(row[-1] for row in g_rows) + 3 * sum(row[-1] for row in d_rows))
+    assert whole.activation_bytes == pytest.approx(2 * kept, rel=0.01)
+    assert max(g_rows, key=lambda row: row[-1])[0] == 256
+    assert [side for side, parameters, *_ in g_rows if parameters > 1e6] == [4, 8, 16, 32]
+
+
 def test_parts_of_a_batch_make_the_whole_only_without_batchnorm(lesson):
     images = torch.rand(12, 3, 64, 64)
     for norm, equal in (("none", True), ("batch", False)):

@@ -93,6 +93,12 @@ def test_the_receptive_field_of_five_layers_is_what_the_page_says():
     assert "sees 94 pixels" in PAGE["field-text"]
 
 
+def test_gallery512_is_as_deep_as_the_page_says(solved):
+    assert sum(isinstance(layer, nn.Conv2d) for layer in GALLERY.discriminator().main) == 8
+    assert solved["layers_needed"](512, 4) == 8
+    assert "need eight layers" in PAGE["ends-text"]
+
+
 def test_a_large_picture_is_spared_as_much_as_the_page_says():
     small, large = (cost(replace(GALLERY, size=size)) for size in (64, 512))
     assert round(large.activation_bytes / small.activation_bytes) == 65
@@ -104,6 +110,12 @@ def test_a_large_picture_is_spared_as_much_as_the_page_says():
     assert round(whole.flops / ends.flops) == 15
     assert ends.activation_bytes + ends.penalty_bytes < whole.activation_bytes / 2
     assert 1 - inside.flops / ends.flops == pytest.approx(1 / 5, abs=0.03)
+
+
+def test_a_block_becomes_as_many_channels_as_the_page_says():
+    first = ganlib.get_recipe("modern512-cpu").discriminator().main[0]
+    assert (first.in_channels * 4 * 4, first.out_channels) == (48, 12)
+    assert first.kernel_size == first.stride == (4, 4)
 
 
 @pytest.mark.parametrize("name", ["PixelEnd", "SolvedPixelEnd"])

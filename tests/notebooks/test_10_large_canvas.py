@@ -1,10 +1,14 @@
 """What notebook 10 counts and builds is what ganlib holds, its claims hold, and its checks are fair."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
+from torch.nn.functional import avg_pool2d
 
 import ganlib
 from ganlib.costs import cost
@@ -17,6 +21,7 @@ PAGE = {name: cell.source for name, cell in cells_of("10_large_canvas").items()}
 CODE = {name: cell.source for name, cell in cells_of("10_large_canvas").items() if cell.cell_type == "code"}
 EXERCISES = {one.name.removeprefix("exercise-"): one for one in exercises_of("10_large_canvas")}
 GALLERY = ganlib.get_recipe("gallery512")
+SHEET = Path(__file__).parents[2] / "docs" / "gallery512.webp"
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +123,17 @@ def test_a_block_becomes_as_many_channels_as_the_page_says():
     assert first.kernel_size == first.stride == (4, 4)
 
 
+def test_the_real_samples_of_gallery512_repeat_themselves_where_the_page_says(lesson):
+    sheet = torch.from_numpy(np.array(Image.open(SHEET).convert("RGB"))).permute(2, 0, 1).float()
+    rows = [
+        torch.stack([sheet[:, top:, left:][:, :512, :512] for left in (2, 516, 1030)]) for top in (2, 516)
+    ]
+    whole, narrow = ({d: lesson["self_correlation"](row, d) for d in (32, 64, 127, 128)} for row in rows)
+    assert round(whole[128], 2) == 0.85
+    assert whole[127] < 0.5
+    assert narrow[64] == max(narrow.values())
+
+
 @pytest.mark.parametrize("name", ["PixelEnd", "SolvedPixelEnd"])
 def test_the_end_of_the_generator_is_that_of_the_library_to_the_bit(solved, name):
     torch.manual_seed(0)
@@ -137,6 +153,22 @@ def test_the_eight_positions_are_all_different_and_hold_the_picture(lesson):
     assert eight.shape == (8, 3, 5, 5)
     assert torch.equal(eight[0], picture[0])
     assert torch.cdist(eight.flatten(1), eight.flatten(1)).add(torch.eye(8)).min() > 0.1
+
+
+def test_what_the_page_says_of_copies_and_half_turns_is_measured(lesson):
+    art = ganlib.load_art("patchwork")
+    train, held_out = (avg_pool2d(art.tensor(part), 8) for part in (art.train, art.held_out))
+    assert (train - train.rot90(2, (2, 3))).abs().max() < 0.1  # so half of the eight positions are new
+    names = {"torch": torch}
+    exec(CODE["copies"].split("\n\n\nknown")[0], names)
+    known = names["eight_positions"](train).flatten(1)
+    made = ganlib.generate(ganlib.load_generator("patchwork")[0], ganlib.sample_latent(6, 128, seed=1))
+    samples = avg_pool2d(made, 8)
+    near = [torch.cdist(part.flatten(1), known).amin(1).median() for part in (samples, held_out)]
+    turned = [lesson["correlate"](part, part.rot90(2, (2, 3))) for part in (held_out, samples)]
+    said = PAGE["copies-read"]
+    assert [f"({value:.0f})" in said for value in near] == [True, True]
+    assert [f"({value:.1f})" in said for value in turned] == [True, True]
 
 
 COUNT = EXERCISES["count"].answer

@@ -249,7 +249,7 @@ HINTS = [
     ("fits", COUNTED.format("mixed") + " or 1", "0 if not even one"),
     ("fits", COUNTED.format("mixed") + " + 0.5", "a whole number"),
     ("fits", edited(COUNTED.format("mixed"), ("+= 1", "+= 8"), ("batch + 1", "batch + 8")), "one more fits"),
-    ("fits", COUNTED.format("mixed").replace("<= usable", "< usable"), "just what seven pictures need"),
+    ("fits", COUNTED.format("mixed").replace("<= usable", "< usable"), "just what 700 pictures need"),
     (
         "fits",
         edited(FITS, ("max(0, int((usable - state) // picture))", "(usable - state) // picture")),

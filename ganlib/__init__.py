@@ -11,7 +11,7 @@ _HOMES = {
     "Callback": "ganlib.training.callbacks",
     "CheckerboardCalculator": "ganlib.course.checkerboard",
     "cost": "ganlib.costs",
-    "course_art": "ganlib.course.choice",
+    "course_art": "ganlib.course.setup",
     "curves": "ganlib.show.curves",
     "DCGANDiscriminator": "ganlib.nets.dcgan",
     "DCGANGenerator": "ganlib.nets.dcgan",

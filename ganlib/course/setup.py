@@ -1,6 +1,7 @@
-"""The setup cell of every notebook: install what is missing, and say what this machine has."""
+"""How every notebook begins: what is missing is installed, and the pictures of the course are loaded."""
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -12,9 +13,14 @@ from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganlib.errors import GanlibError
-from ganlib.runtime.files import drive_hint, is_kaggle
+from ganlib.runtime.files import drive_hint, expand_home, is_kaggle, read_json, workspace, write_atomically
+
+if TYPE_CHECKING:  # neither may be installed yet
+    from ganlib.data.dataset import ImageDataset
+    from ganlib.sizes import AnySize
 
 _SECONDS_TO_INSTALL = 120
 _GO_ON = "It goes on without one, in the minutes of a CPU."
@@ -117,3 +123,32 @@ def advice(host: str, has_gpu: bool, root: Path = Path("/")) -> list[str]:
     """List what a person can do on the host; on their own machine there is nothing to do."""
     lines = [_GPU[host]] if host and not has_gpu else []
     return [*lines, drive_hint(root)] if host == "colab" else lines
+
+
+def course_art(art: str | Path | None = None, size: "AnySize" = 64) -> "ImageDataset":
+    """Load the pictures of the course in `size` px: `art`, which the workspace keeps, or what it has kept.
+
+    `art` is whatever `load_art` takes. If it cannot be loaded, a sentence says so, and the bundled portraits
+    take its place. A tiny run keeps nothing and finds nothing kept.
+    """
+    from ganlib.data.dataset import load_art
+    from ganlib.data.sources import PORTRAITS
+    from ganlib.runtime.device import is_tiny
+
+    kept, name = workspace() / "runs" / "art.json", PORTRAITS
+    try:
+        if art is not None:
+            place = expand_home(art)
+            is_here = os.path.exists(place)  # noqa: PTH110 (it raises at no name)
+            name = str(place.resolve() if is_here and art != PORTRAITS else art)  # for lessons run elsewhere
+        elif kept.is_file() and not is_tiny():
+            name = read_json(kept, str)
+        pictures = load_art(name, size)
+    except GanlibError as error:
+        print(f"{error} The bundled portraits take their place.")
+        name, pictures = PORTRAITS, load_art(PORTRAITS, size)
+    if art is not None and not is_tiny():
+        write_atomically(kept, lambda part: part.write_text(json.dumps(name)))
+    elif name != PORTRAITS:
+        print(f"Your own: {pictures}. What is said of drawn portraits was seen on the bundled ones.")
+    return pictures

@@ -38,16 +38,11 @@ def check_grid(count: int, size: Size, columns: int, scale: int) -> None:
         raise GanlibError(f"{large}: ask for fewer pictures or a smaller scale.")
 
 
-def enlarge(images: Tensor, scale: int, *, smooth: bool = False) -> Tensor:
-    """Turn images (N, 3, H, W) in [-1, 1] into bytes (N, scale * H, scale * W, 3).
-
-    Each pixel becomes a square that is `scale` wide; `smooth` resizes with a Lanczos filter instead.
-    """
-    return resize(images, scale * images.shape[3], smooth=smooth)
-
-
 def resize(images: Tensor, width: int, *, smooth: bool = False) -> Tensor:
-    """Turn images (N, 3, H, W) in [-1, 1] into bytes that are `width` wide, (N, height, width, 3)."""
+    """Turn images (N, 3, H, W) in [-1, 1] into bytes that are `width` wide, (N, height, width, 3).
+
+    An enlarged pixel becomes a square; `smooth` resizes with a Lanczos filter instead.
+    """
     pictures = to_bytes(images.cpu()).numpy()
     size = (width, max(1, round(width * images.shape[2] / images.shape[3])))
     method = _LANCZOS if smooth else Image.Resampling.NEAREST
@@ -58,7 +53,7 @@ def resize(images: Tensor, width: int, *, smooth: bool = False) -> Tensor:
 
 def to_image(picture: Tensor, scale: int = 1, *, smooth: bool = False) -> Image.Image:
     """Turn one picture (3, H, W) in [-1, 1] into a Pillow image, enlarged `scale` times."""
-    return Image.fromarray(enlarge(picture[None], scale, smooth=smooth)[0].numpy())
+    return Image.fromarray(resize(picture[None], scale * picture.shape[2], smooth=smooth)[0].numpy())
 
 
 def grid_image(
@@ -73,8 +68,8 @@ def grid_image(
 
     columns = columns or square(len(images))
     check_grid(len(images), Size(*images.shape[2:]), columns, scale)
-    tiles = enlarge(images, scale, smooth=smooth).permute(0, 3, 1, 2)  # (N, 3, scale * H, scale * W)
-    picture = make_grid(tiles, nrow=columns, padding=2 * scale, pad_value=255)
+    tiles = resize(images, scale * images.shape[3], smooth=smooth)  # (N, scale * H, scale * W, 3)
+    picture = make_grid(tiles.permute(0, 3, 1, 2), nrow=columns, padding=2 * scale, pad_value=255)
     return Image.fromarray(picture.permute(1, 2, 0).numpy())
 
 

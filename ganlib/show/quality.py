@@ -21,9 +21,9 @@ from ganlib.sizes import Size
 SHARES = ("precision", "recall", "density", "coverage")
 _SIZES = ("full", "half", "quarter")
 _COLUMNS, _SHOWN, _WIDEST = 6, 24, 128
-_LOOKS = ((BLUE, ""), (SKY, "//"), ("#E6E6E6", ".."))  # a hatch for each size
+_COLOURS, _HATCHES = (BLUE, SKY, "#E6E6E6"), ("", "//", "..")  # one for each size
 _REAL: dict[str, Any] = {"color": ORANGE, "linewidth": 2.5}
-_BAR = 0.27
+_SHARE_BAR = 0.27
 
 
 def quality_page(quality: Quality) -> str:
@@ -79,7 +79,7 @@ def quality_figure(quality: Quality, generator: Generator, images: ImageDataset,
     _draw_kid(left, quality)
     _draw_shares(right, quality)
     _draw_closest(below, quality, generator, images)
-    shown = "painted pictures beside real ones, bars, and the samples nearest to a training picture"
+    shown = "generated pictures beside real ones, bars, and the samples nearest to a training picture"
     return Figure.from_canvas(canvas, f"{name}: {shown}. {page}")
 
 
@@ -87,7 +87,7 @@ def _draw_grids(panels: Sequence[Any], quality: Quality, generator: Generator, i
     shown = min(_SHOWN, quality.count)
     generated = _generate(generator, [quality.seed + k for k in range(shown)])
     real = images.tensor(images.held_out[:shown])
-    titles = f"Painted (seeds {quality.seed} to {quality.seed + shown - 1})", "Real, never trained on"
+    titles = f"Generated (seeds {quality.seed} to {quality.seed + shown - 1})", "Real, never trained on"
     for axes, pictures, title in zip(panels, (generated, real), titles, strict=True):
         shrunk = avg_pool2d(pictures, max(1, pictures.shape[2] // _WIDEST))  # so that the white lines show
         axes.imshow(grid_image(shrunk, _COLUMNS))
@@ -101,8 +101,7 @@ def _generate(generator: Generator, seeds: Sequence[int]) -> Tensor:
 
 def _draw_kid(axes: Any, quality: Quality) -> None:
     for x, (spread, real) in enumerate(zip(quality.kid, quality.baseline.kid, strict=True)):
-        _draw_bar(axes, x, 0.7, spread.mean, _LOOKS[x], f"{spread.mean:.0f}", spread.std)
-        axes.plot([x - 0.4, x + 0.4], [real.mean] * 2, **_REAL)
+        _draw_bars(axes, x, [x], 0.7, [spread.mean], [real.mean], "%.0f", yerr=[spread.std], capsize=4)
     labels = [
         f"{size} size\n{Size.of(quality.resolution).over(k)} px"
         for size, k in zip(_SIZES, SCALES, strict=True)
@@ -111,25 +110,22 @@ def _draw_kid(axes: Any, quality: Quality) -> None:
 
 
 def _draw_shares(axes: Any, quality: Quality) -> None:
-    for group, share in enumerate(SHARES):
-        pairs = zip(quality.manifold, quality.baseline.manifold, strict=True)
-        for size, (generated, real) in enumerate(pairs):
-            x, value = group + (size - 1) * _BAR, getattr(generated, share)
-            _draw_bar(axes, x, _BAR, value, _LOOKS[size], f"{value:.2f}")
-            axes.plot([x - _BAR / 2, x + _BAR / 2], [getattr(real, share)] * 2, **_REAL)
+    for size, (generated, real) in enumerate(zip(quality.manifold, quality.baseline.manifold, strict=True)):
+        places = np.arange(len(SHARES)) + (size - 1) * _SHARE_BAR
+        shares, wanted = ([getattr(one, share) for share in SHARES] for one in (generated, real))
+        _draw_bars(axes, size, places, _SHARE_BAR, shares, wanted, "%.2f")
     _finish(axes, SHARES, "Shares at the same three sizes: high is good")
 
 
-def _draw_bar(
-    axes: Any, x: float, width: float, height: float, look: tuple[str, str], text: str, sd: float = 0.0
+def _draw_bars(
+    axes: Any, size: int, x: Any, width: float, generated: Any, real: Any, text: str, **errors: Any
 ) -> None:
-    colour, hatch = look
-    axes.bar(x, height, width, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
-    if sd:
-        axes.errorbar(x, height, sd, color="black", capsize=4, linewidth=1)
-    top = x, max(height + sd, 0)
-    number = axes.annotate(text, top, (0, 3), textcoords="offset points", ha="center", fontsize=8)
-    number.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})
+    """Draw bars in the look of a size, each with its height, and across it what real pictures get."""
+    look = {"color": _COLOURS[size], "hatch": _HATCHES[size], "edgecolor": "black", "linewidth": 0.6}
+    bars = axes.bar(x, generated, width, **look, **errors)
+    ground = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+    axes.bar_label(bars, fmt=text, padding=3, fontsize=8, bbox=ground)
+    axes.hlines(real, np.subtract(x, width / 2), np.add(x, width / 2), **_REAL)
 
 
 def _finish(axes: Any, labels: Sequence[str], title: str) -> None:

@@ -50,8 +50,8 @@ def evaluated(tmp_path_factory):
 def test_evaluate_prints_every_figure_with_what_it_was_computed_with(evaluated):
     shown = evaluated[1].stdout
     assert shown.startswith(
-        "30 painted pictures (seeds 5 to 34) next to 30 held-out pictures of 'portraits' at 64 px, as lite0 "
-        "sees them at 96 px."
+        "30 generated pictures (seeds 5 to 34) next to 30 held-out pictures of 'portraits' at 64 px, as "
+        "lite0 sees them at 96 px."
     )
     for words in ("at 64 px", "at 32 px", "at 16 px", "KID x 1000", "precision", "recall", "density"):
         assert words in shown

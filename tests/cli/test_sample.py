@@ -13,7 +13,7 @@ from ganlib.data.dataset import to_bytes
 from ganlib.latent.audio import read_sound
 from ganlib.latent.sampling import generate, sample_latent, save_latent
 from ganlib.latent.timeline import walk
-from ganlib.show.grids import enlarge
+from ganlib.show.grids import resize
 from ganlib.weights import load_generator, save_generator
 from tests.latent.sounds import clicks
 
@@ -56,7 +56,7 @@ def test_files_are_enlarged_by_squares_or_smoothly(weights, tmp_path):
         command = ["sample", str(weights), "--files", "--count", "1", "--upscale", "3", *option]
         assert main([*command, "--out", str(tmp_path / str(smooth))]) == 0
         pixels = np.asarray(Image.open(tmp_path / str(smooth) / "seed-000000.png")).astype(int)
-        assert np.abs(pixels - enlarge(pictures, 3, smooth=smooth)[0].numpy()).max() <= 1
+        assert np.abs(pixels - resize(pictures, 3 * 32, smooth=smooth)[0].numpy()).max() <= 1
 
 
 def test_sample_truncates(weights, tmp_path):

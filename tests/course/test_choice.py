@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ganlib.course.choice import course_art
+from ganlib.course.setup import course_art
 from tests.data.pictures import fill
 
 

@@ -5,7 +5,7 @@ import torch
 from ganlib.data.dataset import to_bytes
 from ganlib.errors import GanlibError
 from ganlib.run import Run
-from ganlib.show.grids import before_after, check_grid, contact_sheet, enlarge, grid, grid_image, to_image
+from ganlib.show.grids import before_after, check_grid, contact_sheet, grid, grid_image, resize, to_image
 from ganlib.sizes import Size
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -36,13 +36,13 @@ def test_a_grid_of_no_size_or_too_large_is_a_sentence(columns, scale):
 
 def test_enlarging_makes_squares_or_slopes():
     image = torch.tensor([-1.0, 1.0]).repeat(3, 2, 1)[None]  # (1, 3, 2, 2): black beside white
-    squares = enlarge(image, 4)
+    squares = resize(image, 8)
     assert squares.shape == (1, 8, 8, 3)
     assert squares[0, 3, :, 0].tolist() == [0] * 4 + [255] * 4
-    slope = enlarge(image, 4, smooth=True)[0, 3, :, 0].tolist()
+    slope = resize(image, 8, smooth=True)[0, 3, :, 0].tolist()
     assert slope == sorted(slope)
     assert len(set(slope)) > 3
-    assert torch.equal(enlarge(image, 1, smooth=True), enlarge(image, 1))
+    assert torch.equal(resize(image, 2, smooth=True), resize(image, 2))
 
 
 def test_the_lines_of_a_smooth_grid_stay_white_and_where_they_are():
@@ -56,7 +56,7 @@ def test_the_lines_of_a_smooth_grid_stay_white_and_where_they_are():
 
 
 def test_one_picture_is_what_it_is_in_a_grid():
-    assert np.array_equal(np.asarray(to_image(IMAGES[0], 2)), enlarge(IMAGES[:1], 2)[0].numpy())
+    assert np.array_equal(np.asarray(to_image(IMAGES[0], 2)), resize(IMAGES[:1], 64)[0].numpy())
 
 
 def test_a_contact_sheet_has_gaps_between_and_nothing_where_pictures_run_out():

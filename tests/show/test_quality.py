@@ -55,7 +55,7 @@ def pixels(figure):
 def test_the_page_shows_every_figure_beside_that_of_real_pictures():
     lines = [line.split() for line in quality_page(quality()).split("\n")]
     assert " ".join(lines[0]) == (
-        "30 painted pictures (seeds 100 to 129) next to 9 held-out pictures of 'blocks' at 32 px, "
+        "30 generated pictures (seeds 100 to 129) next to 9 held-out pictures of 'blocks' at 32 px, "
         "as lite0 sees them at 96 px."
     )
     table = [" ".join(line) for line in lines[2:11]]
@@ -84,32 +84,32 @@ def test_fid_stands_in_the_page_where_it_is_known():
 
 def test_the_figure_says_in_words_what_it_shows(generator, art):
     figure = quality_figure(quality(), generator, art, "runs/first")
-    assert figure.alt.startswith("runs/first: painted pictures beside real ones")
+    assert figure.alt.startswith("runs/first: generated pictures beside real ones")
     for words in (
         "the samples nearest to a training picture",
         "1234.6 ± 7.9 -1.0 ± 2.0 500.0 ± 40.0 0.4 ± 3.0 99.0 ± 8.0 5.0 ± 6.0",
         "precision higher 0.100 0.950",
-        "30 painted pictures (seeds 100 to 129)",
+        "30 generated pictures (seeds 100 to 129)",
     ):
         assert words in figure.alt
     assert figure.image().size == (1200, 1320)
 
 
 def test_the_figure_draws_the_pairs_that_it_is_told(generator, art):
-    """Each pair is painted from its seed, and its training picture taken from the set."""
+    """Each pair is generated from its seed, and its training picture taken from the set."""
     drawn = pixels(quality_figure(quality(), generator, art, "x"))
     other = pixels(quality_figure(quality(closest=(Pair(3, 8, 0.5), Pair(1, 40, 0.75))), generator, art, "x"))
     changed = np.argwhere((drawn != other).any(2))  # (N, 2) rows and columns
     assert len(changed) > 2000
     assert changed[:, 0].min() > 1080  # the lower row of pairs alone
     assert changed[:, 1].max() < 600  # and its first column alone
-    painted = quality(closest=(Pair(4, 7, 0.5), Pair(1, 40, 0.75)))
-    changed = np.argwhere((drawn != pixels(quality_figure(painted, generator, art, "x"))).any(2))
+    another = quality(closest=(Pair(4, 7, 0.5), Pair(1, 40, 0.75)))
+    changed = np.argwhere((drawn != pixels(quality_figure(another, generator, art, "x"))).any(2))
     assert len(changed) > 500
     assert 900 < changed[:, 0].min() < changed[:, 0].max() < 1150
 
 
-def test_a_sample_is_painted_from_the_seed_of_the_first_and_its_index(generator, art):
+def test_a_sample_is_generated_from_the_seed_of_the_first_and_its_index(generator, art):
     first = quality(seed=100, closest=(Pair(3, 7, 0.5), Pair(1, 40, 0.75)))
     same = quality(seed=99, closest=(Pair(4, 7, 0.5), Pair(2, 40, 0.75)))
     drawn, again = (pixels(quality_figure(one, generator, art, "x")) for one in (first, same))
@@ -130,7 +130,7 @@ def test_bars_grow_with_what_they_show(generator, art):
     assert middle - low > 1000
 
 
-def test_real_pictures_in_the_place_of_painted_ones_can_be_drawn(generator, art):
+def test_real_pictures_in_the_place_of_generated_ones_can_be_drawn(generator, art):
     below = BySize(MeanStd(-20.0, 1.0), MeanStd(-10.0, 1.0), MeanStd(-5.0, 1.0))
     assert "lower -20.0 ± 1.0" in quality_figure(quality(kid=below), generator, art, "x").alt
 

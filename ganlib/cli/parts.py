@@ -11,7 +11,7 @@ Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], None]
 Option: TypeAlias = Callable[[argparse.ArgumentParser], object]
 SOURCE = "a run folder, a shared folder, a weights file or the name of bundled weights"
-EXTRACTOR = "lite0, lite2, or inception, which is fetched once (lite0, or lite2 if D has looked through that)"
+EXTRACTOR = "lite0, lite2, or inception, downloaded once (lite0, or lite2 if D has learnt through lite0)"
 
 
 def verb(*options: Option, **words: Any) -> Callable[[Run], Callable[[Verbs], None]]:

@@ -30,7 +30,7 @@ _SEEDS = re.compile(r"(-?\d{1,19})(?:-(\d{1,18}))?")
 def _upscale(usual: str) -> tuple[Option, Option]:
     """`--upscale`, for which `usual` says what is done unless told, and `--smooth`."""
     words = f"how many times as wide each picture is drawn, every pixel a square ({usual})"
-    smooth = option("--smooth", "enlarge by Lanczos's filter, without squares", False)
+    smooth = option("--smooth", "enlarge with a Lanczos filter instead of squares", False)
     return option("--upscale --scale TIMES", words, int), smooth
 
 
@@ -38,11 +38,13 @@ def _upscale(usual: str) -> tuple[Option, Option]:
     option("source", SOURCE, "portraits"),
     option("--count", "how many pictures", 16),
     option("--seed --seeds", "the first picture's seed; the next has seed + 1; or a list: 1,5,9-12", "0"),
-    option("--class NAME", "one of the classes that it was trained with (all, as often as they were there)"),
-    option("--truncation AMOUNT", "scale z, such as by 0.9: pictures more alike, and hardly better", 1.0),
+    option("--class NAME", "one of the classes that it was trained with (all, as often as in training)"),
+    option(
+        "--truncation AMOUNT", "multiply z by this: at 0.9 samples are more alike, and hardly better", 1.0
+    ),
     option("--out PATH", "the PNG, WebP or JPEG (samples.png), or with --files the folder (samples)", Path),
-    option("--files", "one file a picture, named by its seed", False),
-    option("--format", "of the files", "png", choices=["png", "webp", "jpg"]),
+    option("--files", "write one file per picture, named by its seed", False),
+    option("--format", "the format of these files", "png", choices=["png", "webp", "jpg"]),
     *_upscale("2 in a grid of pictures of up to 128 px, otherwise 1"),
 )
 def _sample(options: argparse.Namespace) -> None:
@@ -97,7 +99,7 @@ def _seeds(text: str, count: int) -> list[range]:
 
 @verb(
     option("source RUN", SOURCE),
-    option("--extractor NAME", f"the net: {EXTRACTOR}", ""),
+    option("--extractor NAME", f"the network to measure with: {EXTRACTOR}", ""),
     option("--count", "how many pictures (as many as are held out, at most 1,000)", int),
     option("--seed", "the first picture's seed", 0),
     option("--data ART", "the pictures it was trained on, as for 'train' (the recipe's own)"),
@@ -149,15 +151,15 @@ _REACTION = re.compile(r"(\d{1,4})=([+-]?\d+(?:\.\d+)?)(?::(beats|loudness))?")
     option("source", SOURCE),
     option("stops STOP", "seeds or JSON files of z, in turn; or one JSON file of a timeline", nargs="+"),
     option("--out", "the .gif or .mp4, or a folder for numbered PNGs", Path("interpolation.gif")),
-    option("--loop", "go back to the first picture, for ever", False),
-    option("--straight", "go along straight lines, not arcs", False),
-    option("--seconds", "how long it plays (2 for each leg, or as the timeline or the sound says)", float),
-    option("--frames", "how many pictures it has", int),
-    option("--fps", "how many pictures a second (20 in a GIF, else 30)", int),
-    option("--size PX", "how wide it is (256 or a little less)", int),
+    option("--loop", "return to the first picture, to play for ever", False),
+    option("--straight", "move along straight lines instead of arcs", False),
+    option("--seconds", "its length (2 for each leg, or that of the timeline or the sound)", float),
+    option("--frames", "its number of frames", int),
+    option("--fps", "frames per second (20 in a GIF, else 30)", int),
+    option("--size PX", "its width (256 or a little less)", int),
     *_upscale("to 256 pixels"),
-    option("--audio SOUND", "a WAV or MP3 that drives it, and is heard in an MP4"),
-    option("--pace", "how much loudness decides how quickly it goes, from 0 to 1", 0.5),
+    option("--audio SOUND", "a WAV or MP3 file that drives the film, and is heard in an MP4"),
+    option("--pace", "how strongly loudness drives the pace, from 0 to 1", 0.5),
     option(
         "--react DIRECTION=STRENGTH",
         "strongest directions that move with the sound: 1=2 with its beats, 3=-1.5:loudness",
@@ -246,9 +248,9 @@ def _stop(text: str, generator: "Generator") -> "Tensor":
     option("photo", "a picture of any format and size", Path),
     option("source", SOURCE, "portraits"),
     option("--crop", "'centre', 'pad' (white borders) or 'stretch'", "centre"),
-    option("--starts", "how many searches go on together", 4),
-    option("--steps", "how many steps each takes", 200),
-    option("--out PICTURE", "the picture to write, JSON goes beside it (PHOTO-projected.png)", Path),
+    option("--starts", "the number of searches, made together", 4),
+    option("--steps", "the number of steps of each", 200),
+    option("--out PICTURE", "the picture to write; the JSON goes beside it (PHOTO-projected.png)", Path),
     *_upscale("1"),
 )
 def _project(options: argparse.Namespace) -> None:
@@ -287,7 +289,7 @@ def _explore(options: argparse.Namespace) -> None:
 @verb(
     option("run", "the run folder", Path),
     option("--out", "the .gif or .mp4 to write (training.gif in the run folder)", Path),
-    option("--seconds", "how long it plays", 8.0),
+    option("--seconds", "its length", 8.0),
 )
 def _animate(options: argparse.Namespace) -> None:
     """Make a GIF or MP4 of a run's samples."""

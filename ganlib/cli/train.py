@@ -15,11 +15,11 @@ from ganlib.errors import GanlibError
     option("source", "a folder, a zip or tar file, 'patchwork', or 'owner/name' or an address on Kaggle"),
     option("--size", "in pixels: a number, or width x height such as 64x96", "64"),
     option("--crop", "'centre', 'pad' (white borders), 'stretch', or 'tiles' for few large ones", "centre"),
-    option("--out SET", "the folder to write (one in the cache; it is printed)", Path),
-    option("--via WAY", "'kaggle', 'opendatasets' or 'huggingface': fetch the source in this way"),
-    option("--drop-duplicates", "keep one of pictures that are equal", False),
-    option("--drop-near-duplicates", "keep one of pictures that are nearly equal", False),
-    option("--report", "write report.html, a page to look at, into SET", False),
+    option("--out SET", "the folder to write (one in the cache; its path is printed)", Path),
+    option("--via WAY", "'kaggle', 'opendatasets' or 'huggingface': what to download the source with"),
+    option("--drop-duplicates", "of identical pictures, keep one", False),
+    option("--drop-near-duplicates", "of nearly identical pictures, keep one", False),
+    option("--report", "also write report.html, a page about the pictures, into SET", False),
 )
 def _prepare(options: argparse.Namespace) -> None:
     """Turn pictures into a set to train on, each file decoded once.
@@ -88,21 +88,21 @@ def _recipes(_: argparse.Namespace) -> None:
 @verb(
     option("recipe", "a recipe's name, a JSON file, or 'auto': the best so far for this device"),
     option("--data", "'portraits', 'patchwork', or what 'prepare' takes or wrote (the recipe's own)"),
-    option("--run FOLDER", "where everything is written", Path, required=True),
-    option("--from MODEL", f"begin with the weights of a trained model: {SOURCE}, or owner/name on the Hub"),
-    option("--classes", "learn which pictures lie in which sub-folder, to make pictures of each kind", False),
-    option("--data-changed", "go on although pictures were added, removed or changed since", False),
+    option("--run FOLDER", "the folder that the run is written to", Path, required=True),
+    option("--from MODEL", f"start from the weights of a trained model: {SOURCE}, or owner/name on the Hub"),
+    option("--classes", "the sub-folders are classes: learn to make pictures of each", False),
+    option("--data-changed", "continue although pictures have been added, removed or changed", False),
     option("--epochs", "stop after so many passes over the pictures", float),
     option("--kimg", "stop after so many thousand pictures", float),
     option("--minutes", "stop after so many minutes", float),
     option("--tensorboard", "write events for TensorBoard into FOLDER/tensorboard", False),
-    option("--save-minutes MINUTES", "how often all is saved", 5.0),
+    option("--save-minutes MINUTES", "save the whole run every so many minutes", 5.0),
     option("--evaluate-kimg KIMG", "measure KID every KIMG, and keep the best generator by it", float),
-    option("--extractor", f"what KID sees pictures through: {EXTRACTOR}", ""),
-    option("--device", "the best there is, unless told", choices=["cpu", "cuda", "mps"]),
-    option("--precision", "what it computes with (the device's own)", choices=["fp32", "bf16", "fp16"]),
+    option("--extractor", f"the network that KID uses: {EXTRACTOR}", ""),
+    option("--device", "where to compute (the fastest device there is)", choices=["cpu", "cuda", "mps"]),
+    option("--precision", "the number format (the device's own)", choices=["fp32", "bf16", "fp16"]),
     _SETTINGS,
-    option("--compile", "make faster code of the nets first, which takes a minute or more", False),
+    option("--compile", "compile the nets first, which takes a minute or more", False),
 )
 def _train(options: argparse.Namespace) -> None:
     """Train a recipe on pictures, or go on where the run folder stands.

@@ -138,7 +138,7 @@ class OnDevice:
         for start in range(0, len(images.train), _PICTURES_AT_ONCE):
             chosen = images.images[images.train[start : start + _PICTURES_AT_ONCE]]
             self._pictures[start : start + len(chosen)] = torch.from_numpy(chosen)
-        self.where = f"{_size(images) / 2**20:,.0f} MiB of pictures lie in the memory of {device.type}"
+        self.where = f"{_size(images) / 2**20:,.0f} MiB of pictures are held in the memory of {device.type}"
 
     def begin(self, order: Tensor) -> None:
         """Begin an epoch: `order` (N,) holds the places of the pictures among the training pictures."""

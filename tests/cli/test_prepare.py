@@ -52,7 +52,7 @@ def test_a_prepared_set_trains(folder, tmp_path, capsys):
         "0.01",
     ]
     assert main([*train, "--kimg", "0.01", "--set", "size=32", "width=2", "batch_size=8"]) == 0
-    assert "of pictures lie in the memory of cpu" in capsys.readouterr().out
+    assert "of pictures are held in the memory of cpu" in capsys.readouterr().out
 
 
 def test_the_place_of_a_set_is_printed_if_none_was_named(folder, cache, capsys):

@@ -153,7 +153,7 @@ def test_a_set_lies_on_the_device_if_half_of_its_memory_is_enough(mapped, monkey
     storage = choose_storage(mapped, CPU)
     assert type(storage) is kind
     assert storage.where == (
-        "0 MiB of pictures lie in the memory of cpu"
+        "0 MiB of pictures are held in the memory of cpu"
         if kind is OnDevice
         else "0 MiB of pictures stay on disk and are read ahead"
     )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from statistics import median
 
 import pytest
 import torch
@@ -37,7 +38,8 @@ def solved(lesson):
 def test_diversity_is_that_of_the_library(solved):
     for seed in range(3):
         pictures = torch.rand(2, 36, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
-        assert float(solved["my_diversity"](*pictures)) == pytest.approx(Diversity(pictures[1])(pictures[0]))
+        mine = solved["my_diversity"](*pictures.double())  # in fp32 the last digits depend on the processor
+        assert float(mine) == pytest.approx(Diversity(pictures[1])(pictures[0]))
 
 
 def test_the_penalty_of_the_small_gan_is_the_r1_of_the_library(solved):
@@ -281,7 +283,8 @@ def test_the_diagnostics_name_exactly_this_failure_and_are_silent_once_it_is_men
         assert column(names[broken], "g_gradient")[-1] < 0.1 * column(names[broken], "g_gradient")[0]
     if name == "discriminator wins":
         assert column(names[broken], "g_gradient")[-1] > 20
-        assert column(names[broken], "d_gradient")[-1] < 1
+        gradients = column(names[broken], "d_gradient")
+        assert median(gradients[len(gradients) // 2 :]) < 0.5  # single steps of D may jump
 
 
 def test_few_pictures_are_overfitted_and_augmentation_prevents_it(lab):

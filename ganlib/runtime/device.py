@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
@@ -17,13 +18,14 @@ import torch
 from ganlib.errors import GanlibError
 from ganlib.runtime.files import workspace
 
-TINY_STEPS = 6
+TINY_STEPS = 4
 _FIRST_CAPABILITY_WITH_BF16 = (8, 0)
 _ACCELERATES_WORD = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 PRECISIONS = tuple(_ACCELERATES_WORD)
 _BF16_FLAGS = re.compile(r"\b(avx512_bf16|amx_bf16)\b")
 _OUT_OF_MEMORY = re.compile(r"out of memory|DefaultCPUAllocator|ALLOC_FAILED", re.IGNORECASE)
 _CPUINFO = Path("/proc/cpuinfo")
+_Number = TypeVar("_Number", int, float)
 _YES = {"1", "y", "yes", "t", "true", "on"}
 
 
@@ -96,7 +98,7 @@ def is_tiny() -> bool:
     return os.environ.get("GANLIB_TINY") == "1"
 
 
-def budget(full: int, tiny: int) -> int:
+def budget(full: _Number, tiny: _Number) -> _Number:
     """Return `full`, or `tiny` when every run is to be as short as can be."""
     return tiny if is_tiny() else full
 

@@ -292,7 +292,9 @@ def test_few_pictures_are_overfitted_and_augmentation_prevents_it(lab):
     broken, mended = (column(names[run], "score") for run in ("overfitted", "augmented"))
     assert warned(names["overfitted"]) == ["past its best"]
     assert warned(names["augmented"]) == []
-    assert broken[-1] > 2 * min(broken)
+    assert broken.index(min(broken)) < 3
+    assert min(broken[3:]) > 1.3 * min(broken)
+    assert broken[-1] > 1.6 * min(broken)  # 1.7 to 2.4 with other seeds and on other processors
     assert mended[-1] < 0.75 * broken[-1]
     assert mended[-1] < min(broken)
     assert column(names["augmented"], "diversity")[-1] > 2 * column(names["overfitted"], "diversity")[-1]

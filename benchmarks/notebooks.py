@@ -2,7 +2,7 @@
 
 `python -m benchmarks.notebooks 02 05` runs these notebooks in full, without a number all of them, each in a
 kernel of its own. What they train goes into a temporary folder. The executed pages stay in --out, as .ipynb
-and .html, the minutes in notebooks/minutes.json, where notebooks that are not run keep theirs. With --write
+and .html, the minutes in benchmarks/minutes.json, where notebooks that are not run keep theirs. With --write
 the rounded minutes go into the first cells, and the picture of the cell tagged `cover` into covers/NAME.webp.
 Nothing else should be running. It runs on Linux and macOS and takes some forty minutes.
 
@@ -37,7 +37,7 @@ from benchmarks.arithmetic import Measured, shortened, t4_seconds, uses_a_gpu
 from benchmarks.machine import describe, matrix_rate, table
 from ganlib.errors import GanlibError
 from tools.covers import write_cover
-from tools.minutes import Entry, Minutes, add_to_ledger, restated, stated
+from tools.minutes import LEDGER, Entry, Minutes, add_to_ledger, restated, stated
 from tools.running import code_cells, execute, keep
 
 _ROOT = Path(__file__).parents[1]
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("runs/notebooks"), help="for the executed pages (runs/notebooks)")
     add("--write", action="store_true", help="put minutes and pictures into the notebooks")
     add("--folder", type=Path, default=_ROOT / "notebooks", help="where they are (those of the course)")
+    add("--ledger", type=Path, default=LEDGER, help="the JSON of minutes (benchmarks/minutes.json)")
     return parser
 
 
@@ -104,7 +105,7 @@ def _measure(paths: list[Path], cache: Path, options: argparse.Namespace) -> Ite
         execute(page, path, cache)
         cells = [Measured(cell.source, _seconds(cell)) for cell in code_cells(page)]
         cpu, t4 = minutes_of(path, cells, cache)
-        add_to_ledger(path.parent / "minutes.json", path.stem, Entry.of_today(cpu, t4))
+        add_to_ledger(options.ledger, path.stem, Entry.of_today(cpu, t4))
         if options.write:
             write_cover(page, path.parent / "covers" / f"{path.stem}.webp")
             kept = _read(path)

@@ -1,4 +1,4 @@
-"""How long a notebook takes: what its first cell says, and what was measured, in notebooks/minutes.json."""
+"""How long a notebook takes: what its first cell says, and what was measured, in benchmarks/minutes.json."""
 
 import datetime
 import json
@@ -13,6 +13,7 @@ from ganlib.errors import GanlibError
 from ganlib.runtime.device import detect
 from ganlib.runtime.files import write_atomically
 
+LEDGER = Path(__file__).parents[1] / "benchmarks" / "minutes.json"
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _LINE = re.compile(
     rf"^\*\*Minutes:\*\* {_NUMBER} to read, {_NUMBER} to run on two CPU cores, "

@@ -24,7 +24,7 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 import ganlib
 from ganlib.errors import GanlibError
 from tools.links import local
-from tools.minutes import read_ledger
+from tools.minutes import LEDGER, read_ledger
 from tools.running import execute, keep
 
 _ROOT = Path(__file__).parents[1]
@@ -94,7 +94,7 @@ def execute_all(paths: Sequence[Path], executed: Path) -> None:
 
 def announcement(paths: Sequence[Path]) -> str:
     """Say which notebooks will be executed, and how long that took where it was measured."""
-    measured = read_ledger(_ROOT / "notebooks" / "minutes.json")
+    measured = read_ledger(LEDGER)
     known = [measured[path.stem].cpu for path in paths if path.stem in measured]
     names = ", ".join(path.stem for path in paths)
     return (

@@ -97,7 +97,7 @@ def _versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *packages])
 
 
-def _minutes(device: str, ledger: Path = _PROJECT / "notebooks" / "minutes.json") -> list[str]:
+def _minutes(device: str, ledger: Path = _PROJECT / "benchmarks" / "minutes.json") -> list[str]:
     """Say how long the notebooks take; nothing where there is no ledger of it, as in an installed package."""
     if not ledger.is_file():
         return []

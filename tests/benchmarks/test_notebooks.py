@@ -81,17 +81,18 @@ def quick(monkeypatch):
 
 def test_a_notebook_is_run_timed_counted_kept_and_written_to(folder, tmp_path, capsys, monkeypatch, quick):
     monkeypatch.setenv("GANLIB_TINY", "1")  # which must not reach the kernel
-    options = ["--folder", str(folder), "--out", str(tmp_path / "out")]
+    ledger = tmp_path / "minutes.json"
+    options = ["--folder", str(folder), "--out", str(tmp_path / "out"), "--ledger", str(ledger)]
     assert notebooks.main([*options, "01", "--write"]) == 0
     assert capsys.readouterr().out.strip().split("\n")[-1].startswith("| 01_page | 25 | 8 | 0.")
-    entry = read_ledger(folder / "minutes.json")["01_page"]
+    entry = read_ledger(ledger)["01_page"]
     (cells,) = quick
     assert entry.cpu == pytest.approx(sum(cell.seconds for cell in cells) / 60, abs=0.006)
     assert 0.3 <= cells[1].seconds < 4
     assert 0.1 <= cells[3].seconds < 4  # not the five of the second run
     assert [cell.flops for cell in cells] == [0, 0, 3 * 2 * 20 * 30 * 40, 2 * 2 * 2 * 2, 0]
     assert cells[2].operators == 3 * (2 + 1)  # two fills and a product
-    assert {path.name for path in folder.iterdir()} == {"01_page.ipynb", "covers", "minutes.json"}
+    assert {path.name for path in folder.iterdir()} == {"01_page.ipynb", "covers"}
     kept = nbformat.read(tmp_path / "out" / "01_page.ipynb", as_version=4)
     assert [cell.id for cell in kept.cells] == ["title", *CODE]
     assert kept.cells[-1].outputs
@@ -109,9 +110,10 @@ def test_a_failing_cell_is_a_sentence(folder, tmp_path, capsys):
     page = nbformat.read(path, as_version=4)
     page.cells[1].source = "1 / 0"
     nbformat.write(page, path)
-    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path / "out")]) == 2
+    ledger = tmp_path / "minutes.json"
+    assert notebooks.main(["--folder", str(folder), "--out", str(tmp_path), "--ledger", str(ledger)]) == 2
     assert "A cell of 01_page.ipynb stopped with ZeroDivisionError" in capsys.readouterr().err
-    assert not (folder / "minutes.json").exists()
+    assert not ledger.exists()
     assert notebooks.main(["--folder", str(folder), "07"]) == 2
     assert "No notebook is called '07...': there are 01_page." in capsys.readouterr().err
 

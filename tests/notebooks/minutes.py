@@ -1,8 +1,7 @@
 """A line of the table that the test run prints about each notebook; its heading stands in conftest.py."""
 
 from ganlib.errors import GanlibError
-from tests.notebooks.lesson import NOTEBOOKS
-from tools.minutes import read_ledger, stated
+from tools.minutes import LEDGER, read_ledger, stated
 
 
 def told(name: str, title: str, seconds: float) -> str:
@@ -19,7 +18,7 @@ def _stated(title: str) -> str:
 
 
 def _measured(name: str) -> str:
-    entry = read_ledger(NOTEBOOKS / "minutes.json").get(name)
+    entry = read_ledger(LEDGER).get(name)
     if entry is None:
         return f"{'never':>19}"
     minutes = f"{entry.cpu:.1f}, {entry.t4:.1f} min"

@@ -13,7 +13,7 @@ TITLE = "# 02\n\n**Minutes:** 25 to read, 4 to run on two CPU cores, 0.5 on a T4
 
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
-    monkeypatch.setattr(minutes, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(minutes, "LEDGER", tmp_path / "minutes.json")
     entry = Entry(3.61, 0.84, "cpu: a processor, 2 cores; 2 threads", "2026-01-01", "3.11", "2.6")
     add_to_ledger(tmp_path / "minutes.json", "02_page", entry)
 

@@ -10,7 +10,7 @@ from tests.notebooks import rules
 from tests.notebooks.exercises import exercises_of
 from tests.notebooks.lesson import page_at
 from tools.glossary import GLOSSARY, read_glossary
-from tools.minutes import read_ledger
+from tools.minutes import LEDGER, read_ledger
 
 FOLDER = Path(__file__).parent.parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -59,6 +59,8 @@ def _pass(complaints):
 
 def test_the_course_is_complete():
     assert [path.stem for path in NOTEBOOKS] == NAMES
+    files = {path.name for path in FOLDER.iterdir() if path.is_file() and not path.name.startswith(".")}
+    assert files == {*(path.name for path in NOTEBOOKS), "glossary.md"}
 
 
 @each
@@ -166,7 +168,7 @@ def test_lessons_03_to_09_take_the_pictures_that_were_chosen_and_say_so(path):
 
 @each
 def test_the_minutes_are_stated_and_within_a_factor_of_two_of_those_measured(path):
-    measured = read_ledger(FOLDER / "minutes.json").get(path.stem)
+    measured = read_ledger(LEDGER).get(path.stem)
     _pass(rules.minutes(page_at(path), measured))
 
 

@@ -13,7 +13,7 @@ from ganlib.errors import GanlibError
 from ganlib.show.figure import Figure
 from tests.notebooks.lesson import NOTEBOOKS
 from tools import website
-from tools.minutes import read_ledger
+from tools.minutes import LEDGER, read_ledger
 from tools.website import is_current, with_outputs
 
 ROOT = NOTEBOOKS.parent
@@ -114,7 +114,7 @@ def _is_page(path: Path) -> bool:
 
 
 def test_what_is_to_be_executed_is_said_with_its_minutes():
-    measured = read_ledger(NOTEBOOKS / "minutes.json")
+    measured = read_ledger(LEDGER)
     told = website.announcement([NOTEBOOKS / f"{name}.ipynb" for name in ("03_generator", "05_training")])
     assert "03_generator, 05_training." in told
     assert f"{measured['03_generator'].cpu + measured['05_training'].cpu:.1f} minutes" in told

@@ -206,7 +206,7 @@ def _turning_points(values: Sequence[float]) -> list[float]:
 def _gradients(rows: Sequence[_Row]) -> str:
     """How long the gradients are, as the end of a sentence, if that was measured."""
     d, g = (_known(rows, name) for name in ("d_gradient", "g_gradient"))
-    return f", with gradients of {d[-1]:.2g} in D and {g[-1]:.2g} in G" if d and g else ""
+    return f", with gradients of {d[-1]:.3g} in D and {g[-1]:.3g} in G" if d and g else ""
 
 
 def _has(row: _Row, *names: str) -> bool:

@@ -34,6 +34,7 @@ _TEXTS = (
     "CONTRIBUTING.md",
     "LICENSE",
     "benchmarks/RESULTS.md",
+    "benchmarks/minutes.json",
     "data/README.md",
     "data/weights/patchwork.json",
     "data/weights/portraits.json",

@@ -92,7 +92,7 @@ class Recipe:
     d_norm: str = _choice(
         "batch",
         batch="BatchNorm in D, except in the last layer.",
-        spectral="No layer of D stretches its input more than once (Miyato et al. 2018).",
+        spectral="D divides its kernels by their largest singular value (Miyato et al. 2018).",
         none="D normalises nothing.",
     )
     d_norm_first: bool = _switch(False, "BatchNorm in D's first layer, too.", "None in D's first layer.")

@@ -41,7 +41,7 @@ def test_nothing_that_is_computed_lacks_a_sentence():
     ("change", "words"),
     [
         ({"real_labels": (0.9, 1.0)}, "Soft labels from this range"),
-        ({"d_norm": "spectral"}, "stretches its input more than once"),
+        ({"d_norm": "spectral"}, "largest singular value"),
         ({"loss": "hinge"}, "Hinge"),
         ({"fakes": "fresh"}, "generates new fakes"),
         ({"d_steps": 5}, "D takes 5 in a row."),

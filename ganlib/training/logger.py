@@ -65,7 +65,7 @@ def rolled_back(state: TrainingState, step: int, kimg: float) -> Diagnostic:
     """Say what happened at `step` and `kimg`, from the state to which the run went back."""
     return Diagnostic(
         _DIVERGED,
-        f"In step {step}, at {kimg:.1f} kimg, a loss or a weight was no longer a number.",
+        f"In step {step}, at {kimg:.1f} kimg, a loss or the size of the weights was no longer finite.",
         f"The run went back to {state.kimg:.1f} kimg and continues with half the learning rates, "
         f"{_rates(state)} (rollback {state.rollbacks} of {MAX_ROLLBACKS} at most).",
     )
@@ -76,8 +76,8 @@ def divergence(state: TrainingState, told: Sequence[Diagnostic]) -> GanlibError:
     before = [f"{found.name} ({found.seen.rstrip('.')})" for found in told if found.name != _DIVERGED]
     seen = f" Seen before: {'; '.join(before)}." if before else ""
     return GanlibError(
-        f"Training diverged again, in step {state.step}, at {state.kimg:.1f} kimg: a loss or a weight "
-        f"was no longer a number, although the learning rates had been halved {state.rollbacks} times, to "
+        f"Training diverged again, in step {state.step}, at {state.kimg:.1f} kimg: a loss or the size of the weights "
+        f"was no longer finite, although the learning rates had been halved {state.rollbacks} times, to "
         f"{_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start again in "
         f"another folder with lower rates, such as --set g_lr={state.recipe.g_lr / 10:g} "
         f"d_lr={state.recipe.d_lr / 10:g}, or slow D down with d_norm=spectral."

@@ -76,9 +76,9 @@ def divergence(state: TrainingState, told: Sequence[Diagnostic]) -> GanlibError:
     before = [f"{found.name} ({found.seen.rstrip('.')})" for found in told if found.name != _DIVERGED]
     seen = f" Seen before: {'; '.join(before)}." if before else ""
     return GanlibError(
-        f"Training diverged again, in step {state.step}, at {state.kimg:.1f} kimg: a loss or the size of the weights "
-        f"was no longer finite, although the learning rates had been halved {state.rollbacks} times, to "
-        f"{_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start again in "
+        f"Training diverged again, in step {state.step}, at {state.kimg:.1f} kimg: a loss or the size of the "
+        f"weights was no longer finite, although the learning rates had been halved {state.rollbacks} times, "
+        f"to {_rates(state)}.{seen} The last checkpoint and the best generator are kept. Start again in "
         f"another folder with lower rates, such as --set g_lr={state.recipe.g_lr / 10:g} "
         f"d_lr={state.recipe.d_lr / 10:g}, or slow D down with d_norm=spectral."
     )

@@ -152,7 +152,9 @@ def test_the_probabilities_and_gradients_are_said():
     (found,) = diagnose(far_ahead(d_gradient=0.125, g_gradient=70.0))
     assert "0.97" in found.seen
     assert "0.04" in found.seen
-    assert "0.12 in D and 70 in G" in found.seen
+    assert "0.125 in D and 70 in G" in found.seen
+    (found,) = diagnose(far_ahead(d_gradient=157.69, g_gradient=70.0))
+    assert "158 in D" in found.seen
     (found,) = diagnose(far_ahead(d_gradient=None))
     assert "gradient" not in found.seen
 
